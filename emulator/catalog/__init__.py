@@ -1,0 +1,192 @@
+"""Files -> frozen providers. Every mistake in data surfaces here, with file, line and the remedy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emulator.catalog.compile import Compiler
+from emulator.catalog.language import Document
+from emulator.catalog.places import DataRoot, own, packaged
+from emulator.catalog.problems import validated
+from emulator.catalog.source import LoadError, Problem, Tree, merge, read_yaml
+from emulator.catalog.specs import load_spec
+from emulator.provider import Provider, ProviderFamily
+
+__all__ = ["LoadError", "Problem", "load", "newest_change", "schema"]
+
+
+def load(
+    folders: Sequence[str | Path] = (), only: Sequence[str] = (), *, every_variant: bool = False
+) -> dict[str, ProviderFamily]:
+    """Every provider of the packaged data and of `folders` (each with `fixtures/` and `specs/`), by id.
+
+    `only` names the providers wanted; all of them when empty. `every_variant` compiles each overlay too.
+    Raises LoadError with every problem found, KeyError for a wanted provider that does not exist.
+    """
+    library = _Library([packaged(), *map(own, folders)])
+    wanted = list(only) or library.concrete()
+    for name in wanted:
+        if name not in library.concrete():
+            raise KeyError(name)
+    problems = list(library.problems)
+    families = {}
+    for name in wanted:
+        try:
+            families[name] = library.family(name)
+            for variant in families[name].base.variants if every_variant else ():
+                families[name].with_variants((variant,))
+        except LoadError as error:
+            problems += error.problems
+    if problems:
+        raise LoadError(list(dict.fromkeys(problems)))
+    return families
+
+
+def newest_change(folders: Sequence[str | Path] = ()) -> tuple[int, float]:
+    """How many data files there are and when the last one changed, to notice that one did."""
+    files = [f for root in [packaged(), *map(own, folders)] for f in root.path.glob("[fs][ip]*/**/*.yaml")]
+    return len(files), max((f.stat().st_mtime for f in files), default=0.0)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the fixture language, for editors: every file holds some of these keys."""
+    described = Document.model_json_schema()
+    described.pop("required", None)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Fixture language", **described}
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    root: DataRoot
+    path: Path
+
+
+class _Library:
+    """The fixture folders of all data roots, read when asked for."""
+
+    def __init__(self, roots: list[DataRoot]) -> None:
+        self.roots = roots
+        self.problems: list[Problem] = []
+        self._folders: dict[str, _Folder] = {}
+        self._trees: dict[str, Tree] = {}
+        for root in roots:
+            fixtures = root.path / "fixtures"
+            if not fixtures.is_dir():
+                self.problems.append(Problem(root.shown, "", "has no fixtures/ folder; put fixtures/<id>/*.yaml there"))
+                continue
+            for path in sorted(p for p in fixtures.iterdir() if p.is_dir() and any(p.glob("*.yaml"))):
+                if path.name in self._folders:
+                    self.problems.append(
+                        Problem(root.show(path), "", "this provider exists already; choose another id")
+                    )
+                self._folders.setdefault(path.name, _Folder(root, path))
+
+    def concrete(self) -> list[str]:
+        """Ids of the providers that are served; a folder that cannot be read counts, so that its problem shows."""
+        ids = []
+        for name in self._folders:
+            try:
+                if self.tree(name).data.get("abstract") is not True:
+                    ids.append(name)
+            except LoadError:
+                ids.append(name)
+        return ids
+
+    def tree(self, name: str) -> Tree:
+        """All files of one folder as one tree. Raises LoadError."""
+        if name not in self._trees:
+            folder, whole, problems = self._folders[name], Tree({}), list[Problem]()
+            for file in sorted(folder.path.glob("*.yaml")):
+                shown = folder.root.show(file)
+                try:
+                    part = read_yaml(file, shown)
+                except LoadError as error:
+                    problems += error.problems
+                    continue
+                if not isinstance(part.data, dict):
+                    problems.append(Problem(f"{shown}:1", "", "is not a mapping of sections"))
+                    continue
+                for key in part.data.keys() & whole.data.keys():
+                    problems.append(Problem(part.place((key,)), key, f"stands at {whole.place((key,))} too; keep one"))
+                whole = merge(whole, part)
+            whole.marks[()] = f"{folder.root.show(folder.path)}/provider.yaml:1"
+            if problems:
+                raise LoadError(problems)
+            self._trees[name] = whole
+        return self._trees[name]
+
+    def family(self, name: str) -> ProviderFamily:
+        """The provider, and how to build it with variants. Raises LoadError."""
+        tree = self._extended(name)
+        document = _document(tree)
+        if document.id != name:
+            problem = Problem(tree.place(("id",)), "id", f'"{document.id}" must be the folder\'s name, "{name}"')
+            raise LoadError([problem])
+        if not document.spec:
+            raise LoadError([Problem(tree.place(()), "spec", "is missing; name a file in specs/")])
+        spec = load_spec(document.spec, self._find_spec(tree.place(("spec",))))
+        base = Compiler(document, spec, tree).provider()
+
+        def build(variants: tuple[str, ...]) -> Provider:
+            overlaid = tree
+            for variant in variants:
+                overlaid = _overlaid(overlaid, variant)
+            return Compiler(_document(overlaid), spec, overlaid).provider()
+
+        return ProviderFamily(base, build)
+
+    def _extended(self, name: str) -> Tree:
+        tree = self.tree(name)
+        base = tree.data.get("extends")
+        if base is None:
+            return tree
+        if base not in self._folders:
+            known = ", ".join(n for n in self._folders if n not in self.concrete())
+            raise LoadError(
+                [Problem(tree.place(("extends",)), "extends", f'"{base}" does not exist; there are {known}')]
+            )
+        dialect = self.tree(base)
+        if dialect.data.get("abstract") is not True or dialect.data.get("extends") is not None:
+            message = f'"{base}" is not a dialect: extending is one level deep, from a folder with `abstract: true`'
+            raise LoadError([Problem(tree.place(("extends",)), "extends", message)])
+        inherited = Tree({k: v for k, v in dialect.data.items() if k != "abstract"}, dict(dialect.marks))
+        return merge(inherited, tree)
+
+    def _find_spec(self, place: str) -> Any:
+        def find(file: str) -> Tree:
+            for root in reversed(self.roots):
+                path = root.path / "specs" / file
+                if path.is_file():
+                    return read_yaml(path, root.show(path))
+            raise LoadError([Problem(place, "spec", f"there is no specs/{file}")])
+
+        return find
+
+
+def _document(tree: Tree) -> Document:
+    document, problems = validated(Document, tree)
+    if problems:
+        raise LoadError(problems)
+    assert isinstance(document, Document)
+    return document
+
+
+def _overlaid(tree: Tree, variant: str) -> Tree:
+    """A provider's tree with one variant's overlay laid on, its quirks dropped and added."""
+    chosen = tree.data["variants"][variant]
+    path = ("variants", variant, "overlay")
+    over = Tree(
+        chosen.get("overlay", {}),
+        {p[3:]: place for p, place in tree.marks.items() if p[:3] == path},
+    )
+    overlaid = merge(tree, over)
+    known = [q["id"] for q in tree.data.get("quirks", [])]
+    for quirk in chosen.get("drop_quirks", []):
+        if quirk not in known:
+            place = tree.place(("variants", variant, "drop_quirks"))
+            message = f'"{quirk}" does not exist; there are {", ".join(known) or "none"}'
+            raise LoadError([Problem(place, f"variants.{variant}.drop_quirks", message)])
+    kept = [q for q in overlaid.data.get("quirks", []) if q["id"] not in chosen.get("drop_quirks", [])]
+    quirks = [*kept, *chosen.get("add_quirks", [])]
+    return Tree({**overlaid.data, "quirks": quirks}, overlaid.marks)

@@ -1,0 +1,145 @@
+"""What no single section can know: names that must exist elsewhere, refusals that must have a reply."""
+
+from collections.abc import Iterable, Iterator
+
+from emulator.catalog.language import Document
+from emulator.catalog.source import Path_, Problem, Tree, show_path
+from emulator.catalog.specs import Spec, SpecOperation
+from emulator.refusals import RefusalName
+
+
+def check(document: Document, spec: Spec, tree: Tree) -> list[Problem]:
+    """Every contradiction between the sections of a document, and between document and spec."""
+    found = [
+        Problem(tree.place(path), show_path(path), message)
+        for path, message in [
+            *_needed(document),
+            *_sources(document),
+            *_operations(document, spec),
+            *_names(document, spec),
+            *_refusals(document, spec),
+        ]
+    ]
+    return list(dict.fromkeys(found))
+
+
+Finding = tuple[Path_, str]
+
+
+def _needed(document: Document) -> Iterator[Finding]:
+    for section in ("auth", "errors", "origin"):
+        if not getattr(document, section):
+            yield (section,), "is missing"
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    return f'"{name}" does not exist; there are {", ".join(known) or "none"}'
+
+
+def _sources(document: Document) -> Iterator[Finding]:
+    """Every `source:` names an entry of `sources`."""
+
+    def walk(node: object, path: Path_) -> Iterator[Finding]:
+        if isinstance(node, dict):
+            for key, value in node.items():
+                if key == "source" and isinstance(value, str) and value not in document.sources:
+                    yield (*path, "source"), _unknown(value, document.sources)
+                yield from walk(value, (*path, str(key)))
+        elif isinstance(node, list):
+            for i, item in enumerate(node):
+                yield from walk(item, (*path, i))
+
+    sections = document.model_dump(exclude={"sources", "shapes", "client_headers"}, exclude_none=True, by_alias=True)
+    yield from walk(sections, ())
+
+
+def _operations(document: Document, spec: Spec) -> Iterator[Finding]:
+    for name, operation in document.operations.items():
+        path: Path_ = ("operations", name)
+        for key, known in (("read", document.read), ("shape", document.shapes), ("stream", document.streams)):
+            value = getattr(operation, key)
+            if value is not None and value not in known:
+                yield (*path, key), _unknown(value, known)
+        if operation.read is not None and operation.shape is None:
+            yield path, "makes completions, so it needs a `shape:`"
+    for name, declared in spec.operations.items():
+        if name not in document.operations:
+            yield (
+                ("operations",),
+                f"`{name}` ({declared.place}) has no entry; say at least where it comes from: `source:`",
+            )
+    for alias, target in document.aliases.items():
+        paths = [operation.path for operation in spec.operations.values()]
+        if target not in paths:
+            yield ("aliases", alias), _unknown(target, dict.fromkeys(paths))
+
+
+def _names(document: Document, spec: Spec) -> Iterator[Finding]:
+    """Operations and quirks that other sections speak of."""
+
+    def operations(names: Iterable[str] | None, path: Path_) -> Iterator[Finding]:
+        for name in names or ():
+            if name not in spec.operations:
+                yield path, _unknown(name, spec.operations)
+
+    for i, rule in enumerate(document.limits.rules):
+        yield from operations(rule.operations, ("limits", "rules", i, "operations"))
+    for i, quirk in enumerate(document.quirks):
+        yield from operations(quirk.operations, ("quirks", i, "operations"))
+    for operation in document.prices.charges if document.prices else ():
+        yield from operations([operation], ("prices", "charges", operation))
+    for name, scenario in document.scenarios.items():
+        for i, step in enumerate(scenario.steps):
+            yield from operations([step.operation] if step.operation else (), ("scenarios", name, i, "operation"))
+
+
+def _refusals(document: Document, spec: Spec) -> Iterator[Finding]:
+    """Each refusal that an operation can meet has a reply, and its status is one the spec declares."""
+    if document.errors is None:
+        return
+    catalog = document.errors.catalog
+    for name in ("unknown_route", "method_not_allowed"):
+        if name not in catalog:
+            yield ("errors", "catalog"), f"needs `{name}`: any client can send such a request"
+    for operation in spec.operations.values():
+        declared = document.operations.get(operation.id)
+        for name, reason in _reachable(document, operation, bool(declared and declared.read)):
+            entries = [e for e in catalog.get(name, []) if e.operations is None or operation.id in e.operations]
+            if not entries:
+                yield ("errors", "catalog"), f"needs `{name}`, which `{operation.id}` can meet: {reason}"
+            for entry in entries:
+                if entry.status not in operation.statuses:
+                    message = f"answers {entry.status}, which `{operation.id}` ({operation.place}) does not declare"
+                    yield ("errors", "catalog", name, "status"), message
+        answered = {e.status for entries in catalog.values() for e in entries}
+        for status in operation.statuses:
+            if status >= 400 and status not in answered:
+                yield (
+                    ("errors", "catalog"),
+                    f"nothing answers {status}, which `{operation.id}` ({operation.place}) declares",
+                )
+
+
+def _reachable(document: Document, operation: SpecOperation, completes: bool) -> Iterator[tuple[RefusalName, str]]:
+    yield "server_error", "anything can break"
+    if operation.secured:
+        yield "missing_credentials", "it is secured"
+        yield "invalid_credentials", "it is secured"
+        for credential in document.auth.credentials if document.auth else ():
+            if credential.refuse is not None:
+                yield credential.refuse, f"the credential rule for {credential.match}"
+    if operation.schema is not None:
+        yield "invalid_request", "it has a request schema"
+        if document.body.malformed == "refuse":
+            yield "malformed_json", "body.malformed is refuse"
+        if document.body.other_media_type == "refuse":
+            yield "unsupported_media_type", "body.other_media_type is refuse"
+    if completes and document.models and all(model.id != "*" for model in document.models):
+        yield "unknown_model", "it reads a model, and models are listed"
+    if completes and any(model.context is not None for model in document.models):
+        yield "context_overflow", "models have a context window"
+    for rule in document.limits.rules if operation.secured else ():
+        if rule.operations is None or operation.id in rule.operations:
+            yield rule.refuse, f"the limit {rule.name}"
+    if document.prices is not None and operation.id in document.prices.charges:
+        yield document.prices.refuse, "it is charged"

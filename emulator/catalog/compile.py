@@ -1,0 +1,352 @@
+"""A validated document and its spec -> the frozen provider the pipeline uses."""
+
+import json
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from emulator.catalog.checks import check
+from emulator.catalog.language import Document, Step, scenarios
+from emulator.catalog.language import limits as limits_language
+from emulator.catalog.language import operations as operations_language
+from emulator.catalog.source import LoadError, Path_, Problem, Tree, show_path
+from emulator.catalog.specs import Spec, SpecOperation
+from emulator.mechanisms.completions import Script
+from emulator.mechanisms.credentials import Place, rule
+from emulator.mechanisms.encoding import Encoding
+from emulator.mechanisms.expressions import Expression, ExpressionError, Variable
+from emulator.mechanisms.ledger import Price
+from emulator.mechanisms.patches import Patch, WireOp
+from emulator.mechanisms.requests import Reader
+from emulator.mechanisms.router import Router
+from emulator.mechanisms.scenarios import Scenario
+from emulator.mechanisms.scenarios import Step as PlayedStep
+from emulator.mechanisms.templates import Template
+from emulator.mechanisms.tokens import TokenRatio
+from emulator.mechanisms.violations import BodySchema
+from emulator.mechanisms.wording import Wording
+from emulator.provider import (
+    BodyPolicy,
+    ChargeLine,
+    ContextPolicy,
+    ErrorEntry,
+    LimitRule,
+    Operation,
+    Prices,
+    Provider,
+    Quirk,
+    Source,
+    StreamPlan,
+    Variant,
+)
+from emulator.refusals import RefusalName
+
+NAMES: tuple[str, ...] = get_args(Variable)
+T = TypeVar("T")
+
+
+class Compiler:
+    """Compiles one document, collecting every problem before it gives up."""
+
+    def __init__(self, document: Document, spec: Spec, tree: Tree) -> None:
+        self.document = document
+        self.spec = spec
+        self.tree = tree
+        self.problems: list[Problem] = []
+
+    def provider(self) -> Provider:
+        """The provider. Raises LoadError."""
+        document = self.document
+        self.problems += check(document, self.spec, self.tree)
+        if self.problems or document.auth is None or document.errors is None:
+            raise LoadError(self.problems)
+        self.sources = {name: Source(name, s.ref, s.grade) for name, s in document.sources.items()}
+        auth, errors, encoding = document.auth, document.errors, document.encoding
+        self.streams = {name: self._stream(name) for name in document.streams}
+        catalog = {name: self._entries(name) for name in errors.catalog}
+        operations = {o.id: self._operation(o, catalog) for o in self.spec.operations.values()}
+        provider = Provider(
+            id=document.id,
+            title=document.title or document.id,
+            origin=document.origin.rstrip("/"),
+            base_path=document.base_path,
+            env=self._env(),
+            api_key=document.api_key,
+            client_headers=document.client_headers,
+            models=tuple(model.model_dump(exclude_none=True) for model in document.models),
+            checks=tuple(document.checks),
+            sources=self.sources,
+            operations=operations,
+            router=self._router(),
+            places=tuple(Place(a.where, a.name, a.scheme) for a in auth.accept),
+            credentials=tuple(rule(c.match, c.principal or {}, c.refuse) for c in auth.credentials),
+            anonymous={"id": "", **auth.anonymous},
+            body=BodyPolicy(document.body.other_media_type, document.body.malformed),
+            encoding=Encoding(encoding.separators, encoding.ascii, encoding.escape_slashes),
+            media_type=encoding.media_type,
+            tokens=TokenRatio(document.tokens.characters, document.tokens.per_message, document.tokens.per_request),
+            plans=document.limits.plans,
+            limits=tuple(self._limit(i, r) for i, r in enumerate(document.limits.rules)),
+            limit_headers=self._templates(document.limits.headers, ("limits", "headers")),
+            prices=self._prices(),
+            envelope=self._template(errors.envelope, ("errors", "envelope")),
+            errors=catalog,
+            wording=self._wording(),
+            quirks=tuple(self._quirk(i, q) for i, q in enumerate(document.quirks)),
+            scenarios={name: self._scenario(name) for name in document.scenarios},
+            variants={n: Variant(n, v.summary, self.sources[v.source]) for n, v in document.variants.items()},
+            document=self.spec.document,
+            compile_steps=lru_cache(maxsize=256)(_steps_from_text),
+            locations=self._locate,
+        )
+        if self.problems:
+            raise LoadError(self.problems)
+        return provider
+
+    def _locate(self, path: str) -> str | None:
+        """`file:line` of a fixture value, named by its steps with `/` between them."""
+        steps: Path_ = tuple(int(s) if s.isdigit() else s for s in path.split("/"))
+        return self.tree.marks.get(steps)
+
+    # leaves
+
+    def _guard(self, path: Path_, make: Any, *arguments: Any) -> Any:
+        try:
+            return make(*arguments, NAMES)
+        except ExpressionError as error:
+            self.problems.append(Problem(self.tree.place(path), show_path(path), str(error)))
+            return make("null", NAMES)
+
+    def _expression(self, source: Any, path: Path_) -> Expression:
+        compiled: Expression = self._guard(path, Expression, source)
+        return compiled
+
+    def _when(self, source: Any, path: Path_) -> Expression | None:
+        return None if source is None else self._expression(source, (*path, "when"))
+
+    def _template(self, tree: Any, path: Path_) -> Template:
+        compiled: Template = self._guard(path, Template, tree)
+        return compiled
+
+    def _templates(self, trees: Mapping[Any, Any], path: Path_) -> dict[str, Template]:
+        return {name: self._template(tree, (*path, name)) for name, tree in trees.items()}
+
+    def _names(self, names: Iterable[str] | None) -> tuple[str, ...] | None:
+        return None if names is None else tuple(names)
+
+    # sections
+
+    def _env(self) -> dict[str, str]:
+        env = {}
+        for hole in ("base_url", "api_key"):
+            variable = getattr(self.document.env, hole)
+            if isinstance(variable, str):
+                env[variable] = f"{{{hole}}}"
+            elif variable is not None:
+                env[variable.name] = variable.value
+        return env
+
+    def _router(self) -> Router:
+        operations = self.spec.operations.values()
+        routes = [(o.method, o.path, o.id) for o in operations]
+        for alias, path in self.document.aliases.items():
+            routes += [(o.method, alias, o.id) for o in operations if o.path == path]
+        return Router(routes, either_slash=self.document.trailing_slash)
+
+    def _operation(self, spec: SpecOperation, catalog: Mapping[RefusalName, tuple[ErrorEntry, ...]]) -> Operation:
+        declared: operations_language.Operation = self.document.operations[spec.id]
+        path: Path_ = ("operations", spec.id)
+        reader = self._reader(declared.read) if declared.read else None
+        shape = self.document.shapes[declared.shape] if declared.shape else None
+        return Operation(
+            id=spec.id,
+            method=spec.method,
+            path=spec.path,
+            statuses=spec.statuses,
+            success=spec.success,
+            secured=spec.secured,
+            source=self.sources[declared.source],
+            body=BodySchema.compile(spec.schema, self.spec.document, required=spec.body_required)
+            if spec.schema
+            else None,
+            reader=reader,
+            facts=self._templates(declared.facts, (*path, "facts")),
+            shape=self._template(shape, ("shapes", declared.shape)) if declared.shape else None,
+            stream=self.streams[declared.stream] if declared.stream else None,
+            context=ContextPolicy(declared.context.max_tokens, tuple(declared.context.evict)),
+            example=spec.example,
+            refusals=tuple(
+                name
+                for name, entries in catalog.items()
+                if name not in ("unknown_route", "method_not_allowed") and _reaches(spec, entries)
+            ),
+            where=spec.place,
+        )
+
+    def _reader(self, name: str) -> Reader:
+        fields = self.document.read[name]
+        return Reader(
+            {f: [self._expression(e, ("read", name, f)) for e in expressions] for f, expressions in fields.items()}
+        )
+
+    def _stream(self, name: str) -> StreamPlan:
+        stream = self.document.streams[name]
+        return StreamPlan(
+            events={kind: self._template(t, ("streams", name, "events", kind)) for kind, t in stream.events.items()},
+            framing=stream.framing,
+            media_type=stream.media_type,
+            terminator=stream.terminator,
+            usage=stream.usage,
+            first_event=stream.pace.first_event,
+            gap=stream.pace.gap,
+        )
+
+    def _limit(self, index: int, declared: limits_language.Rule) -> LimitRule:
+        path: Path_ = ("limits", "rules", index)
+        return LimitRule(
+            name=declared.name,
+            operations=self._names(declared.operations),
+            when=self._when(declared.when, path),
+            key=self._expression(declared.key, (*path, "key")),
+            cost=self._expression(declared.cost, (*path, "cost")),
+            settle=None if declared.settle is None else self._expression(declared.settle, (*path, "settle")),
+            capacity=self._expression(declared.capacity, (*path, "capacity")),
+            per=declared.per,
+            algorithm=declared.algorithm,
+            refuse=declared.refuse,
+            source=self.sources[declared.source],
+            where=self.tree.place(path),
+        )
+
+    def _prices(self) -> Prices | None:
+        prices = self.document.prices
+        if prices is None:
+            return None
+        charges = {
+            operation: tuple(
+                ChargeLine(
+                    self._expression(line.quantity, ("prices", "charges", operation, i, "quantity")),
+                    Price(Decimal(line.unit), dict(line.by_model), line.default),
+                )
+                for i, line in enumerate(lines)
+            )
+            for operation, lines in prices.charges.items()
+        }
+        return Prices(
+            account=self._expression(prices.account, ("prices", "account")),
+            opening_balance=self._expression(prices.opening_balance, ("prices", "opening_balance")),
+            charges=charges,
+            refuse=prices.refuse,
+        )
+
+    def _entries(self, name: RefusalName) -> tuple[ErrorEntry, ...]:
+        assert self.document.errors is not None
+        written_as_list = isinstance(self.tree.data["errors"]["catalog"][name], list)
+        entries = []
+        for i, entry in enumerate(self.document.errors.catalog[name]):
+            path: Path_ = ("errors", "catalog", name, i) if written_as_list else ("errors", "catalog", name)
+            entries.append(
+                ErrorEntry(
+                    name=name,
+                    when=self._when(entry.when, path),
+                    operations=self._names(entry.operations),
+                    status=entry.status,
+                    error=self._template(entry.error, (*path, "error")),
+                    body=None if entry.body is None else self._template(entry.body, (*path, "body")),
+                    media_type=entry.media_type,
+                    headers=self._templates(entry.headers, (*path, "headers")),
+                    facts=entry.facts,
+                    source=self.sources[entry.source],
+                    where=self.tree.place(path),
+                )
+            )
+        return tuple(entries)
+
+    def _wording(self) -> Wording:
+        messages = self.document.validation.messages if self.document.validation else {}
+        self._templates(messages, ("validation", "messages"))  # a problem is told at its own line
+        return Wording({} if self.problems else messages, NAMES)
+
+    def _quirk(self, index: int, declared: Any) -> Quirk:
+        path: Path_ = ("quirks", index)
+        return Quirk(
+            id=declared.id,
+            target=declared.target,
+            operations=self._names(declared.operations),
+            when=self._when(declared.when, path),
+            patches=tuple(self._patch(declared.target, op, (*path, "do", i)) for i, op in enumerate(declared.do)),
+            source=self.sources[declared.source],
+            where=self.tree.place(path),
+        )
+
+    def _patch(self, target: Any, operation: BaseModel, path: Path_) -> Patch:
+        arguments = operation.model_dump(exclude_none=True, exclude={"op", "value"})
+        value = getattr(operation, "value", None)
+        has_value = "value" in operation.model_fields_set
+        template = self._template(value, (*path, "value")) if has_value else None
+        return Patch(target, operation.op, arguments, template)  # type: ignore[attr-defined]
+
+    def _scenario(self, name: str) -> Scenario:
+        declared = self.document.scenarios[name]
+        path: Path_ = ("scenarios", name)
+        if isinstance(self.tree.data["scenarios"][name], dict):
+            path = (*path, "steps")
+        steps = []
+        for i, step in enumerate(declared.steps):
+            when = self._when(step.when, (*path, i))
+            steps.append(_step(step, when, self.tree.place((*path, i))))
+        return Scenario(name, tuple(steps), declared.summary)
+
+
+def _reaches(spec: SpecOperation, entries: tuple[ErrorEntry, ...]) -> bool:
+    return any(e.status in spec.statuses and (e.operations is None or spec.id in e.operations) for e in entries)
+
+
+def _step(step: Step, when: Expression | None, where: str) -> PlayedStep:
+    script = None
+    if step.reply is not None:
+        calls = step.reply.tool_calls
+        script = Script(
+            text=step.reply.text,
+            tool_calls=None if calls is None else tuple(call.model_dump() for call in calls),
+            finish_reason=step.reply.finish_reason,
+            usage=None if step.reply.usage is None else {str(k): v for k, v in step.reply.usage.items()},
+        )
+    plain = step.refuse is None and step.reply is None and step.fault is None
+    times = step.times if step.times is not None or plain else 1
+    return PlayedStep(times, step.operation, when, step.refuse, dict(step.facts), script, _fault(step.fault), where)
+
+
+def _fault(fault: scenarios.Fault | None) -> Patch | None:
+    if fault is None:
+        return None
+    name = next(iter(fault.model_fields_set))
+    arguments = getattr(fault, name).model_dump(exclude_none=True)
+    target: Any = "wire" if name in get_args(WireOp) else "stream"
+    return Patch(target, name, arguments)
+
+
+_STEPS = TypeAdapter(list[Step])
+
+
+def _steps_from_text(name: str, text: str) -> Scenario:
+    """A scenario from the JSON text of steps that a test or the control API gives.
+
+    Raises ValueError with what would be right.
+    """
+    try:
+        steps = _STEPS.validate_python(json.loads(text))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ValueError(f"{show_path(tuple(first['loc']))}: {first['msg']}") from None
+    made = []
+    for i, step in enumerate(steps):
+        try:
+            when = None if step.when is None else Expression(step.when, NAMES)
+        except ExpressionError as error:
+            raise ValueError(f"[{i}].when: {error}") from None
+        made.append(_step(step, when, f"{name} step {i + 1}"))
+    return Scenario(name, tuple(made))

@@ -1,0 +1,40 @@
+"""What every section shares: frozen models, durations, expressions, templates."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from emulator.mechanisms.clock import parse_duration
+
+
+class Model(BaseModel):
+    """A frozen mapping that refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+def _duration(value: Any) -> float:
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        return parse_duration(value)
+    raise ValueError(f"{value!r} is not a duration (e.g. 350ms, 60s, 2h)")
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(_duration, json_schema_input_type=str | float),
+    Field(description="A duration: 350ms, 60s, 2h, 1h30m, or a number of seconds."),
+]
+Expr = Annotated[
+    str | int | float | bool,
+    Field(description="An expression: a path (request.model), a literal, or CEL.", union_mode="left_to_right"),
+]
+Tree = Annotated[Any, Field(description="A template: JSON with ${expression} holes.")]
+SourceName = Annotated[str, Field(description="A name under `sources`: where the fact comes from, and its grade.")]
+
+
+def as_list(value: Any) -> Any:
+    """A list, which may be written as its single item."""
+    return value if isinstance(value, list) else [value]
+
+
+Exprs = Annotated[list[Expr], BeforeValidator(as_list, json_schema_input_type=Expr | list[Expr])]

@@ -1,0 +1,82 @@
+"""All files of one `fixtures/<id>/` folder, as one document."""
+
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from emulator.catalog.language.auth import Auth
+from emulator.catalog.language.base import Model, SourceName, Tree
+from emulator.catalog.language.errors import Errors, Validation
+from emulator.catalog.language.limits import Limits
+from emulator.catalog.language.operations import Operation, Read
+from emulator.catalog.language.prices import Prices
+from emulator.catalog.language.provider import Body, ClientEnv, Encoding, ModelEntry, Source, Tokens
+from emulator.catalog.language.quirks import Quirk
+from emulator.catalog.language.scenarios import Step
+from emulator.catalog.language.streams import Stream
+from emulator.provider import CheckName
+
+
+def _default_checks() -> list[CheckName]:
+    return ["authenticate", "validate", "limit", "disrupt"]
+
+
+class Scenario(Model):
+    """A summary for `emulator list`, and the steps. A bare list of steps is a scenario too."""
+
+    summary: str = ""
+    steps: list[Step] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare(cls, data: Any) -> Any:
+        return {"steps": data} if isinstance(data, list) else data
+
+
+class Variant(Model):
+    """A named overlay: sections merged over the provider's, quirks dropped and added."""
+
+    summary: str
+    source: SourceName
+    drop_quirks: list[str] = Field(default_factory=list)
+    add_quirks: list[Quirk] = Field(default_factory=list)
+    overlay: dict[str, Any] = Field(
+        default_factory=dict, description="Sections, as in the files: maps merge, lists replace."
+    )
+
+
+class Document(Model):
+    """One provider, or a dialect that providers extend."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
+    title: str = ""
+    abstract: bool = Field(False, description="A dialect: a base to extend, not served.")
+    extends: str | None = None
+    spec: str = ""
+    origin: str = ""
+    base_path: str = Field("", description="What SDKs append to the origin.")
+    env: ClientEnv = ClientEnv()
+    api_key: str = Field("emu-ok", description="A key that works, also under --strict-auth.")
+    client_headers: dict[str, str] = Field(default_factory=dict, description="Headers the provider asks of clients.")
+    trailing_slash: bool = Field(False, description="Serve every path with and without a slash at its end.")
+    aliases: dict[str, str] = Field(
+        default_factory=dict, description="Further paths -> the path of the spec they stand for."
+    )
+    checks: list[CheckName] = Field(default_factory=_default_checks)
+    sources: dict[str, Source] = Field(default_factory=dict)
+    models: list[ModelEntry] = Field(default_factory=list)
+    tokens: Tokens = Tokens()
+    body: Body = Body()
+    encoding: Encoding = Encoding()
+    auth: Auth | None = None
+    limits: Limits = Limits()
+    prices: Prices | None = None
+    read: dict[str, Read] = Field(default_factory=dict)
+    shapes: dict[str, Tree] = Field(default_factory=dict)
+    streams: dict[str, Stream] = Field(default_factory=dict)
+    operations: dict[str, Operation] = Field(default_factory=dict)
+    errors: Errors | None = None
+    validation: Validation | None = None
+    quirks: list[Quirk] = Field(default_factory=list)
+    scenarios: dict[str, Scenario] = Field(default_factory=dict)
+    variants: dict[str, Variant] = Field(default_factory=dict)

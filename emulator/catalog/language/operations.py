@@ -1,0 +1,36 @@
+"""operations.yaml: the behaviour that hangs on an operation id, how a body is read, shapes of replies."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from emulator.catalog.language.base import Exprs, Model, SourceName, Tree
+from emulator.mechanisms.requests import NeutralField
+
+
+class Context(Model):
+    """What happens to a prompt that does not fit."""
+
+    max_tokens: Literal["lower", "count", "ignore"] = Field(
+        "ignore", description="lower: reduced to what is left; count: refused when prompt + max_tokens exceed it."
+    )
+    evict: list[str] = Field(
+        default_factory=list, description="Roles whose oldest messages go until the prompt fits `truncate_to`."
+    )
+
+
+class Operation(Model):
+    """One operation. With `read` it makes completions; else it answers its shape, or the spec's example."""
+
+    source: SourceName
+    read: str | None = Field(None, description="A name under `read`.")
+    facts: dict[Literal["id", "created"], Tree] = Field(default_factory=dict)
+    shape: str | None = Field(None, description="A name under `shapes`.")
+    stream: str | None = Field(None, description="A name under `streams`.")
+    context: Context = Context()
+
+
+Read = Annotated[
+    dict[NeutralField, Exprs],
+    Field(description="Expressions by neutral field; of a list, the first that is not null."),
+]

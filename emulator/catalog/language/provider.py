@@ -1,0 +1,65 @@
+"""provider.yaml: who the provider is and how its clients find it."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from emulator.catalog.language.base import Model, SourceName
+from emulator.provider import Grade
+
+
+class Source(Model):
+    """Where facts come from, and how well they are known."""
+
+    ref: str = Field(description="A document, package or note.")
+    grade: Grade
+
+
+class EnvVariable(Model):
+    """An environment variable of the provider's own clients, where its value needs a form of its own."""
+
+    name: str
+    value: str = Field(description="With {base_url}, {origin} and {api_key} as holes.")
+
+
+class ClientEnv(Model):
+    """The environment variables a client reads."""
+
+    base_url: str | EnvVariable | None = None
+    api_key: str | EnvVariable | None = None
+
+
+class ModelEntry(Model):
+    """One model the provider serves. `*` as an id accepts any model."""
+
+    id: str
+    context: int | None = Field(None, description="Tokens that prompt and completion may have together.")
+    unlisted: bool = Field(False, description="Accepted, and left out of model lists.")
+    source: SourceName | None = None
+    info: dict[str, Any] = Field(default_factory=dict, description="What shapes show of the model: ${model.info.…}.")
+
+
+class Tokens(Model):
+    """How tokens are counted: by a ratio, never by a downloaded vocabulary."""
+
+    characters: float = Field(4.0, gt=0, description="Characters per token.")
+    per_message: int = 0
+    per_request: int = 0
+
+
+class Body(Model):
+    """How a request body is taken in before its schema is looked at."""
+
+    other_media_type: Literal["parse", "empty", "refuse"] = Field(
+        "parse", description="A body that is not declared JSON is parsed all the same, read as {}, or refused."
+    )
+    malformed: Literal["refuse", "empty"] = Field("refuse", description="Broken JSON is refused, or read as {}.")
+
+
+class Encoding(Model):
+    """How the provider writes JSON."""
+
+    separators: Literal["compact", "spaced"] = "compact"
+    ascii: bool = False
+    escape_slashes: bool = False
+    media_type: str = "application/json"

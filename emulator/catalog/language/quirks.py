@@ -1,0 +1,192 @@
+"""quirks.yaml: sourced deviations, each a target and operations from a closed list."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from emulator.catalog.language.base import Duration, Expr, Model, SourceName, Tree
+from emulator.mechanisms.patches import RequestOp, WireOp
+from emulator.refusals import RefusalName
+
+Aim = int | str | None
+
+
+class Add(Model):
+    op: Literal["add"]
+    path: str
+    value: Tree
+    after: str | None = Field(None, description="The sibling key it is written behind.")
+
+
+class Remove(Model):
+    op: Literal["remove"]
+    path: str
+
+
+class Replace(Model):
+    op: Literal["replace"]
+    path: str
+    value: Tree
+
+
+class Move(Model):
+    op: Literal["move"]
+    path: str
+    to: str = Field(description="The new key, among the same siblings.")
+
+
+class Retype(Model):
+    op: Literal["retype"]
+    path: str
+    to: Literal["string", "integer", "number", "boolean"]
+
+
+class OmitNull(Model):
+    op: Literal["omit_null"]
+    path: str | None = None
+
+
+class Set(Model):
+    op: Literal["set"]
+    name: str
+    value: Tree
+
+
+class Drop(Model):
+    op: Literal["drop"]
+    name: str
+
+
+class Duplicate(Model):
+    op: Literal["duplicate"]
+    name: str
+    value: Tree | None = None
+
+
+class Case(Model):
+    op: Literal["case"]
+    name: str = Field(description="The header's name as it is to be written.")
+
+
+class Status(Model):
+    op: Literal["replace"]
+    status: int
+
+
+class Comment(Model):
+    op: Literal["comment"]
+    at: Aim = None
+    text: str = ""
+
+
+class Insert(Model):
+    op: Literal["insert"]
+    at: Aim = None
+    side: Literal["before", "after"] = "before"
+    value: Tree
+    event: str | None = None
+
+
+class DropEvent(Model):
+    op: Literal["drop"]
+    at: Aim = None
+
+
+class Repeat(Model):
+    op: Literal["repeat"]
+    at: Aim = None
+    times: int = 1
+
+
+class Merge(Model):
+    op: Literal["merge"]
+    at: Aim = None
+
+
+class Split(Model):
+    op: Literal["split"]
+    at: Aim = None
+    bytes: list[int] = Field(default_factory=lambda: [1])
+
+
+class Delay(Model):
+    op: Literal["delay"]
+    at: Aim = None
+    duration: Duration
+
+
+class Cut(Model):
+    op: Literal["cut"]
+    after_events: int | None = Field(None, ge=0)
+    after_bytes: int | None = Field(None, ge=0)
+
+
+class ErrorEvent(Model):
+    op: Literal["error_event"]
+    after_events: int = Field(0, ge=0)
+    refuse: RefusalName = "server_error"
+    event: str | None = None
+
+
+class Request(Model):
+    op: RequestOp
+    name: str | None = None
+    path: str | None = None
+    to: str | None = None
+    refuse: RefusalName = "invalid_request"
+
+
+class Wire(Model):
+    op: WireOp
+    bytes: int = Field(0, ge=0, description="truncate: bytes of the body that are sent.")
+    data: str = Field("\x00\x01 not HTTP", description="garbage: what is sent instead of a reply.")
+    duration: Duration = Field(30.0, description="stall: the silence after the head, then the connection closes.")
+
+
+BodyOperation = Annotated[Add | Remove | Replace | Move | Retype | OmitNull, Field(discriminator="op")]
+HeaderOperation = Annotated[Set | Drop | Duplicate | Case, Field(discriminator="op")]
+StreamOperation = Annotated[
+    Comment | Insert | DropEvent | Repeat | Merge | Split | Delay | Cut | ErrorEvent, Field(discriminator="op")
+]
+
+
+class _Quirk(Model):
+    id: str
+    operations: list[str] | None = None
+    when: Expr | None = None
+    source: SourceName
+
+
+class BodyQuirk(_Quirk):
+    target: Literal["body"]
+    do: list[BodyOperation]
+
+
+class HeaderQuirk(_Quirk):
+    target: Literal["headers"]
+    do: list[HeaderOperation]
+
+
+class StatusQuirk(_Quirk):
+    target: Literal["status"]
+    do: list[Status]
+
+
+class StreamQuirk(_Quirk):
+    target: Literal["stream"]
+    do: list[StreamOperation]
+
+
+class RequestQuirk(_Quirk):
+    target: Literal["request"]
+    do: list[Request]
+
+
+class WireQuirk(_Quirk):
+    target: Literal["wire"]
+    do: list[Wire]
+
+
+Quirk = Annotated[
+    BodyQuirk | HeaderQuirk | StatusQuirk | StreamQuirk | RequestQuirk | WireQuirk, Field(discriminator="target")
+]

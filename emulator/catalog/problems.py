@@ -1,0 +1,104 @@
+"""Pydantic's errors in the words of the fixture language: the place, and what would be right."""
+
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from emulator.catalog.source import Path_, Problem, Tree, show_path
+
+
+def validated(model: type[BaseModel], tree: Tree) -> tuple[Any, list[Problem]]:
+    """The model made from a tree, or None and every problem."""
+    try:
+        return model.model_validate(tree.data), []
+    except ValidationError as error:
+        schema = model.model_json_schema()
+        found = [_problem(e, tree, schema) for e in error.errors(include_url=False)]
+        return None, list(dict.fromkeys(found))
+
+
+def _problem(error: Any, tree: Tree, schema: dict[str, Any]) -> Problem:
+    path = _path_in(tree.data, error["loc"])
+    if error["type"] == "missing":
+        path = (*path, error["loc"][-1])
+    return Problem(tree.place(path), show_path(path), _message(error, path, schema))
+
+
+def _path_in(data: Any, loc: tuple[Any, ...]) -> Path_:
+    """A pydantic location without the steps that name a member of a union."""
+    path: list[str | int] = []
+    for step in loc:
+        if (isinstance(data, dict) and step in data) or (
+            isinstance(data, list) and isinstance(step, int) and step < len(data)
+        ):
+            data = data[step]
+        else:
+            continue
+        path.append(step)
+    return tuple(path)
+
+
+def _message(error: Any, path: Path_, schema: dict[str, Any]) -> str:
+    kind, context, value = error["type"], error.get("ctx", {}), error.get("input")
+    if kind == "extra_forbidden":
+        return _unknown_key(str(path[-1]), error["loc"], schema)
+    if kind == "missing":
+        return "is missing"
+    if kind in ("literal_error", "union_tag_invalid"):
+        expected = context.get("expected") or context.get("expected_tags", "")
+        return f"{_shown(value)} is not known; use {expected}"
+    if kind == "union_tag_not_found":
+        return f"needs {context.get('discriminator')}"
+    if kind == "value_error":
+        return str(context.get("error", error["msg"]))
+    return f"{_shown(value)}: {error['msg'][:1].lower()}{error['msg'][1:]}"
+
+
+def _shown(value: Any) -> str:
+    text = f'"{value}"' if isinstance(value, str) else repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _unknown_key(key: str, loc: tuple[Any, ...], schema: dict[str, Any]) -> str:
+    known = _keys_at(schema, loc[:-1])
+    close = get_close_matches(key, known, 1)
+    hint = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(known)}" if known else "remove it"
+    return f"is not a key here; {hint}"
+
+
+def _keys_at(schema: dict[str, Any], loc: tuple[Any, ...]) -> list[str]:
+    """The keys a model knows at a pydantic location, by its JSON Schema."""
+    nodes = [schema]
+    for step in loc:
+        nodes = [below for node in nodes for below in _below(node, step, schema)]
+    keys = [key for node in nodes for option in _options(node, schema) for key in option.get("properties", {})]
+    return list(dict.fromkeys(keys))
+
+
+def _options(node: Any, root: dict[str, Any]) -> list[dict[str, Any]]:
+    if not isinstance(node, dict):
+        return []
+    if "$ref" in node:
+        return _options(root["$defs"][node["$ref"].rsplit("/", 1)[-1]], root)
+    nested = [*node.get("anyOf", []), *node.get("oneOf", [])]
+    return [o for option in nested for o in _options(option, root)] or [node]
+
+
+def _below(node: dict[str, Any], step: Any, root: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for option in _options(node, root):
+        if isinstance(step, int):
+            found += [option["items"]] if isinstance(option.get("items"), dict) else []
+        elif step in option.get("properties", {}):
+            found.append(option["properties"][step])
+        elif isinstance(option.get("additionalProperties"), dict):
+            found.append(option["additionalProperties"])
+    tag = [o for o in _options(node, root) if _tagged(o, step)] if isinstance(step, str) else []
+    return found or tag or [node]
+
+
+def _tagged(option: dict[str, Any], tag: str) -> bool:
+    """Whether a member of a discriminated union is the one pydantic's location names."""
+    properties = option.get("properties", {})
+    return any(properties.get(key, {}).get("const") == tag for key in ("op", "target"))

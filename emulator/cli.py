@@ -1,0 +1,284 @@
+"""The command line: `emulator serve | check | list | explain | schema | contract`."""
+
+import errno
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from emulator.catalog import LoadError
+
+
+def _give_up(message: str, hint: str = "", code: int = 2) -> NoReturn:
+    click.echo(f"error: {message}", err=True)
+    if hint:
+        click.echo(f"hint: {hint}", err=True)
+    sys.exit(code)
+
+
+def _show_problems(error: LoadError) -> NoReturn:
+    for problem in error.problems:
+        click.echo(str(problem), err=True)
+    count = len(error.problems)
+    click.echo(f"error: {count} problem{'s' if count > 1 else ''} in the data", err=True)
+    click.echo(
+        "hint: each line names file, line, path and what would be right; `emulator schema` has the language", err=True
+    )
+    sys.exit(1)
+
+
+def _pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
+    pairs = [tuple(value.split("=", 1)) for value in values]
+    for value, pair in zip(values, pairs, strict=True):
+        if len(pair) != 2 or not all(pair):
+            _give_up(f"`{option} {value}` is not PROVIDER=NAME", f"for example {option} acme=flaky")
+    return [(pair[0], pair[1]) for pair in pairs]
+
+
+def _families(providers: Sequence[str], data: Sequence[str], *, every_variant: bool = False) -> Any:
+    from emulator import catalog
+
+    try:
+        return catalog.load(data, providers, every_variant=every_variant)
+    except LoadError as error:
+        _show_problems(error)
+    except KeyError as error:
+        _give_up(f"no provider is called `{error.args[0]}`", "`emulator list` shows them all")
+
+
+_DATA = click.option(
+    "--data",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(),
+    help="A folder with fixtures/ and specs/ of your own; may be repeated.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="emulator")
+def main() -> None:
+    """Emulate real AI-provider APIs on this machine.
+
+    Start with `emulator serve`, and point your client at the address it prints. Everything is offline,
+    deterministic, and any failure can be had on demand.
+    """
+
+
+@main.command()
+@click.argument("providers", nargs=-1)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=8000, show_default=True, help="Port for all providers, or at the root for a single one."
+)
+@click.option("--ports", is_flag=True, help="Give each provider a port of its own as well, counting up from --port.")
+@click.option("--seed", default=0, show_default=True, help="Seed of all chance: same seed, same bytes.")
+@click.option("--scenario", multiple=True, metavar="PROVIDER=NAME", help="Play a scenario for every tenant.")
+@click.option("--variant", multiple=True, metavar="PROVIDER=NAME", help="Serve a variant of a provider.")
+@click.option("--pace", default=1.0, show_default=True, help="Scale of stream delays; 0 sends at once.")
+@click.option("--strict-auth", is_flag=True, help="Accept declared keys only, not any key.")
+@click.option("--state", metavar="FILE", type=click.Path(dir_okay=False), help="Keep state in this SQLite file.")
+@click.option("--reload", is_flag=True, help="Take in changed data while serving; state is kept.")
+@_DATA
+def serve(
+    providers: tuple[str, ...],
+    host: str,
+    port: int,
+    ports: bool,
+    seed: int,
+    scenario: tuple[str, ...],
+    variant: tuple[str, ...],
+    pace: float,
+    strict_auth: bool,
+    state: str | None,
+    reload: bool,
+    data: tuple[str, ...],
+) -> None:
+    """Serve PROVIDERS (all, when none is named) until interrupted.
+
+    A single provider answers at the root of its port; several answer under /<provider>/.
+    """
+    from emulator import server
+
+    variants: dict[str, list[str]] = {}
+    for name, chosen in _pairs(variant, "--variant"):
+        variants.setdefault(name, []).append(chosen)
+    try:
+        runtime = server.make_runtime(
+            providers,
+            data=data,
+            seed=seed,
+            pace=pace,
+            strict_auth=strict_auth,
+            state=state,
+            scenarios=dict(_pairs(scenario, "--scenario")),
+            variants=variants,
+        )
+    except LoadError as error:
+        _show_problems(error)
+    except KeyError as error:
+        _give_up(
+            f"there is no `{error.args[0]}`",
+            "`emulator list` shows providers, `emulator list PROVIDER` its scenarios and variants",
+        )
+    except OSError as error:
+        _give_up(f"cannot open {state}: {error}", "choose a file in a folder you can write to")
+    try:
+        running = server.EmulatorServer(runtime, host, port)
+        if len(runtime.providers) == 1:
+            running.mount(next(iter(runtime.providers)))
+        elif ports:
+            for i, name in enumerate(runtime.providers, start=1):
+                running.own_port(name, port + i if port else 0)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            _give_up(f"port {port} on {host} is in use", f"choose another: emulator serve --port {port + 100}")
+        _give_up(f"cannot listen on {host}:{port}: {error.strerror}", "try --host 127.0.0.1 and a port over 1023")
+    except OverflowError:
+        _give_up(f"{port} is no port", "choose one from 1 to 65535, or 0 for any that is free")
+    _greet(running)
+    running.run(reload_from=list(data) if reload else None)
+
+
+def _greet(running: Any) -> None:
+    from emulator import overview
+
+    click.echo(f"emulator on {running.url}  (Ctrl+C stops it)\n")
+    for name in running.runtime.providers:
+        found = running.runtime.providers[name].base
+        handle = running[name]
+        origin = running.root(name) if running.has_root(name) else handle.origin
+        click.echo(f"{found.title}")
+        click.echo(f"  base URL  {origin}{found.base_path}")
+        click.echo(f"  API key   {found.api_key}   (any key works; emu-<refusal> meets that refusal)")
+        for variable, template in found.env.items():
+            value = template.format(base_url=origin + found.base_path, origin=origin, api_key=found.api_key)
+            click.echo(f"  export {variable}={value}")
+        click.echo(f"  {overview.curl(found, origin)}\n")
+
+
+@main.command()
+@click.argument("folders", nargs=-1, type=click.Path())
+def check(folders: tuple[str, ...]) -> None:
+    """Check the data of FOLDERS (each with fixtures/ and specs/) and the packaged data.
+
+    Exit status: 0 clean, 1 findings.
+    """
+    families = _families((), folders, every_variant=True)
+    operations = sum(len(family.base.operations) for family in families.values())
+    click.echo(f"{len(families)} providers, {operations} operations: no findings")
+
+
+@main.command("list")
+@click.argument("provider", required=False)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="An array of {provider, operation_id, method, path, statuses, grade, source}.",
+)
+@_DATA
+def list_(provider: str | None, as_json: bool, data: tuple[str, ...]) -> None:
+    """List operations with their statuses and grades; for one PROVIDER also what can be asked of it."""
+    from emulator import overview
+
+    families = _families([provider] if provider else (), data)
+    if as_json:
+        click.echo(json.dumps(overview.rows(families), indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 160)
+    table = Table("provider", "operation", "method", "path", "statuses", "grade", box=None)
+    for row in overview.rows(families):
+        statuses = " ".join(map(str, row["statuses"]))
+        table.add_row(row["provider"], row["operation_id"], row["method"], row["path"], statuses, row["grade"])
+    console.print(table)
+    if provider:
+        _list_one(console, families[provider].base)
+
+
+def _list_one(console: Any, found: Any) -> None:
+    from rich.table import Table
+
+    refusals = Table("refusal", "status", "grade", "source", box=None)
+    for name, entries in found.errors.items():
+        for entry in entries:
+            refusals.add_row(name, str(entry.status), entry.source.grade, entry.source.ref)
+    keys = Table("key", "is", box=None)
+    for rule in found.credentials:
+        keys.add_row(rule.match, rule.refuse or ", ".join(f"{k}: {v}" for k, v in rule.principal.items()) or "accepted")
+    variants = Table("variant", "what it changes", "grade", "source", box=None)
+    for variant in found.variants.values():
+        variants.add_row(variant.name, variant.summary, variant.source.grade, variant.source.ref)
+    scenarios = Table("scenario", "what happens", box=None)
+    for scenario in found.scenarios.values():
+        scenarios.add_row(scenario.name, scenario.summary)
+    quirks = Table("quirk", "target", "grade", "source", box=None)
+    for quirk in found.quirks:
+        quirks.add_row(quirk.id, quirk.target, quirk.source.grade, quirk.source.ref)
+    for table in (refusals, keys, variants, scenarios, quirks):
+        if table.row_count:
+            console.print()
+            console.print(table)
+
+
+@main.command()
+@click.argument("method")
+@click.argument("path")
+@_DATA
+def explain(method: str, path: str, data: tuple[str, ...]) -> None:
+    """Say which file and line supplies what of METHOD PATH, for example:
+
+    emulator explain POST /PROVIDER/v1/chat/completions
+    """
+    from emulator import overview
+
+    try:
+        provider, operation = overview.find_operation(_families((), data), method.upper(), path)
+    except LookupError as error:
+        _give_up(str(error), "`emulator list` shows every method and path")
+    for line in overview.explain(provider, operation):
+        click.echo(f"{line.part:<11} {line.what:<44} {line.grade:<11} {line.where}")
+
+
+@main.command()
+def schema() -> None:
+    """Print the JSON Schema of the fixture language, for editors."""
+    from emulator import catalog
+
+    click.echo(json.dumps(catalog.schema(), indent=2))
+
+
+@main.command()
+@click.argument("providers", nargs=-1)
+@click.option(
+    "--url", help="Test this address instead of an emulator started for the run: the provider's scheme and host."
+)
+@click.option("--max-examples", default=25, show_default=True, help="Generated cases per operation and phase.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the generated cases.")
+@click.option("--junit", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write a JUnit report.")
+@_DATA
+def contract(
+    providers: tuple[str, ...], url: str | None, max_examples: int, seed: int, junit: Path | None, data: tuple[str, ...]
+) -> None:
+    """Hold PROVIDERS (all, when none is named) against their specs: examples, coverage, fuzzing, stateful, streams.
+
+    With --url, give one provider; its key is read from the provider's own environment variable and is
+    never printed. Exit status: 0 clean, 1 findings, 2 could not run.
+    """
+    from emulator import contract as suite
+
+    families = _families(providers, data)
+    try:
+        report = suite.run(families, url=url, max_examples=max_examples, seed=seed, progress=click.echo)
+    except suite.CannotRun as error:
+        _give_up(str(error), error.hint)
+    click.echo(report.summary())
+    if junit is not None:
+        junit.write_text(report.junit(), encoding="utf-8")
+    sys.exit(1 if report.findings else 0)

@@ -1,0 +1,200 @@
+"""The control API under `/_emulator/` (and `/~<tenant>/_emulator/`): commands over HTTP, JSON in and out."""
+
+import json
+from collections.abc import Callable
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from emulator import commands
+from emulator.commands import CommandError
+from emulator.exchange import Runtime
+from emulator.mechanisms.clock import iso8601
+from emulator.stages.route import DEFAULT_TENANT
+
+PREFIX = "/_emulator"
+Command = Callable[[Runtime, str, dict[str, Any]], Any]
+
+
+def package_version() -> str:
+    try:
+        return version("emulator")
+    except PackageNotFoundError:
+        return "0"
+
+
+def health(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
+    return {"status": "ok", "version": package_version(), "providers": list(runtime.providers)}
+
+
+def providers(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
+    found = [family.base for family in runtime.providers.values()]
+    return [
+        {
+            "id": p.id,
+            "title": p.title,
+            "origin": p.origin,
+            "base_path": f"/{p.id}{p.base_path}",
+            "api_key": p.api_key,
+            "headers": dict(p.client_headers),
+            "models": [m["id"] for m in p.listed_models],
+            "operations": [{"id": o.id, "method": o.method, "path": o.path} for o in p.operations.values()],
+            "refusals": list(p.errors),
+            "scenarios": list(p.scenarios),
+            "variants": list(p.variants),
+        }
+        for p in found
+    ]
+
+
+def read_journal(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
+    return commands.journal(runtime, tenant)
+
+
+def clear_journal(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
+    commands.reset(runtime, tenant, kinds=["journal", "journal_count"])
+    return {"entries": 0}
+
+
+def fail(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
+    step = {key: value for key, value in body.items() if key != "provider"}
+    commands.fail(runtime, tenant, _provider(body), step)
+    return {"queued": True}
+
+
+def scenario(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
+    _known(body, "provider", "name", "steps")
+    wanted = body.get("name", body.get("steps"))
+    if not isinstance(wanted, (str, list)):
+        raise CommandError("say which: `name` (a scenario of the provider) or `steps` (a list of steps)")
+    commands.play(runtime, tenant, _provider(body), wanted)
+    return {"queued": True}
+
+
+def read_scenarios(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
+    return {"unfinished": commands.unfinished(runtime, tenant)}
+
+
+def variant(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
+    _known(body, "provider", "names")
+    names = body.get("names")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise CommandError("`names` is a list of variant names; an empty one goes back to the documented behaviour")
+    commands.use(runtime, tenant, _provider(body), names)
+    return {"variants": names}
+
+
+def read_clock(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
+    with commands.clock(runtime, tenant) as clock:
+        return {"now": clock.now(), "iso": iso8601(clock.now()), "frozen": clock.frozen}
+
+
+def set_clock(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
+    _known(body, "freeze", "advance", "resume")
+    if len(body) != 1:
+        raise CommandError("say one of `freeze` (true, or Unix seconds), `advance` (60s, 2h) and `resume` (true)")
+    with commands.clock(runtime, tenant) as clock:
+        if "freeze" in body:
+            at = body["freeze"]
+            if isinstance(at, str) or at is None or at is False:
+                raise CommandError("`freeze` is true, or Unix seconds")
+            clock.freeze(None if at is True else at)
+        elif "advance" in body:
+            if not isinstance(body["advance"], (str, int, float)) or isinstance(body["advance"], bool):
+                raise CommandError("`advance` is a duration: 350ms, 60s, 2h, or seconds")
+            clock.advance(body["advance"])
+        else:
+            clock.resume()
+    return read_clock(runtime, tenant, {})
+
+
+def reset(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
+    _known(body, "provider", "kinds")
+    kinds = body.get("kinds")
+    if kinds is not None and (not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds)):
+        raise CommandError("`kinds` is a list such as [windows, accounts]; without it everything is reset")
+    commands.reset(runtime, tenant, None if body.get("provider") is None else _provider(body), kinds)
+    return {"reset": True}
+
+
+def openapi(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
+    return _document()
+
+
+@lru_cache(maxsize=1)
+def _document() -> Any:
+    return json.loads(Path(__file__).with_name("control.openapi.json").read_text(encoding="utf-8"))
+
+
+def _provider(body: dict[str, Any]) -> str:
+    if not isinstance(body.get("provider"), str):
+        raise CommandError("`provider` is missing: a provider's id")
+    return str(body["provider"])
+
+
+def _known(body: dict[str, Any], *keys: str) -> None:
+    for key in body:
+        if key not in keys:
+            raise CommandError(f"`{key}` is not known; there are {', '.join(keys)}")
+
+
+def _json(status: int, content: Any) -> Response:
+    return Response(orjson.dumps(content), status, media_type="application/json")
+
+
+class _Resource:
+    """One path of the API as an ASGI application: its commands by method, everything else 405."""
+
+    def __init__(self, runtime: Runtime, commands_by_method: dict[str, Command]) -> None:
+        self.runtime = runtime
+        self.commands = commands_by_method
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        if not self.commands:
+            known = ", ".join(PREFIX + path for path in _COMMANDS)
+            return _json(404, {"error": f"{request.url.path} is not part of the control API; there are {known}"})
+        if request.method not in self.commands:
+            response = _json(405, {"error": f"{request.method} is not allowed here"})
+            response.headers["allow"] = ", ".join(self.commands)
+            return response
+        try:
+            raw = await request.body()
+            body = orjson.loads(raw) if raw.strip() else {}
+            if not isinstance(body, dict):
+                raise CommandError("the body is a JSON object")
+            tenant = request.scope.get("tenant") or DEFAULT_TENANT
+            return _json(200, self.commands[request.method](self.runtime, tenant, body))
+        except orjson.JSONDecodeError as error:
+            return _json(400, {"error": f"the body is not JSON: {error.msg}"})
+        except CommandError as error:
+            return _json(400, {"error": str(error)})
+
+
+_COMMANDS: dict[str, dict[str, Command]] = {
+    "/health": {"GET": health},
+    "/openapi.json": {"GET": openapi},
+    "/providers": {"GET": providers},
+    "/journal": {"GET": read_journal, "DELETE": clear_journal},
+    "/fail": {"POST": fail},
+    "/scenario": {"GET": read_scenarios, "POST": scenario},
+    "/variant": {"POST": variant},
+    "/clock": {"GET": read_clock, "POST": set_clock},
+    "/reset": {"POST": reset},
+}
+
+
+def routes(runtime: Runtime) -> list[BaseRoute]:
+    """The control API as Starlette routes; each path answers only its own methods."""
+    found: list[BaseRoute] = [Route(PREFIX + path, _Resource(runtime, methods)) for path, methods in _COMMANDS.items()]
+    return [*found, Route(PREFIX, _Resource(runtime, {})), Route(PREFIX + "/{rest:path}", _Resource(runtime, {}))]

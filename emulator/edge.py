@@ -1,0 +1,64 @@
+"""From raw HTTP to a finished exchange and back: what the socket server and the in-process transport share."""
+
+import logging
+from collections.abc import Iterable
+from urllib.parse import parse_qsl
+
+import orjson
+
+from emulator import pipeline
+from emulator.exchange import Exchange, Reply, Runtime, Unaddressed
+
+log = logging.getLogger("emulator")
+MOST_BODY = 64 * 1024 * 1024
+
+
+def answer(
+    runtime: Runtime,
+    *,
+    method: str,
+    path: str,
+    query: str,
+    headers: Iterable[tuple[str, str]],
+    body: bytes,
+    mount: str | None = None,
+    tenant: str | None = None,
+) -> tuple[Reply, Exchange | None]:
+    """The reply to one request, and its exchange unless the emulator itself had to answer.
+
+    `path` is decoded, `query` is not. `mount` is the provider that owns the port, `tenant` the one to use
+    when the path names none. Raises nothing.
+    """
+    first: dict[str, str] = {}
+    for name, value in headers:
+        first.setdefault(name.lower(), value)
+    if len(body) > MOST_BODY:
+        return own_reply(413, f"the body is larger than {MOST_BODY} bytes", "send less"), None
+    exchange = Exchange(
+        runtime, method, path, dict(parse_qsl(query, keep_blank_values=True)), first, body, mount, tenant
+    )
+    try:
+        pipeline.run(exchange)
+    except Unaddressed as missing:
+        return _unaddressed(runtime, str(missing)), None
+    except Exception:
+        log.exception("%s %s could not be answered", method, path)
+        return own_reply(500, "the emulator failed on this request", "please report it with the log above"), None
+    return exchange.reply, exchange
+
+
+def _unaddressed(runtime: Runtime, head: str) -> Reply:
+    known = ", ".join(f"/{name}/" for name in runtime.providers)
+    what = f"no provider is called {head[:80]!r}" if head else "this is the emulator, not a provider"
+    return own_reply(404 if head else 200, what, f"put a provider's id first in the path: {known}")
+
+
+def own_reply(status: int, message: str, hint: str) -> Reply:
+    """A reply of the emulator itself, so marked that nobody takes it for a provider's."""
+    body = orjson.dumps({"emulator": {"message": message, "hint": hint}})
+    headers = [
+        ("content-type", "application/json"),
+        ("content-length", str(len(body))),
+        ("x-emulator-notice", "own reply"),
+    ]
+    return Reply(status=status, headers=headers, body=body)

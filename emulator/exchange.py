@@ -1,0 +1,171 @@
+"""The types stages share: an exchange, the refusal that ends one early, and the reply."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from emulator.mechanisms.clock import Clock
+from emulator.mechanisms.credentials import Credential
+from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
+from emulator.mechanisms.patches import Headers, Patch, Target
+from emulator.mechanisms.store import Store, Tenant
+from emulator.provider import ErrorEntry, LimitRule, Operation, Provider, ProviderFamily, Quirk
+from emulator.refusals import RefusalName
+
+
+class Refused(Exception):
+    """A stage will not serve. Facts go to the provider's error entry (`${fact.<name>}`)."""
+
+    def __init__(self, name: RefusalName, **facts: Any) -> None:
+        super().__init__(name)
+        self.name: RefusalName = name
+        self.facts = facts
+
+
+class Unaddressed(Exception):
+    """The address names no provider; the emulator itself has to answer."""
+
+
+@dataclass(slots=True)
+class Runtime:
+    """What all exchanges of one emulator share."""
+
+    providers: Mapping[str, ProviderFamily]
+    store: Store
+    seed: int = 0
+    strict_auth: bool = False
+    pace: float = 1.0
+    scenarios: Mapping[str, str] = field(default_factory=dict)
+    """Provider id -> scenario every tenant starts with."""
+    variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Provider id -> variants every tenant starts with."""
+
+
+@dataclass(slots=True)
+class Frame:
+    """Bytes of a stream and when they leave, in seconds after the first byte may."""
+
+    at: float
+    data: bytes
+
+
+@dataclass(slots=True)
+class Reply:
+    """What goes back. `frames` is set for a stream, `body` otherwise; `wire` breaks either at the socket."""
+
+    status: int = 200
+    headers: Headers = field(default_factory=list)
+    content: Any = None
+    """The body before it is encoded: a JSON value, or text."""
+    body: bytes = b""
+    frames: list[Frame] | None = None
+    complete: bool = True
+    """False when the connection ends before the body does."""
+    stall: float = 0.0
+    """Seconds of silence before a stream that is cut ends."""
+    wire: Patch | None = None
+    exact_head: bool = False
+    """Header names go out as they are written here, which only the socket itself can do."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and its reply, with every fact the stages add."""
+
+    # as it came
+    runtime: Runtime
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: dict[str, str]
+    """Lower-case names; of a repeated header, the first."""
+    body: bytes
+    mount: str | None = None
+    """The provider that owns the port, if the port belongs to one."""
+    tenant_name: str | None = None
+    """The tenant to use when the path names none."""
+
+    # route
+    tenant: Tenant = field(init=False)
+    provider: Provider = field(init=False)
+    local_path: str = ""
+    """The path as the real provider would see it."""
+    clock: Clock = field(init=False)
+    scope: Scope = field(init=False)
+    operation: Operation | None = None
+    credential: Credential | None = None
+
+    # steer
+    forced: RefusalName | None = None
+    forced_status: int | None = None
+    """Which of the refusal's replies was asked for."""
+    notices: list[str] = field(default_factory=list)
+    """What was asked of the emulator and could not be honoured, for the client to read."""
+    preference_applied: str | None = None
+
+    # authenticate, validate, limit, disrupt
+    principal: dict[str, Any] = field(default_factory=dict)
+    request: dict[str, Any] | None = None
+    taken: list[tuple[LimitRule, dict[str, Any], float]] = field(default_factory=list)
+    """Limit rules that admitted the request: rule, window data, units taken."""
+    script: Any = None
+    faults: list[Patch] = field(default_factory=list)
+
+    # outcome
+    refusal: Refused | None = None
+    completion: dict[str, Any] | None = None
+    reply: Reply = field(default_factory=Reply)
+    charged: dict[str, str] | None = None
+    trace: list[dict[str, Any]] = field(default_factory=list)
+    entry: dict[str, Any] | None = None
+    """The journal entry; what the client does later is added to it."""
+
+    def note(self, stage: str, what: str, **details: Any) -> None:
+        """Add to the trace."""
+        self.trace.append({"stage": stage, "what": what, **details})
+
+    def quirks(self, target: Target) -> Iterator[Quirk]:
+        """The provider's quirks of one target that are meant for this exchange."""
+        for quirk in self.provider.quirks:
+            if quirk.target != target:
+                continue
+            if self.meant(quirk.operations) and self.holds(quirk.when):
+                yield quirk
+
+    def meant(self, operations: tuple[str, ...] | None) -> bool:
+        """Whether data that names operations (None: all) is about this exchange's."""
+        return operations is None or (self.operation is not None and self.operation.id in operations)
+
+    def holds(self, when: Expression | None) -> bool:
+        """Whether a condition holds; one that cannot be computed from this request does not."""
+        try:
+            return when is None or bool(when(self.scope))
+        except ExpressionError:
+            return False
+
+    def error_entry(self, name: RefusalName, facts: Mapping[str, Any], status: int | None = None) -> ErrorEntry | None:
+        """The reply to a refusal: the first entry meant for this exchange, or the one of a given status.
+
+        Its stand-in facts, overlaid by the given ones, are left in the scope as `fact`.
+        """
+        meant = [entry for entry in self.provider.errors.get(name, ()) if self.meant(entry.operations)]
+        for entry in meant:
+            self.scope["fact"] = {**entry.facts, **facts}
+            if entry.status == status if status is not None else self.holds(entry.when):
+                return entry
+        return meant[-1] if meant and status is None else None
+
+    @property
+    def active(self) -> Operation:
+        """The operation, for stages that only run when there is one."""
+        assert self.operation is not None
+        return self.operation
+
+    @property
+    def streaming(self) -> bool:
+        return (
+            self.refusal is None
+            and self.completion is not None
+            and self.active.stream is not None
+            and bool(self.request and self.request["stream"])
+        )

@@ -1,0 +1,170 @@
+"""What tests hold in their hands: an emulation (one tenant's view) and a handle a provider."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from emulator import commands
+from emulator.exchange import Runtime
+from emulator.stages.route import DEFAULT_TENANT
+
+__all__ = ["DEFAULT_TENANT", "Clock", "Emulation", "Handle", "JournalEntry"]
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One exchange as the journal has it. `raw` holds everything."""
+
+    status: int
+    method: str
+    path: str
+    operation: str | None
+    refusal: str | None
+    raw: Mapping[str, Any]
+
+    @property
+    def json(self) -> Any:
+        """The request body, parsed."""
+        return json.loads(self.raw["request"]["body"])
+
+
+class Clock:
+    """One tenant's clock."""
+
+    def __init__(self, runtime: Runtime, tenant: str) -> None:
+        self._runtime = runtime
+        self._tenant = tenant
+
+    def now(self) -> float:
+        """Unix seconds."""
+        with commands.clock(self._runtime, self._tenant) as clock:
+            return clock.now()
+
+    def freeze(self, at: float | None = None) -> float:
+        """Stop time, now or at a moment in Unix seconds."""
+        with commands.clock(self._runtime, self._tenant) as clock:
+            return clock.freeze(at)
+
+    def advance(self, duration: str | float) -> float:
+        """Move time on by `60s`, `2h`, or seconds; gives the new moment."""
+        with commands.clock(self._runtime, self._tenant) as clock:
+            return clock.advance(duration)
+
+    def resume(self) -> float:
+        """Let time run again."""
+        with commands.clock(self._runtime, self._tenant) as clock:
+            return clock.resume()
+
+
+class Handle:
+    """One provider as one tenant's client should use it."""
+
+    def __init__(self, runtime: Runtime, tenant: str, provider: str, address: str, root: str | None) -> None:
+        found = commands.family(runtime, provider).base
+        self._runtime = runtime
+        self._tenant = tenant
+        self.id = provider
+        suffix = "" if tenant == DEFAULT_TENANT else f"/~{tenant}"
+        self.origin = f"{address}{suffix}/{provider}"
+        """Stands for the provider's scheme and host."""
+        self.base_url = self.origin + found.base_path
+        """What an SDK takes as its base URL."""
+        self.root_url = root
+        """A port of the provider's own, for clients that drop the path of their base URL; the key names the tenant."""
+        self.api_key = found.api_key if tenant == DEFAULT_TENANT else f"{found.api_key}~{tenant}"
+        """A key that works, and that leads to this tenant by itself."""
+        place = found.places[0]
+        value = f"Bearer {self.api_key}" if place.scheme == "bearer" else self.api_key
+        self.headers = {place.name: value, **found.client_headers}
+        """Ready headers: the credential, and what else the provider asks for."""
+        holes = {"base_url": self.base_url, "origin": self.origin, "api_key": self.api_key}
+        self.env = {name: template.format(**holes) for name, template in found.env.items()}
+        """Environment variables for the provider's own clients."""
+        self.models = [model["id"] for model in found.listed_models if model["id"] != "*"]
+        """Ids of the models the provider lists."""
+
+    @property
+    def journal(self) -> list[JournalEntry]:
+        """What this tenant's clients asked of this provider, oldest first."""
+        return [
+            JournalEntry(e["status"], e["method"], e["path"], e["operation"], e["refusal"], e)
+            for e in commands.journal(self._runtime, self._tenant, self.id)
+        ]
+
+    def fail(
+        self,
+        refuse: str | int | None = None,
+        *,
+        times: int = 1,
+        operation: str | None = None,
+        when: str | None = None,
+        fault: dict[str, Any] | None = None,
+        facts: dict[str, Any] | None = None,
+    ) -> None:
+        """Let the next `times` requests meet a refusal (`rate_limited`, or a status such as 429) or a fault.
+
+        `operation` and `when` (an expression) narrow down which requests. Raises CommandError.
+        """
+        if isinstance(refuse, int):
+            refuse = self._refusal(refuse)
+        step = {"refuse": refuse, "times": times, "operation": operation, "when": when, "fault": fault, "facts": facts}
+        commands.fail(self._runtime, self._tenant, self.id, {k: v for k, v in step.items() if v is not None})
+
+    def _refusal(self, status: int) -> str:
+        found = commands.family(self._runtime, self.id).base
+        for name, entries in found.errors.items():
+            if any(entry.status == status for entry in entries):
+                return name
+        raise commands.CommandError(f"{self.id} never answers {status}")
+
+    def play(self, scenario: str | list[dict[str, Any]]) -> None:
+        """Play a scenario of the provider by name, or steps of your own. Raises CommandError."""
+        commands.play(self._runtime, self._tenant, self.id, scenario)
+
+    def use(self, *variants: str) -> None:
+        """Serve with these variants; none: the documented behaviour. Raises CommandError."""
+        commands.use(self._runtime, self._tenant, self.id, variants)
+
+    def reset(self) -> None:
+        """Forget what this tenant did with this provider."""
+        commands.reset(self._runtime, self._tenant, self.id)
+
+
+class Emulation:
+    """The emulator as one tenant sees it: `emulation["acme"]` is a handle."""
+
+    def __init__(self, runtime: Runtime, tenant: str, address: str, roots: Mapping[str, str]) -> None:
+        self.runtime = runtime
+        self.tenant = tenant
+        self.address = address
+        self._roots = roots
+        self.clock = Clock(runtime, tenant)
+
+    def __getitem__(self, provider: str) -> Handle:
+        return Handle(self.runtime, self.tenant, provider, self.address, self._roots.get(provider))
+
+    @property
+    def providers(self) -> list[str]:
+        return list(self.runtime.providers)
+
+    def reset(self) -> None:
+        """Forget everything this tenant did, its clock included."""
+        commands.reset(self.runtime, self.tenant)
+
+    def transport(self, library: Any = None) -> Any:
+        """A transport for `httpx.Client` and `httpx.AsyncClient` that needs no socket and really streams.
+
+        `library` is httpx by default; pass httpx2 for clients built on it.
+        """
+        from emulator.transport import make_transport
+
+        return make_transport(self.runtime, self.tenant, library)
+
+    def unmatched(self) -> list[str]:
+        """Requests that met no operation, one line each."""
+        return commands.unmatched(self.runtime, self.tenant)
+
+    def unfinished(self) -> list[str]:
+        """Scenarios and failures that were asked for and not played to the end, one line each."""
+        return commands.unfinished(self.runtime, self.tenant)

@@ -1,0 +1,79 @@
+"""Time that tests control: real by default, frozen or moved on request."""
+
+import re
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+LATEST = 253402300799.0  # 9999-12-31T23:59:59Z, the last second a calendar date can name
+
+
+def parse_duration(text: str | float) -> float:
+    """Seconds in a duration such as `350ms`, `60s`, `2h`, `1h30m`, or a plain number of seconds.
+
+    Raises ValueError when the text is something else.
+    """
+    if isinstance(text, (int, float)):
+        return float(text)
+    parts = _DURATION.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"{text!r} is not a duration (e.g. 350ms, 60s, 2h)")
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def iso8601(seconds: float) -> str:
+    """`2024-01-01T00:00:00Z` for Unix seconds, in UTC, whole seconds."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def http_date(seconds: float) -> str:
+    """`Mon, 01 Jan 2024 00:00:00 GMT` for Unix seconds (RFC 9110, IMF-fixdate)."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
+
+
+class Clock:
+    """One tenant's time. Its state is a plain dict, so that a store can keep it."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        self._state = state
+
+    def now(self) -> float:
+        """Unix seconds, to the microsecond."""
+        frozen = self._state.get("frozen")
+        if frozen is not None:
+            return float(frozen)
+        return round(min(time.time() + float(self._state.get("offset", 0.0)), LATEST), 6)
+
+    @property
+    def frozen(self) -> bool:
+        return self._state.get("frozen") is not None
+
+    def freeze(self, at: float | None = None) -> float:
+        """Stop time, at `at` Unix seconds or now."""
+        moment = self.now() if at is None else float(at)
+        if not 0 <= moment <= LATEST:
+            raise ValueError(f"{moment} is outside the years 1970 to 9999")
+        self._state["frozen"] = moment
+        return moment
+
+    def advance(self, duration: str | float) -> float:
+        """Move time forward by a duration; a frozen clock stays frozen at the new moment."""
+        seconds = parse_duration(duration)
+        if seconds < 0 or self.now() + seconds > LATEST:
+            raise ValueError(f"cannot advance by {duration!r}: time runs forward, up to the year 9999")
+        if self.frozen:
+            self._state["frozen"] = round(float(self._state["frozen"]) + seconds, 6)
+        else:
+            self._state["offset"] = float(self._state.get("offset", 0.0)) + seconds
+        return self.now()
+
+    def resume(self) -> float:
+        """Let time run again, from the moment it shows."""
+        frozen = self._state.pop("frozen", None)
+        if frozen is not None:
+            self._state["offset"] = float(frozen) - time.time()
+        return self.now()

@@ -1,0 +1,83 @@
+"""Finding the credential of a request and telling whose it is."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import translate
+from typing import Any, Literal
+
+from emulator.refusals import REFUSALS, RefusalName
+
+_TENANT = re.compile(r"(.*)~([A-Za-z0-9_.-]+)", re.DOTALL)
+_STEERED = "emu-"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a credential may stand: a header or query parameter, bare or behind `Bearer`."""
+
+    where: Literal["header", "query"]
+    name: str
+    scheme: Literal["bearer", "bare"]
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A key as found: without its tenant, which a key may carry as `key~tenant`."""
+
+    key: str
+    tenant: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Keys that match are this principal, or meet this refusal."""
+
+    match: str
+    """A shell-style pattern: `acme-free-*`."""
+    pattern: re.Pattern[str]
+    principal: dict[str, Any]
+    refuse: RefusalName | None
+
+
+def rule(match: str, principal: dict[str, Any], refuse: RefusalName | None) -> Rule:
+    """A rule for keys that match a shell-style pattern."""
+    return Rule(match, re.compile(translate(match)), principal, refuse)
+
+
+def find(places: tuple[Place, ...], headers: Mapping[str, str], query: Mapping[str, str]) -> Credential | None:
+    """The first non-empty credential in the places a provider accepts, or None."""
+    for place in places:
+        value = (headers if place.where == "header" else query).get(
+            place.name.lower() if place.where == "header" else place.name
+        )
+        if value and place.scheme == "bearer":
+            scheme, _, value = value.strip().partition(" ")
+            if scheme.lower() != "bearer":
+                continue
+        if value and (key := value.strip()):
+            match = _TENANT.fullmatch(key)
+            return Credential(match[1], match[2]) if match else Credential(key, None)
+    return None
+
+
+def identify(rules: tuple[Rule, ...], key: str, *, strict: bool) -> dict[str, Any] | RefusalName:
+    """The principal of a key, or the name of the refusal it meets.
+
+    The first matching rule decides. `strict` leaves out the catch-all, so that only declared keys pass.
+    """
+    for candidate in rules:
+        if (strict and candidate.match == "*") or not candidate.pattern.fullmatch(key):
+            continue
+        return candidate.refuse or {"id": key, **candidate.principal}
+    return "invalid_credentials"
+
+
+def steered(key: str) -> RefusalName | None:
+    """The refusal a test credential asks for: `emu-rate_limited` asks for `rate_limited`."""
+    return next((name for name in REFUSALS if key == _STEERED + name), None)
+
+
+def misspelt(key: str) -> bool:
+    """Whether a key looks like a test credential that names no refusal."""
+    return key.startswith(_STEERED) and key != "emu-ok" and steered(key) is None

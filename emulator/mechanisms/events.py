@@ -1,0 +1,106 @@
+"""A stream before it is framed: events with their time, and the operations that bend them."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from emulator.mechanisms.expressions import Scope
+from emulator.mechanisms.patches import Patch
+from emulator.mechanisms.templates import Template
+
+EventKind = Literal["open", "role", "content", "tool_call", "arguments", "finish", "usage", "close", "done"]
+Ending = Literal["complete", "cut", "stall"]
+
+
+@dataclass(slots=True)
+class Event:
+    """One event. `data` is a JSON value, or text that is sent as it is; `delay` is seconds before it."""
+
+    kind: str
+    data: Any = None
+    delay: float = 0.0
+    name: str | None = None
+    comment: str | None = None
+    merged: bool = False
+    """Sent in one write with the event before it."""
+    split: tuple[int, ...] = ()
+    """Byte offsets at which its frame is broken into several writes."""
+
+
+@dataclass(slots=True)
+class Timeline:
+    """A whole stream: its events in order, and how it ends."""
+
+    events: list[Event] = field(default_factory=list)
+    ending: Ending = "complete"
+    cut_after_bytes: int | None = None
+    stall_seconds: float = 0.0
+
+
+def bend(timeline: Timeline, patch: Patch, scope: Scope, error: Any) -> None:
+    """Apply one stream operation. `error` is the event data of the refusal that `error_event` names."""
+    arguments, events = patch.arguments, timeline.events
+    if patch.op == "cut":
+        if arguments.get("after_bytes") is not None:
+            timeline.cut_after_bytes = arguments["after_bytes"]
+        else:
+            del events[arguments.get("after_events", 0) :]
+        timeline.ending = "cut"
+        return
+    if patch.op == "error_event":
+        position = min(arguments.get("after_events", len(events)), len(events))
+        events[position:] = [Event("error", error, name=arguments.get("event"))]
+        return
+    places = _places(events, arguments.get("at"))
+    for place in reversed(places):
+        _OPS[patch.op](events, place, arguments, patch.value, scope)
+
+
+def _places(events: list[Event], at: int | str | None) -> list[int]:
+    """The indexes an operation is aimed at: a position, every event of a kind, or all."""
+    if at is None:
+        return list(range(len(events)))
+    if isinstance(at, int):
+        place = at if at >= 0 else len(events) + at
+        return [place] if 0 <= place < len(events) else []
+    return [i for i, event in enumerate(events) if event.kind == at]
+
+
+def _comment(events: list[Event], place: int, arguments: dict[str, Any], value: Template | None, scope: Scope) -> None:
+    events.insert(place, Event("comment", comment=str(arguments.get("text", ""))))
+
+
+def _insert(events: list[Event], place: int, arguments: dict[str, Any], value: Template | None, scope: Scope) -> None:
+    new = Event("inserted", value(scope) if value else None, name=arguments.get("event"))
+    events.insert(place + 1 if arguments.get("side") == "after" else place, new)
+
+
+def _drop(events: list[Event], place: int, arguments: dict[str, Any], value: Template | None, scope: Scope) -> None:
+    del events[place]
+
+
+def _repeat(events: list[Event], place: int, arguments: dict[str, Any], value: Template | None, scope: Scope) -> None:
+    copies = [replace(events[place], delay=0.0) for _ in range(arguments.get("times", 1))]
+    events[place + 1 : place + 1] = copies
+
+
+def _merge(events: list[Event], place: int, arguments: dict[str, Any], value: Template | None, scope: Scope) -> None:
+    events[place].merged = place > 0
+
+
+def _split(events: list[Event], place: int, arguments: dict[str, Any], value: Template | None, scope: Scope) -> None:
+    events[place].split = tuple(arguments.get("bytes", [1]))
+
+
+def _delay(events: list[Event], place: int, arguments: dict[str, Any], value: Template | None, scope: Scope) -> None:
+    events[place].delay += arguments.get("duration", 0.0)
+
+
+_OPS = {
+    "comment": _comment,
+    "insert": _insert,
+    "drop": _drop,
+    "repeat": _repeat,
+    "merge": _merge,
+    "split": _split,
+    "delay": _delay,
+}

@@ -1,0 +1,179 @@
+"""Values that a JSON Schema accepts, drawn from an exchange's chance: tool arguments, structured output."""
+
+import random
+from typing import Any
+
+import jsonschema_rs
+import rstr
+
+_MOST_DEPTH = 6
+_TRIES = 20
+# property name (or schema format) -> the Faker provider whose values look like it
+_LOOKS = {
+    "name": "name", "full_name": "name", "first_name": "first_name", "last_name": "last_name", "email": "email",
+    "city": "city", "location": "city", "country": "country", "address": "street_address", "company": "company",
+    "phone": "phone_number", "title": "job", "date": "date", "date-time": "iso8601", "time": "time", "uri": "url",
+    "url": "url", "uuid": "uuid4", "ipv4": "ipv4", "ipv6": "ipv6", "hostname": "hostname", "currency": "currency_code",
+    "color": "color_name", "language": "language_name", "username": "user_name",
+}  # fmt: skip
+
+
+def instance(schema: Any, chance: random.Random, words: list[str]) -> Any:
+    """A value that `schema` accepts, or null when none was found in a bounded number of tries.
+
+    `words` (from the prompt) fill free text. `$ref`s point into the schema itself.
+    """
+    if not isinstance(schema, (dict, bool)):
+        return None
+    try:
+        validator = jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
+    except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
+        return None
+    drawing = _Drawing(schema, chance, words)
+    for _ in range(_TRIES):
+        value = drawing.draw(schema, "", 0)
+        if validator.is_valid(value):
+            return value
+    return None
+
+
+class _Drawing:
+    def __init__(self, root: Any, chance: random.Random, words: list[str]) -> None:
+        self.root = root
+        self.chance = chance
+        self.words = words or ["example"]
+        self._faker: Any = None
+
+    def draw(self, schema: Any, name: str, depth: int) -> Any:
+        if not isinstance(schema, dict):
+            return self.text({}, name)
+        schema = self.resolved(schema)
+        for key in ("const", "default"):
+            if key in schema:
+                return schema[key]
+        if isinstance(schema.get("enum"), list) and schema["enum"]:
+            return self.chance.choice(schema["enum"])
+        for key in ("oneOf", "anyOf"):
+            options = [o for o in schema.get(key) or [] if not (isinstance(o, dict) and o.get("type") == "null")]
+            if options:
+                rest = {k: v for k, v in schema.items() if k != key}
+                return self.draw(_merged(rest, self.resolved(self.chance.choice(options))), name, depth)
+        draw = getattr(self, _type_of(schema), None)
+        return draw(schema, name, depth) if draw else None
+
+    def resolved(self, schema: Any) -> dict[str, Any]:
+        """Follow `$ref` and fold `allOf` in."""
+        for _ in range(_MOST_DEPTH):
+            if not isinstance(schema, dict) or "$ref" not in schema:
+                break
+            target: Any = self.root
+            for step in str(schema["$ref"]).removeprefix("#").strip("/").split("/"):
+                if step:
+                    target = target.get(step, {}) if isinstance(target, dict) else {}
+            schema = target
+        folded: dict[str, Any] = schema if isinstance(schema, dict) else {}
+        for part in folded.get("allOf") or []:
+            folded = _merged({k: v for k, v in folded.items() if k != "allOf"}, self.resolved(part))
+        return folded
+
+    def object(self, schema: dict[str, Any], name: str, depth: int) -> dict[str, Any]:
+        properties = schema.get("properties") or {}
+        required = [key for key in schema.get("required") or [] if key not in properties]
+        wanted = {k: v for k, v in properties.items() if depth < _MOST_DEPTH or k in (schema.get("required") or [])}
+        value = {key: self.draw(below, key, depth + 1) for key, below in wanted.items()}
+        value.update({key: self.text({}, key) for key in required})
+        while len(value) < schema.get("minProperties", 0):
+            below = schema.get("additionalProperties")
+            value[f"key_{len(value)}"] = self.draw(
+                below if isinstance(below, dict) else {"type": "string"}, "", depth + 1
+            )
+        return value
+
+    def array(self, schema: dict[str, Any], name: str, depth: int) -> list[Any]:
+        first = schema.get("prefixItems") or []
+        least = max(schema.get("minItems", 0), 1 if depth < _MOST_DEPTH else 0, len(first))
+        size = min(
+            least + (1 if schema.get("minItems", 0) == 0 and self.chance.random() < 0.5 else 0),
+            schema.get("maxItems", least + 1),
+        )
+        items: list[Any] = []
+        for index in range(size):
+            below = first[index] if index < len(first) else schema.get("items", {"type": "string"})
+            for _ in range(_TRIES):
+                item = self.draw(below, name.removesuffix("s"), depth + 1)
+                if not schema.get("uniqueItems") or item not in items:
+                    items.append(item)
+                    break
+        return items
+
+    def integer(self, schema: dict[str, Any], name: str, depth: int) -> int:
+        low, high = _bounds(schema, 1)
+        step = int(schema.get("multipleOf", 1)) or 1
+        first, last = -(-int(low) // step), int(high) // step
+        return step * self.chance.randint(first, max(last, first))
+
+    def number(self, schema: dict[str, Any], name: str, depth: int) -> float:
+        step = schema.get("multipleOf", 0.01)
+        low, high = _bounds(schema, step)
+        if "multipleOf" in schema:
+            return float(step * self.chance.randint(int(-(-low // step)), int(high // step)))
+        value = round(self.chance.uniform(low, high), 2)
+        return value if low <= value <= high else (low + high) / 2
+
+    def boolean(self, schema: dict[str, Any], name: str, depth: int) -> bool:
+        return self.chance.random() < 0.5
+
+    def null(self, schema: dict[str, Any], name: str, depth: int) -> None:
+        return None
+
+    def string(self, schema: dict[str, Any], name: str, depth: int) -> str:
+        return self.text(schema, name)
+
+    def text(self, schema: dict[str, Any], name: str) -> str:
+        if isinstance(schema.get("pattern"), str):
+            return str(rstr.Rstr(self.chance).xeger(schema["pattern"]))
+        looks = _LOOKS.get(str(schema.get("format", "")).lower()) or _LOOKS.get(name.lower())
+        text = str(getattr(self.faker, looks)()) if looks else " ".join(self.words[:4])
+        least, most = schema.get("minLength", 0), schema.get("maxLength")
+        while len(text) < least:
+            text += " " + self.chance.choice(self.words)
+        return text if most is None else text[: max(most, 0)]
+
+    @property
+    def faker(self) -> Any:
+        if self._faker is None:
+            from faker import Faker  # 0.2 s to import: only when a value is wanted
+
+            self._faker = Faker("en_US")
+            self._faker.seed_instance(self.chance.getrandbits(64))
+        return self._faker
+
+
+def _type_of(schema: dict[str, Any]) -> str:
+    declared = schema.get("type")
+    if isinstance(declared, list):
+        declared = next((name for name in declared if name != "null"), "null")
+    if declared is None:
+        declared = "object" if "properties" in schema else "array" if "items" in schema else "string"
+    return str(declared)
+
+
+def _bounds(schema: dict[str, Any], step: float) -> tuple[float, float]:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if "exclusiveMinimum" in schema:
+        low = schema["exclusiveMinimum"] + step
+    if "exclusiveMaximum" in schema:
+        high = schema["exclusiveMaximum"] - step
+    if low is None:
+        low = 1 if high is None or high >= 1 else high - 100
+    return low, max(high if high is not None else low + 99, low)
+
+
+def _merged(base: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
+    """Two schemas that both hold, where their properties and required fields add up."""
+    merged = {**base, **extra}
+    for key in ("properties", "required"):
+        if key in base and key in extra:
+            both = base[key], extra[key]
+            merged[key] = {**both[0], **both[1]} if key == "properties" else [*both[0], *both[1]]
+    return merged

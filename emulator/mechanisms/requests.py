@@ -1,0 +1,85 @@
+"""From a provider's body to a neutral request: the few facts every completion API asks for."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+from emulator.mechanisms.expressions import Expression, Scope
+from emulator.mechanisms.tokens import TokenRatio
+
+NeutralField = Literal[
+    "model", "messages", "prompt", "stream", "include_usage", "max_tokens", "truncate_to", "n", "stop", "tools",
+    "tool_choice", "response_format",
+]  # fmt: skip
+FIELDS: tuple[str, ...] = get_args(NeutralField)
+_MOST_CHOICES = 128
+
+
+class Reader:
+    """One expression, or the first that is not null of several, for each neutral field."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Mapping[str, list[Expression]]) -> None:
+        self._fields = dict(fields)
+
+    def read(self, scope: Scope, tokens: TokenRatio) -> dict[str, Any]:
+        """The neutral request: every field of `NeutralField`, and what follows from the messages.
+
+        `prompt_tokens` (int), `last_role` (str or None) and `last_text` (str) are derived.
+        """
+        request: dict[str, Any] = dict.fromkeys(FIELDS)
+        for name, expressions in self._fields.items():
+            request[name] = next((v for e in expressions if (v := e(scope)) is not None), None)
+        request["n"] = min(request["n"], _MOST_CHOICES) if isinstance(request["n"], int) and request["n"] > 0 else 1
+        if isinstance(request["max_tokens"], float):
+            request["max_tokens"] = int(request["max_tokens"])
+        return measured(request, tokens)
+
+
+def measured(request: dict[str, Any], tokens: TokenRatio) -> dict[str, Any]:
+    """The request with what follows from its messages, computed anew."""
+    texts = message_texts(request)
+    messages = [m for m in request["messages"] or [] if isinstance(m, dict)]
+    request["prompt_tokens"] = tokens.prompt(texts)
+    request["last_role"] = messages[-1].get("role") if messages else None
+    spoken = [m for m in messages if m.get("role") in ("user", "tool")] or messages
+    request["last_text"] = content_text(spoken[-1].get("content")) if spoken else "".join(texts[-1:])
+    return request
+
+
+def message_texts(request: dict[str, Any]) -> list[str]:
+    """The text of each message, or of each prompt."""
+    if request["messages"] is not None:
+        return [content_text(m.get("content")) for m in request["messages"] if isinstance(m, dict)]
+    prompt = request["prompt"]
+    if isinstance(prompt, list) and any(isinstance(p, (str, list)) for p in prompt):
+        return [content_text(p) for p in prompt]
+    return [] if prompt is None else [content_text(prompt)]
+
+
+def content_text(content: Any) -> str:
+    """The text of a message's content: a string, or the text parts of a list."""
+    if isinstance(content, list):
+        parts = (part.get("text") if isinstance(part, dict) else part for part in content)
+        return " ".join(str(part) for part in parts if isinstance(part, (str, int)))
+    return content if isinstance(content, str) else ""
+
+
+def evict(request: dict[str, Any], tokens: TokenRatio, limit: int, roles: tuple[str, ...]) -> int:
+    """Drop the oldest messages of the given roles, never the last one, until the prompt fits `limit` tokens.
+
+    Gives the number of messages dropped.
+    """
+    kept, dropped, size = [], 0, request["prompt_tokens"]
+    messages = list(request["messages"] or [])
+    for index, message in enumerate(messages):
+        last = index == len(messages) - 1
+        if size > limit and not last and isinstance(message, dict) and message.get("role") in roles:
+            size -= tokens.count(content_text(message.get("content"))) + tokens.per_message
+            dropped += 1
+        else:
+            kept.append(message)
+    if dropped:
+        request["messages"] = kept
+        measured(request, tokens)
+    return dropped

@@ -1,0 +1,105 @@
+"""Templates: JSON trees with `${expression}` holes.
+
+A string that is one hole becomes the expression's own value; a hole inside a longer string is spliced
+as text. A key that ends in `?` is left out when its value is null. A mapping
+`{$each: "name in expression", $give: template}` is a list, one item a value; null stays null.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from emulator.mechanisms.encoding import Encoding
+from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
+
+_HOLE = re.compile(r"\$\{([^}]*)\}")
+_EACH = re.compile(r"([a-z_]\w*) in (.+)")
+_JSON = Encoding()
+
+Render = Callable[[Scope], Any]
+
+
+class Template:
+    """One compiled template; call it with a scope. `constant` says that no request changes it."""
+
+    __slots__ = ("_render", "constant")
+
+    def __init__(self, tree: Any, names: Iterable[str]) -> None:
+        """Raises ExpressionError for a hole that does not compile or names an unknown variable."""
+        self._render, self.constant = _compile(tree, tuple(names))
+
+    def __call__(self, scope: Scope) -> Any:
+        return self._render(scope)
+
+
+def _compile(tree: Any, names: tuple[str, ...]) -> tuple[Render, bool]:
+    if isinstance(tree, str) and "${" in tree:
+        return _compile_text(tree, names)
+    if isinstance(tree, dict) and "$each" in tree:
+        return _compile_each(tree, names)
+    if isinstance(tree, dict):
+        return _compile_mapping(tree, names)
+    if isinstance(tree, list):
+        items = [_compile(item, names)[0] for item in tree]
+        return (lambda scope: [item(scope) for item in items]), False
+    return (lambda scope: tree), True
+
+
+def _compile_text(text: str, names: tuple[str, ...]) -> tuple[Render, bool]:
+    whole = _HOLE.fullmatch(text)
+    if whole:
+        expression = Expression(whole[1], names)
+        return expression, expression.constant
+    parts: list[str | Expression] = []
+    position = 0
+    for hole in _HOLE.finditer(text):
+        parts += [text[position : hole.start()], Expression(hole[1], names)]
+        position = hole.end()
+    parts.append(text[position:])
+    return (lambda scope: "".join(p if isinstance(p, str) else as_text(p(scope)) for p in parts)), False
+
+
+def _compile_mapping(tree: dict[Any, Any], names: tuple[str, ...]) -> tuple[Render, bool]:
+    fields = [
+        (str(key).removesuffix("?"), str(key).endswith("?"), _compile(value, names)[0]) for key, value in tree.items()
+    ]
+
+    def render(scope: Scope) -> dict[str, Any]:
+        rendered = {}
+        for key, optional, field in fields:
+            value = field(scope)
+            if value is not None or not optional:
+                rendered[key] = value
+        return rendered
+
+    return render, False
+
+
+def _compile_each(tree: dict[Any, Any], names: tuple[str, ...]) -> tuple[Render, bool]:
+    match = _EACH.fullmatch(str(tree["$each"]))
+    if not match or set(tree) != {"$each", "$give"}:
+        raise ExpressionError('a list is written {$each: "name in expression", $give: template}')
+    name, items = match[1], Expression(match[2], names)
+    give, _ = _compile(tree["$give"], (*names, name))
+
+    def render(scope: Scope) -> list[Any] | None:
+        values, outer = items(scope), scope[name]
+        if values is None:
+            return None
+        rendered = []
+        for item in values:
+            scope[name] = item
+            rendered.append(give(scope))
+        scope[name] = outer
+        return rendered
+
+    return render, False
+
+
+def as_text(value: Any) -> str:
+    """A value as it reads inside a longer string: text as it is, the rest as JSON would write it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return repr(value)
+    return _JSON.dumps(value).decode()

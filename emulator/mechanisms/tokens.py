@@ -1,0 +1,38 @@
+"""Token counts by a declared ratio of characters per token: nothing is downloaded, ever."""
+
+import math
+import re
+from dataclasses import dataclass
+
+_PIECE = re.compile(r"\s*\S+\s*$|\s*\S+", re.UNICODE)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRatio:
+    """Characters per token, and the tokens a chat prompt costs beside its text."""
+
+    characters: float = 4.0
+    per_message: int = 0
+    per_request: int = 0
+
+    def count(self, text: str) -> int:
+        return math.ceil(len(text) / self.characters)
+
+    def cut(self, text: str, tokens: int) -> str:
+        """The longest beginning of `text` that counts at most `tokens`."""
+        return text[: max(int(tokens * self.characters), 0)]
+
+    def prompt(self, texts: list[str]) -> int:
+        """Tokens of a chat prompt made of one text a message."""
+        return sum(self.count(text) + self.per_message for text in texts) + (self.per_request if texts else 0)
+
+
+def pieces(text: str) -> list[str]:
+    """The text in the pieces a stream sends: one word each, its leading space with it.
+
+    Joined, the pieces are the text.
+    """
+    if not text:
+        return []
+    found = _PIECE.findall(text)
+    return found if "".join(found) == text else [text]

@@ -1,0 +1,117 @@
+"""What a request body breaks, in neutral words: schema errors without any provider's wording."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema_rs
+
+Violation = dict[str, Any]
+_MOST = 50  # a body with thousands of wrong items must not make a reply of megabytes
+
+
+@dataclass(frozen=True, slots=True)
+class BodySchema:
+    """A compiled request schema. `document` is the bundled spec that `$ref`s point into."""
+
+    schema: dict[str, Any]
+    document: dict[str, Any]
+    validator: Any
+    required: bool
+
+    @classmethod
+    def compile(cls, schema: dict[str, Any], document: dict[str, Any], *, required: bool) -> "BodySchema":
+        """Raises jsonschema_rs.ValidationError for a schema that is none."""
+        whole = {**schema, "components": document.get("components", {})}
+        return cls(schema, document, jsonschema_rs.Draft202012Validator(whole), required)
+
+    def violations(self, body: Any) -> list[Violation]:
+        """Every violation, in the order the schema declares its fields; empty when the body is valid."""
+        if self.validator.is_valid(body):
+            return []
+        found = []
+        for error in self.validator.iter_errors(body):
+            found.append(self._neutral(error))
+            if len(found) == _MOST:
+                break
+        return sorted(found, key=lambda v: [self._rank(v["path"][: i + 1]) for i in range(len(v["path"]))])
+
+    def sample(self) -> list[Violation]:
+        """The violation of a body without its first required field, for refusals nobody caused."""
+        fields = self._resolve(self.schema).get("required") or ["body"]
+        return [_violation("required", [fields[0]], None, property=fields[0])]
+
+    def _neutral(self, error: Any) -> Violation:
+        kind, path = error.kind, list(error.instance_path)
+        if kind.name == "required":
+            return _violation("required", [*path, kind.property], error.instance, property=kind.property)
+        if kind.name == "type":
+            expected = [name for name in kind.types if name != "null"]
+            return _violation("type", path, error.instance, expected=expected[0] if expected else "null")
+        if kind.name == "enum":
+            return _violation("enum", path, error.instance, options=list(kind.options))
+        if kind.name == "const":
+            return _violation("enum", path, error.instance, options=[kind.expected_value])
+        return _violation(kind.name, path, error.instance, limit=getattr(kind, "limit", None))
+
+    def _rank(self, path: list[Any]) -> tuple[int, str]:
+        """Where the last step of a path is declared among its siblings."""
+        step = path[-1]
+        if isinstance(step, int):
+            return step, ""
+        names = list(self._at(path[:-1]).get("properties", {}))
+        return names.index(step) if step in names else len(names), str(step)
+
+    def _at(self, path: list[Any]) -> dict[str, Any]:
+        node = self._resolve(self.schema)
+        for step in path:
+            below = node.get("items") if isinstance(step, int) else node.get("properties", {}).get(step)
+            node = self._resolve(below)
+        return node
+
+    def _resolve(self, node: Any) -> dict[str, Any]:
+        for _ in range(16):
+            if not isinstance(node, dict) or "$ref" not in node:
+                break
+            target: Any = self.document
+            for step in str(node["$ref"]).removeprefix("#/").split("/"):
+                target = target.get(step, {}) if isinstance(target, dict) else {}
+            node = target
+        return node if isinstance(node, dict) else {}
+
+
+def json_type(value: Any) -> str:
+    """The JSON Schema name of a value's type."""
+    names = {type(None): "null", bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
+    return names.get(type(value), "object")
+
+
+def dotted(path: list[Any]) -> str:
+    """`messages.0.role`"""
+    return ".".join(map(str, path))
+
+
+def bracketed(path: list[Any]) -> str:
+    """`messages[0].role`"""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
+    return text
+
+
+def _violation(keyword: str, path: list[Any], value: Any, **details: Any) -> Violation:
+    return {
+        "keyword": keyword,
+        "path": path,
+        "dotted": dotted(path),
+        "bracketed": bracketed(path),
+        "parent": bracketed(path[:-1]),
+        "loc": ["body", *path],
+        "attribute": dotted(path).replace("_", " "),
+        "received": json_type(value),
+        "size": len(value) if isinstance(value, (str, list, dict)) else None,
+        "expected": None,
+        "options": None,
+        "limit": None,
+        "property": None,
+        **details,
+    }

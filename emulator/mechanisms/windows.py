@@ -1,0 +1,81 @@
+"""Rate limit windows. Each is a pure function of a cell of plain data and the clock.
+
+All three admit a request of a given cost only while the capacity holds, and answer how much is left
+and when room comes back. `settle` corrects the cost of an admitted request once the real one is known.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Algorithm = Literal["sliding_window", "fixed_window", "token_bucket"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a limit says of itself: units left, and Unix seconds at which (more) room comes back."""
+
+    limit: float
+    remaining: float
+    reset: float
+
+    def facts(self, now: float) -> dict[str, Any]:
+        return {
+            "limit": _whole(self.limit),
+            "remaining": _whole(max(self.remaining, 0)),
+            "reset": self.reset,
+            "reset_after": max(self.reset - now, 0.0),
+        }
+
+
+def _whole(number: float) -> int | float:
+    return int(number) if number == int(number) else number
+
+
+def new() -> dict[str, Any]:
+    """An unused window's data."""
+    return {}
+
+
+def standing(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float) -> Standing:
+    """How the limit stands at `now`, without taking anything. `per` is in seconds."""
+    if algorithm == "sliding_window":
+        _forget(state, now - per)
+        log = state.get("log", ())
+        return Standing(capacity, capacity - state.get("used", 0), log[0][0] + per if log else now)
+    if algorithm == "fixed_window":
+        start = now - now % per
+        used = state.get("used", 0) if state.get("start") == start else 0
+        return Standing(capacity, capacity - used, start + per)
+    level = min(capacity, state.get("level", capacity) + (now - state.get("at", now)) * capacity / per)
+    return Standing(capacity, level, now + (capacity - level) * per / capacity if capacity else now + per)
+
+
+def admits(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float, cost: float) -> bool:
+    """Whether `cost` units fit at `now`; tolerant of the last bits of a token bucket's level."""
+    return standing(state, algorithm, capacity, per, now).remaining + 1e-9 >= cost
+
+
+def take(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float, cost: float) -> None:
+    """Use `cost` units at `now`. A negative cost gives units back."""
+    left = standing(state, algorithm, capacity, per, now).remaining
+    if algorithm == "sliding_window":
+        state.setdefault("log", []).append([now, cost])
+        state["used"] = state.get("used", 0) + cost
+    elif algorithm == "fixed_window":
+        state["start"] = now - now % per
+        state["used"] = capacity - left + cost
+    else:
+        state["level"] = min(capacity, left - cost)
+        state["at"] = now
+
+
+def _forget(state: dict[str, Any], horizon: float) -> None:
+    """Drop what left a sliding window: the window at `now` is (now - per, now]."""
+    log = state.get("log")
+    if not log or log[0][0] > horizon:
+        return
+    gone = 0
+    while gone < len(log) and log[gone][0] <= horizon:
+        state["used"] -= log[gone][1]
+        gone += 1
+    del log[:gone]

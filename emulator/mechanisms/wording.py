@@ -1,0 +1,46 @@
+"""A provider's words for what a request body breaks."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from emulator.mechanisms.expressions import Scope
+from emulator.mechanisms.templates import Template
+from emulator.mechanisms.violations import Violation
+
+
+class Wording:
+    """Message templates by violation, the most specific key first.
+
+    For a string where an integer belongs the keys are `type.integer.string`, `type.integer`, `type`,
+    `default`; for a missing `function` they are `required.function`, `required`, `default`.
+    """
+
+    __slots__ = ("_messages",)
+
+    def __init__(self, messages: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -> None:
+        self._messages = {key: Template(dict(fields), names) for key, fields in messages.items()}
+
+    def tell(self, violations: list[Violation], scope: Scope) -> list[dict[str, Any]]:
+        """The violations with the provider's fields (`message`, and whatever else its entries hold) added."""
+        told = []
+        for violation in violations:
+            scope["violation"] = violation
+            template = next((self._messages[key] for key in _keys(violation) if key in self._messages), None)
+            told.append({**violation, **(template(scope) if template else {"message": "invalid"})})
+        return told
+
+
+def by_field(violations: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Messages grouped by dotted path, each once, in order."""
+    grouped: dict[str, list[str]] = {}
+    for violation in violations:
+        messages = grouped.setdefault(violation["dotted"], [])
+        if violation["message"] not in messages:
+            messages.append(violation["message"])
+    return grouped
+
+
+def _keys(violation: Violation) -> list[str]:
+    keyword, detail = violation["keyword"], violation["expected"] or violation["property"]
+    keys = [f"{keyword}.{detail}.{violation['received']}", f"{keyword}.{detail}"] if detail else []
+    return [*keys, f"{keyword}.{violation['received']}", keyword, "default"]

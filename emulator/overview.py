@@ -1,0 +1,120 @@
+"""What there is and where it comes from: the facts behind `list`, `explain` and the greeting of `serve`."""
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from emulator.provider import Operation, Provider, ProviderFamily
+from emulator.stages.route import split_tenant
+
+
+def rows(families: Mapping[str, ProviderFamily]) -> list[dict[str, Any]]:
+    """One row an operation: {provider, operation_id, method, path, statuses, grade, source}."""
+    return [
+        {
+            "provider": family.base.id,
+            "operation_id": operation.id,
+            "method": operation.method,
+            "path": operation.path,
+            "statuses": list(operation.statuses),
+            "grade": operation.source.grade,
+            "source": operation.source.ref,
+        }
+        for family in families.values()
+        for operation in family.base.operations.values()
+    ]
+
+
+def request_example(provider: Provider, operation: Operation) -> Any:
+    """A request body that works: the spec's example called `hello`, or its first."""
+    raw = provider.document["paths"][_spec_path(provider, operation)][operation.method.lower()]
+    media = raw.get("requestBody", {}).get("content", {}).get("application/json", {})
+    examples = media.get("examples", {})
+    chosen = examples.get("hello") or next(iter(examples.values()), None)
+    return chosen["value"] if chosen else media.get("example")
+
+
+def _spec_path(provider: Provider, operation: Operation) -> str:
+    paths = provider.document["paths"]
+    return next(
+        str(p) for p, item in paths.items() if item.get(operation.method.lower(), {}).get("operationId") == operation.id
+    )
+
+
+def curl(provider: Provider, origin: str) -> str:
+    """One curl line that succeeds when pasted: the provider's first completion."""
+    operation = next(
+        (o for o in provider.operations.values() if o.reader is not None), next(iter(provider.operations.values()))
+    )
+    parts = ["curl", "-sS", origin + operation.path]
+    for name, value in {**_auth_header(provider), **provider.client_headers}.items():
+        parts += ["-H", f"{name}: {value}"]
+    body = request_example(provider, operation)
+    if body is not None:
+        parts += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
+    return shlex.join(parts)
+
+
+def _auth_header(provider: Provider) -> dict[str, str]:
+    place = provider.places[0]
+    return {place.name: f"Bearer {provider.api_key}" if place.scheme == "bearer" else provider.api_key}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an explanation: what, which one, where it is written, how well it is known."""
+
+    part: str
+    what: str
+    where: str
+    grade: str = ""
+
+
+def find_operation(families: Mapping[str, ProviderFamily], method: str, path: str) -> tuple[Provider, Operation]:
+    """The operation at an address with the provider's id first. Raises LookupError with the way out."""
+    _, path = split_tenant(path)
+    head, _, rest = path.lstrip("/").partition("/")
+    if head not in families:
+        raise LookupError(
+            f"no provider is called {head!r}; paths begin with one of {', '.join('/' + f for f in families)}"
+        )
+    provider = families[head].base
+    match = provider.router.match(method, f"/{rest}")
+    if match is None:
+        known = ", ".join(f"{o.method} /{head}{o.path}" for o in provider.operations.values())
+        raise LookupError(f"{head} has nothing at /{rest}; there are {known}")
+    if match.operation is None:
+        raise LookupError(f"/{rest} does not take {method}; it takes {', '.join(match.allowed)}")
+    return provider, provider.operations[match.operation]
+
+
+def explain(provider: Provider, operation: Operation) -> Iterator[Line]:
+    """Which file and line supplies what of an operation's behaviour, in the order a request meets it."""
+
+    def at(*steps: str) -> str:
+        return provider.locations("/".join(steps)) or "the language's default"
+
+    yield Line("operation", operation.id, operation.where, operation.source.grade)
+    yield Line("checks", ", ".join(provider.checks), at("checks"))
+    if operation.secured:
+        yield Line("credential", ", ".join(f"{p.where} {p.name}" for p in provider.places), at("auth", "accept"))
+        yield Line("principal", "first matching pattern", at("auth", "credentials"))
+    if operation.body is not None:
+        yield Line("wording", "of what a body breaks", at("validation", "messages"))
+    for rule in provider.limits if operation.secured else ():
+        if rule.operations is None or operation.id in rule.operations:
+            yield Line("limit", f"{rule.name}: {rule.capacity.source} in {rule.per:g}s", rule.where, rule.source.grade)
+    if provider.prices is not None and operation.id in provider.prices.charges:
+        yield Line("price", "drawn from the prepaid balance", at("prices", "charges", operation.id))
+    yield Line(
+        "behaviour", "makes completions" if operation.reader else "answers its shape", at("operations", operation.id)
+    )
+    for name in operation.refusals:
+        for entry in provider.errors[name]:
+            if entry.operations is None or operation.id in entry.operations:
+                yield Line("refusal", f"{entry.status} {name}", entry.where, entry.source.grade)
+    for quirk in provider.quirks:
+        if quirk.operations is None or operation.id in quirk.operations:
+            yield Line("quirk", f"{quirk.id} ({quirk.target})", quirk.where, quirk.source.grade)

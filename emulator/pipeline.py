@@ -1,0 +1,73 @@
+"""The ordered stages and the two exits. Read this first.
+
+    route      address -> provider, tenant, operation
+    steer      does the client ask for a particular outcome?
+    checks     authenticate, validate, limit, disrupt, in the provider's own order
+    produce    the completion or the example
+    settle     limits and the ledger learn the real usage
+    render     status, headers and body: of the reply, or of the refusal
+    encode     bytes, or the timed frames of a stream
+    record     the journal
+
+A stage adds facts to the exchange or raises `Refused`, which is caught here and nowhere else. Both
+exits pass render, encode and record.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from emulator.exchange import Exchange, Refused
+from emulator.mechanisms.expressions import ExpressionError
+from emulator.provider import CheckName
+from emulator.stages.authenticate import authenticate
+from emulator.stages.disrupt import disrupt
+from emulator.stages.encode import encode
+from emulator.stages.limit import limit
+from emulator.stages.produce import produce
+from emulator.stages.record import record
+from emulator.stages.render import render
+from emulator.stages.route import route
+from emulator.stages.settle import settle
+from emulator.stages.steer import steer
+from emulator.stages.validate import validate
+
+Stage = Callable[[Exchange], None]
+
+CHECKS: dict[CheckName, Stage] = {
+    "authenticate": authenticate,
+    "validate": validate,
+    "limit": limit,
+    "disrupt": disrupt,
+}
+
+
+def run(exchange: Exchange) -> None:
+    """Answer one exchange: afterwards `exchange.reply` is complete.
+
+    Raises Unaddressed when the address names no provider; nothing else.
+    """
+    with exchange.runtime.store.lock:
+        try:
+            route(exchange)
+            steer(exchange)
+            admit(exchange)
+            produce(exchange)
+            settle(exchange)
+        except Refused as refusal:
+            exchange.refusal = refusal
+        except ExpressionError as error:  # a fixture's expression met data it was not written for
+            exchange.notices.append(str(error))
+            exchange.refusal = Refused("server_error")
+        render(exchange)
+        encode(exchange)
+        record(exchange)
+
+
+def admit(exchange: Exchange) -> None:
+    """Run the provider's checks, or go straight to the refusal the client asked for."""
+    if exchange.forced is not None:
+        with suppress(Refused):  # only to learn what the request says: the outcome is settled
+            validate(exchange)
+        raise Refused(exchange.forced)
+    for check in exchange.provider.checks:
+        CHECKS[check](exchange)

@@ -1,0 +1,244 @@
+"""A provider as the pipeline sees it: frozen, compiled, and made of nameless mechanisms.
+
+`emulator.catalog` builds these from `fixtures/` and `specs/`; nothing here reads a file.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from emulator.mechanisms.credentials import Place, Rule
+from emulator.mechanisms.encoding import Encoding
+from emulator.mechanisms.events import EventKind
+from emulator.mechanisms.expressions import Expression
+from emulator.mechanisms.ledger import Price
+from emulator.mechanisms.patches import Patch, Target
+from emulator.mechanisms.requests import Reader
+from emulator.mechanisms.router import Router
+from emulator.mechanisms.scenarios import Scenario
+from emulator.mechanisms.templates import Template
+from emulator.mechanisms.tokens import TokenRatio
+from emulator.mechanisms.violations import BodySchema
+from emulator.mechanisms.windows import Algorithm
+from emulator.mechanisms.wording import Wording
+from emulator.refusals import RefusalName
+
+Grade = Literal["documented", "observed", "assumed"]
+CheckName = Literal["authenticate", "validate", "limit", "disrupt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a fact comes from and how well it is known."""
+
+    name: str
+    ref: str
+    grade: Grade
+
+
+@dataclass(frozen=True, slots=True)
+class ContextPolicy:
+    """What happens to a prompt that does not fit the model's context window."""
+
+    max_tokens: Literal["lower", "count", "ignore"]
+    """`lower` reduces max_tokens to what is left, `count` refuses when prompt + max_tokens exceed the window."""
+    evict: tuple[str, ...]
+    """Roles whose oldest messages are dropped until the prompt fits `request.truncate_to`."""
+
+
+@dataclass(frozen=True, slots=True)
+class BodyPolicy:
+    """How a request body is taken in before its schema is looked at."""
+
+    other_media_type: Literal["parse", "empty", "refuse"]
+    malformed: Literal["refuse", "empty"]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """How a completion becomes a stream: a template an event, framing, terminator, pace (seconds)."""
+
+    events: Mapping[EventKind, Template]
+    framing: Literal["sse", "ndjson"]
+    media_type: str
+    terminator: str | None
+    usage: Literal["always", "on_request", "never"]
+    first_event: float
+    gap: float
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One OpenAPI operation and the behaviour that hangs on its id."""
+
+    id: str
+    method: str
+    path: str
+    """As a client calls it, the server's base path included."""
+    statuses: tuple[int, ...]
+    success: int
+    secured: bool
+    source: Source
+    body: BodySchema | None
+    reader: Reader | None
+    facts: Mapping[str, Template]
+    """Computed once an exchange, before the reply: `id`, `created`."""
+    shape: Template | None
+    stream: StreamPlan | None
+    context: ContextPolicy
+    example: Any
+    refusals: tuple[RefusalName, ...]
+    """Every refusal a request to this operation can meet."""
+    where: str
+    """`file:line` in the spec."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRule:
+    """One limit: who shares it, what a request costs, how much fits into how many seconds."""
+
+    name: str
+    operations: tuple[str, ...] | None
+    when: Expression | None
+    key: Expression
+    cost: Expression
+    settle: Expression | None
+    capacity: Expression
+    per: float
+    algorithm: Algorithm
+    refuse: RefusalName
+    source: Source
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeLine:
+    quantity: Expression
+    price: Price
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What operations cost, and the balance an account opens with (decimal text, per principal)."""
+
+    account: Expression
+    opening_balance: Expression
+    charges: Mapping[str, tuple[ChargeLine, ...]]
+    refuse: RefusalName
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEntry:
+    """One reply a refusal can become."""
+
+    name: RefusalName
+    when: Expression | None
+    operations: tuple[str, ...] | None
+    status: int
+    error: Template
+    body: Template | None
+    """Replaces the envelope. Text is sent as it is, anything else as JSON."""
+    media_type: str | None
+    headers: Mapping[str, Template]
+    facts: Mapping[str, Any]
+    """Stand-ins for what the stage that refuses would have known, used when nobody caused the refusal."""
+    source: Source
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quirk:
+    """A sourced deviation: when, target, operations."""
+
+    id: str
+    target: Target
+    operations: tuple[str, ...] | None
+    when: Expression | None
+    patches: tuple[Patch, ...]
+    source: Source
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A named overlay a user can pick."""
+
+    name: str
+    summary: str
+    source: Source
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One real service, ready to answer."""
+
+    id: str
+    title: str
+    origin: str
+    base_path: str
+    env: Mapping[str, str]
+    """Environment variable name -> value template, where `{base_url}`, `{origin}` and `{api_key}` stand."""
+    api_key: str
+    client_headers: Mapping[str, str]
+    """What the provider asks of every request beside the credential."""
+    models: tuple[Mapping[str, Any], ...]
+    checks: tuple[CheckName, ...]
+    sources: Mapping[str, Source]
+    operations: Mapping[str, Operation]
+    router: Router
+    places: tuple[Place, ...]
+    credentials: tuple[Rule, ...]
+    anonymous: Mapping[str, Any]
+    body: BodyPolicy
+    encoding: Encoding
+    media_type: str
+    tokens: TokenRatio
+    plans: Mapping[str, Any]
+    limits: tuple[LimitRule, ...]
+    limit_headers: Mapping[str, Template]
+    prices: Prices | None
+    envelope: Template
+    errors: Mapping[RefusalName, tuple[ErrorEntry, ...]]
+    wording: Wording
+    quirks: tuple[Quirk, ...]
+    scenarios: Mapping[str, Scenario]
+    variants: Mapping[str, Variant]
+    document: Mapping[str, Any] = field(repr=False)
+    """The bundled OpenAPI document."""
+    compile_steps: Callable[[str, str], Scenario] = field(repr=False)
+    """A name and the JSON text of steps, as a test gives them -> a scenario. Raises ValueError with the remedy."""
+    locations: Callable[[str], str | None] = field(repr=False)
+    """Steps to a fixture value, `/` between them -> `file:line`."""
+
+    @cached_property
+    def host(self) -> str:
+        return self.origin.split("://", 1)[-1].rstrip("/")
+
+    @cached_property
+    def accepted_models(self) -> Mapping[str, Mapping[str, Any]]:
+        return {model["id"]: model for model in self.models}
+
+    @cached_property
+    def listed_models(self) -> list[Mapping[str, Any]]:
+        return [dict(model) for model in self.models if not model.get("unlisted")]
+
+
+@dataclass(frozen=True)
+class ProviderFamily:
+    """A provider with each combination of its variants, compiled when first asked for."""
+
+    base: Provider
+    build: Callable[[tuple[str, ...]], Provider] = field(repr=False)
+    _built: dict[tuple[str, ...], Provider] = field(default_factory=dict, repr=False)
+
+    def with_variants(self, names: tuple[str, ...]) -> Provider:
+        """The provider with the named overlays applied in order. Raises KeyError for an unknown name."""
+        for name in names:
+            if name not in self.base.variants:
+                raise KeyError(name)
+        if not names:
+            return self.base
+        if names not in self._built:
+            self._built[names] = self.build(names)
+        return self._built[names]

@@ -1,0 +1,87 @@
+"""pytest fixtures: `emulator_server` (the session's server) and `emulator` (each test's own tenant on it)."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from emulator.handles import Emulation
+    from emulator.server import EmulatorServer
+
+_MARKER = (
+    "emulator(allow_unmatched=False, allow_unfinished=False, scenarios={}, variants={}): "
+    "how the `emulator` fixture starts and what it complains of at teardown"
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", _MARKER)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("emulator")
+    group.addoption("--emulator-seed", type=int, default=0, help="seed of the emulator's chance (default 0)")
+    parser.addini("emulator_data", "folders with fixtures/ and specs/ of your own", type="paths", default=[])
+
+
+@pytest.fixture(scope="session")
+def emulator_server(pytestconfig: pytest.Config) -> Iterator["EmulatorServer"]:
+    """A server with every provider on real sockets of 127.0.0.1, unpaced, for the whole session."""
+    from emulator.server import EmulatorServer, make_runtime
+
+    runtime = make_runtime(
+        data=pytestconfig.getini("emulator_data"), seed=pytestconfig.getoption("--emulator-seed"), pace=0
+    )
+    server = EmulatorServer(runtime)
+    for provider in runtime.providers:
+        server.own_port(provider)
+    with server:
+        yield server
+
+
+@pytest.fixture
+def emulator(request: pytest.FixtureRequest, emulator_server: "EmulatorServer") -> Iterator["Emulation"]:
+    """The emulator with a tenant of this test's own.
+
+    At teardown the test fails for requests that met no operation and for scenarios that were not played
+    to the end, unless the marker allows it.
+    """
+    from hashlib import blake2b
+
+    settings = _settings(request)
+    tenant = "t" + blake2b(request.node.nodeid.encode(), digest_size=6).hexdigest()
+    emulation = emulator_server.tenant(tenant)
+    emulation.reset()
+    for provider, names in settings["variants"].items():
+        emulation[provider].use(*([names] if isinstance(names, str) else names))
+    for provider, scenario in settings["scenarios"].items():
+        emulation[provider].play(scenario)
+    yield emulation
+    complaints = _complaints(emulation, settings)
+    emulation.reset()
+    if complaints:
+        pytest.fail("\n".join(["the emulator has complaints:", *complaints, _HINT]), pytrace=False)
+
+
+_HINT = "hint: @pytest.mark.emulator(allow_unmatched=True) or (allow_unfinished=True) if this is meant"
+
+
+def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
+    settings: dict[str, Any] = {"allow_unmatched": False, "allow_unfinished": False, "scenarios": {}, "variants": {}}
+    for marker in reversed(list(request.node.iter_markers("emulator"))):
+        unknown = set(marker.kwargs) - set(settings)
+        if unknown or marker.args:
+            raise pytest.UsageError(
+                f"@pytest.mark.emulator knows {', '.join(settings)}; not {', '.join(unknown) or 'positions'}"
+            )
+        settings.update(marker.kwargs)
+    return settings
+
+
+def _complaints(emulation: "Emulation", settings: dict[str, Any]) -> list[str]:
+    unmatched, unfinished = emulation.unmatched(), emulation.unfinished()
+    return [
+        *([] if settings["allow_unmatched"] else (f"  no operation answers: {line}" for line in unmatched)),
+        *([] if settings["allow_unfinished"] else (f"  not played to the end: {line}" for line in unfinished)),
+    ]

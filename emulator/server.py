@@ -1,0 +1,188 @@
+"""Serving: listening sockets, own ports, and a server in the background of a test process."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import uvicorn
+
+from emulator import catalog
+from emulator.app import EmulatorApp
+from emulator.exchange import Runtime
+from emulator.handles import DEFAULT_TENANT, Emulation, Handle
+from emulator.mechanisms.store import SQLiteStore, Store
+from emulator.wire.sockets import Protocol, listen
+
+
+def make_runtime(
+    providers: Sequence[str] = (),
+    *,
+    data: Sequence[str | Path] = (),
+    seed: int = 0,
+    pace: float = 1.0,
+    strict_auth: bool = False,
+    state: str | Path | None = None,
+    scenarios: Mapping[str, str] | None = None,
+    variants: Mapping[str, Sequence[str]] | None = None,
+) -> Runtime:
+    """Load the data and put it beside a store.
+
+    Raises catalog.LoadError for data that cannot be used, KeyError for a provider, scenario or variant
+    that does not exist.
+    """
+    runtime = Runtime(
+        providers=catalog.load(data, providers),
+        store=Store() if state is None else SQLiteStore(state),
+        seed=seed,
+        pace=pace,
+        strict_auth=strict_auth,
+        scenarios=dict(scenarios or {}),
+        variants={name: tuple(chosen) for name, chosen in (variants or {}).items()},
+    )
+    for name, chosen in runtime.variants.items():
+        runtime.providers[name].with_variants(chosen)
+    for name, scenario in runtime.scenarios.items():
+        if scenario not in runtime.providers[name].base.scenarios:
+            raise KeyError(scenario)
+    return runtime
+
+
+def create_app(
+    providers: Sequence[str] = (), *, data: Sequence[str | Path] = (), seed: int = 0, pace: float = 1.0
+) -> EmulatorApp:
+    """The ASGI application for any server. Raises what `make_runtime` raises."""
+    return EmulatorApp(make_runtime(providers, data=data, seed=seed, pace=pace))
+
+
+def uvicorn_config(app: EmulatorApp) -> uvicorn.Config:
+    """No pages, logs or headers of the server's own: what a client sees is the provider's."""
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    return uvicorn.Config(
+        app,
+        http=Protocol,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+    )
+
+
+def reload_on_change(runtime: Runtime, data: Sequence[str | Path], stop: threading.Event) -> None:
+    """Load the data anew whenever a file of it changes, until `stop`; what cannot be used is told and left."""
+    seen = catalog.newest_change(data)
+    while not stop.wait(0.5):
+        newest = catalog.newest_change(data)
+        if newest == seen:
+            continue
+        seen = newest
+        with contextlib.suppress(catalog.LoadError):
+            runtime.providers = catalog.load(data, list(runtime.providers))
+
+
+class EmulatorServer:
+    """An emulator on real sockets, in a background thread. A context manager.
+
+    `url` serves every provider by path prefix; `root(provider)` is a port of the provider's own.
+    """
+
+    def __init__(self, runtime: Runtime, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.runtime = runtime
+        self.app = EmulatorApp(runtime)
+        self._host = host
+        self._sockets = [listen(host, port)]
+        self._roots: dict[str, int] = {}
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self.url = f"http://{host}:{self._port(self._sockets[0])}"
+
+    @staticmethod
+    def _port(sock: socket.socket) -> int:
+        return int(sock.getsockname()[1])
+
+    def own_port(self, provider: str, port: int = 0) -> int:
+        """Give a provider a port of its own, before the server starts; gives the port."""
+        sock = listen(self._host, port)
+        self._sockets.append(sock)
+        self._roots[provider] = self._port(sock)
+        self.app.mounts[self._port(sock)] = provider
+        return self._port(sock)
+
+    def mount(self, provider: str) -> None:
+        """Let a provider answer at the root of the main port."""
+        self._roots[provider] = self._port(self._sockets[0])
+        self.app.mounts[self._roots[provider]] = provider
+
+    def has_root(self, provider: str) -> bool:
+        return provider in self._roots
+
+    def root(self, provider: str) -> str:
+        """The address at whose root a provider answers."""
+        return f"http://{self._host}:{self._roots[provider]}"
+
+    def tenant(self, name: str = DEFAULT_TENANT) -> Emulation:
+        """The emulator as one tenant sees it."""
+        return Emulation(self.runtime, name, self.url, {p: self.root(p) for p in self._roots})
+
+    def __getitem__(self, provider: str) -> Handle:
+        return self.tenant()[provider]
+
+    def start(self) -> "EmulatorServer":
+        """Serve in the background; returns when requests are answered."""
+        started = threading.Event()
+        self._server = server = uvicorn.Server(uvicorn_config(self.app))
+
+        async def serve() -> None:
+            task = asyncio.ensure_future(server.serve(sockets=self._sockets))
+            while not server.started and not task.done():
+                await asyncio.sleep(0)
+            started.set()
+            await task
+
+        def run() -> None:
+            with asyncio.Runner(loop_factory=uvicorn_config(self.app).get_loop_factory()) as runner:
+                runner.run(serve())
+
+        self._thread = threading.Thread(target=run, name="emulator", daemon=True)
+        self._thread.start()
+        started.wait()
+        return self
+
+    def run(self, reload_from: Sequence[str | Path] | None = None) -> None:
+        """Serve in this thread until interrupted; with `reload_from`, take in changed data on the way."""
+        server = uvicorn.Server(uvicorn_config(self.app))
+        stop = threading.Event()
+        if reload_from is not None:
+            threading.Thread(target=reload_on_change, args=(self.runtime, reload_from, stop), daemon=True).start()
+        try:
+            server.run(sockets=self._sockets)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            stop.set()
+            self.stop()
+
+    def stop(self) -> None:
+        """Stop serving and close the sockets and the store."""
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join()
+        for sock in self._sockets:
+            sock.close()
+        self.runtime.store.close()
+
+    def __enter__(self) -> "EmulatorServer":
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,43 @@
+"""The failure or scripted reply that a test, a scenario or the control API has in store."""
+
+from typing import Any
+
+from emulator.exchange import Exchange, Refused
+from emulator.mechanisms import scenarios
+from emulator.mechanisms.scenarios import Scenario
+
+_STRENGTH = ("control", "header", "default")
+
+
+def disrupt(ex: Exchange) -> None:
+    """May refuse with anything; or leaves a script for `produce` and faults for `encode`."""
+    plays = _plays(ex)
+    found = scenarios.next_step(plays, lambda play: _scenario(ex, play), ex.active.id, ex.scope) if plays else None
+    if found is None:
+        return
+    play, step = found
+    ex.note("disrupt", play["name"], step=step.where, by=play["by"])
+    if step.fault is not None:
+        ex.faults.append(step.fault)
+    ex.script = step.script
+    if step.refuse is not None:
+        raise Refused(step.refuse, **step.facts)
+
+
+def _plays(ex: Exchange) -> scenarios.Plays:
+    """The tenant's plays for this provider; the scenario every tenant starts with is begun on first sight."""
+    default = ex.runtime.scenarios.get(ex.provider.id)
+    if default is None and ex.tenant.peek("plays", ex.provider.id) is None:
+        return []
+    plays: scenarios.Plays = ex.tenant.cell("plays", ex.provider.id, list)
+    if default is not None and not any(play["by"] == "default" for play in plays):
+        scenarios.start(plays, default, "default")
+    asked = ex.headers.get("x-emulator-scenario", "").strip()
+    mine = (play for play in plays if play["by"] != "header" or play["name"] == asked)
+    return sorted(mine, key=lambda play: _STRENGTH.index(play["by"]))
+
+
+def _scenario(ex: Exchange, play: dict[str, Any]) -> Scenario | None:
+    if "steps" in play:
+        return ex.provider.compile_steps(play["name"], play["steps"])
+    return ex.provider.scenarios.get(play["name"])

@@ -1,0 +1,112 @@
+"""Content -> bytes, or the frames of a stream with their times; then stream quirks and faults."""
+
+import itertools
+from typing import Any
+
+from emulator.exchange import Exchange, Frame
+from emulator.mechanisms.encoding import Encoding
+from emulator.mechanisms.events import Event, Timeline, bend
+from emulator.mechanisms.patches import Patch, Target
+from emulator.mechanisms.tokens import pieces
+from emulator.provider import StreamPlan
+from emulator.wire.framing import FRAMINGS
+
+
+def encode(ex: Exchange) -> None:
+    """Complete the reply; refuses nothing."""
+    bends = _patches(ex, "stream")
+    for patch in _patches(ex, "wire"):
+        ex.reply.wire = patch
+    if ex.streaming:
+        assert ex.active.stream is not None
+        _encode_stream(ex, ex.active.stream, bends)
+        return
+    content = ex.reply.content
+    ex.reply.body = b"" if content is None and not _has_body(ex) else _bytes(content, ex.provider.encoding)
+    ex.reply.headers.append(("content-length", str(len(ex.reply.body))))
+
+
+def _has_body(ex: Exchange) -> bool:
+    return ex.refusal is None and ex.active.success != 204
+
+
+def _bytes(content: Any, encoding: Encoding) -> bytes:
+    return content.encode() if isinstance(content, str) else encoding.dumps(content)
+
+
+def _patches(ex: Exchange, target: Target) -> list[Patch]:
+    """The operations of quirks, then of faults, that aim at a target."""
+    quirks = [patch for quirk in ex.quirks(target) for patch in quirk.patches]
+    return quirks + [fault for fault in ex.faults if fault.target == target]
+
+
+def _encode_stream(ex: Exchange, plan: StreamPlan, bends: list[Patch]) -> None:
+    timeline = Timeline(_events(ex, plan))
+    for patch in bends:
+        bend(timeline, patch, ex.scope, _error_event(ex, patch))
+    ex.reply.headers[0] = ("content-type", plan.media_type)
+    ex.reply.frames = _frames(timeline, plan, ex.provider.encoding, ex.runtime.pace)
+    ex.reply.complete = timeline.ending == "complete"
+
+
+def _events(ex: Exchange, plan: StreamPlan) -> list[Event]:
+    """The undisturbed stream: every event the plan has a template for, in the order of completion."""
+    scope, completion = ex.scope, ex.completion
+    assert completion is not None and ex.request is not None
+    events: list[Event] = []
+
+    def emit(kind: Any, **variables: Any) -> None:
+        for name, value in variables.items():
+            scope[name] = value
+        if kind in plan.events:
+            delay = plan.gap if events else plan.first_event
+            events.append(Event(kind, plan.events[kind](scope), delay))
+
+    emit("open")
+    for choice in completion["choices"]:
+        emit("role", choice=choice)
+        for piece in pieces(choice["text"]):
+            emit("content", piece=piece)
+        for index, call in enumerate(choice["tool_calls"] or []):
+            emit("tool_call", call={**call, "index": index})
+            for piece in pieces(call["arguments"]):
+                emit("arguments", piece=piece)
+        emit("finish")
+    if plan.usage == "always" or (plan.usage == "on_request" and ex.request["include_usage"]):
+        emit("usage")
+    emit("close")
+    if plan.terminator is not None:
+        events.append(Event("done", plan.terminator))
+    return events
+
+
+def _error_event(ex: Exchange, patch: Patch) -> Any:
+    """The body that a refusal has, as an event of a stream that already began with 200."""
+    if patch.op != "error_event":
+        return None
+    entry = ex.error_entry(patch.arguments["refuse"], {}) or ex.provider.errors["server_error"][0]
+    ex.scope["error"] = entry.error(ex.scope)
+    return (entry.body or ex.provider.envelope)(ex.scope)
+
+
+def _frames(timeline: Timeline, plan: StreamPlan, encoding: Encoding, pace: float) -> list[Frame]:
+    """Events framed, each with the moment it leaves; a scale of 0 sends all at once."""
+    frame = FRAMINGS[plan.framing]
+    frames: list[Frame] = []
+    at, sent = 0.0, 0
+    for event in timeline.events:
+        at += event.delay * pace
+        data = frame(event, encoding)
+        if timeline.cut_after_bytes is not None:
+            data = data[: max(timeline.cut_after_bytes - sent, 0)]
+        sent += len(data)
+        if event.merged and frames:
+            frames[-1].data += data
+            continue
+        frames.extend(Frame(at, part) for part in _parts(data, event.split))
+    return frames
+
+
+def _parts(data: bytes, offsets: tuple[int, ...]) -> list[bytes]:
+    edges = [0, *sorted(o for o in offsets if 0 < o < len(data)), len(data)]
+    return [data[a:b] for a, b in itertools.pairwise(edges) if a < b]

@@ -1,0 +1,45 @@
+"""Every limit that applies, then the balance. A refused request uses nothing up."""
+
+from decimal import Decimal
+from typing import Any
+
+from emulator.exchange import Exchange, Refused
+from emulator.mechanisms import ledger, windows
+from emulator.provider import LimitRule
+
+
+def limit(ex: Exchange) -> None:
+    """May refuse with rate_limited, quota_exhausted or what a rule names, and insufficient_credit."""
+    now = ex.clock.now()
+    wanted: list[tuple[LimitRule, dict[str, Any], float, float]] = []
+    for rule in ex.provider.limits:
+        if not _applies(ex, rule):
+            continue
+        capacity, cost = float(rule.capacity(ex.scope)), float(rule.cost(ex.scope) or 0)
+        state = ex.tenant.cell("windows", f"{ex.provider.id}:{rule.name}:{rule.key(ex.scope)}", windows.new)
+        if not windows.admits(state, rule.algorithm, capacity, rule.per, now, cost):
+            facts = windows.standing(state, rule.algorithm, capacity, rule.per, now).facts(now)
+            ex.note("limit", rule.name, refused=True, cost=cost, grade=rule.source.grade, **facts)
+            raise Refused(rule.refuse, rule=rule.name, **facts)
+        wanted.append((rule, state, capacity, cost))
+    _check_balance(ex)
+    for rule, state, capacity, cost in wanted:
+        windows.take(state, rule.algorithm, capacity, rule.per, now, cost)
+        ex.taken.append((rule, state, cost))
+        ex.note("limit", rule.name, cost=cost, grade=rule.source.grade)
+
+
+def _applies(ex: Exchange, rule: LimitRule) -> bool:
+    return ex.active.secured and ex.meant(rule.operations) and ex.holds(rule.when)
+
+
+def _check_balance(ex: Exchange) -> None:
+    """Prepaid: a charged operation is served while anything is left."""
+    prices = ex.provider.prices
+    if prices is None or ex.active.id not in prices.charges:
+        return
+    opening = Decimal(str(prices.opening_balance(ex.scope)))
+    account = ex.tenant.cell("accounts", f"{ex.provider.id}:{prices.account(ex.scope)}", lambda: ledger.opened(opening))
+    ex.scope["account"] = account
+    if ledger.balance(account) <= 0:
+        raise Refused(prices.refuse, balance=account["balance"])

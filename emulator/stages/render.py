@@ -1,0 +1,91 @@
+"""Status, headers and content: of the reply, or of the error entry a refusal becomes. Then quirks."""
+
+from typing import Any
+
+from emulator.exchange import Exchange, Refused
+from emulator.mechanisms import patches, windows
+from emulator.mechanisms.clock import http_date
+
+
+def render(ex: Exchange) -> None:
+    """Fill in the reply's status, headers and content; refuses nothing."""
+    ex.reply.headers = [("content-type", ex.provider.media_type)]
+    ex.scope["limits"] = _limits(ex)
+    if ex.refusal is not None:
+        _render_refusal(ex, ex.refusal)
+    else:
+        ex.reply.status = ex.active.success
+        if not ex.streaming:
+            ex.reply.content = ex.active.shape(ex.scope) if ex.active.shape else ex.active.example
+    for name, template in ex.provider.limit_headers.items():
+        if (value := template(ex.scope)) is not None:
+            ex.reply.headers.append((name, str(value)))
+    _bend(ex)
+    ex.reply.headers.append(("date", http_date(ex.clock.now())))
+    ex.reply.headers += [("x-emulator-notice", _header_text(notice)) for notice in ex.notices]
+    if ex.preference_applied:
+        ex.reply.headers.append(("preference-applied", ex.preference_applied))
+
+
+def _render_refusal(ex: Exchange, refusal: Refused) -> None:
+    _tell(ex, refusal)
+    entry = ex.error_entry(refusal.name, refusal.facts, ex.forced_status)
+    if entry is None:  # asked for by a test where the provider has no such reply
+        entry = ex.provider.errors["server_error"][0]
+    ex.note("render", refusal.name, status=entry.status, entry=entry.where, grade=entry.source.grade)
+    ex.reply.status = entry.status
+    ex.scope["error"] = entry.error(ex.scope)
+    ex.reply.content = (entry.body or ex.provider.envelope)(ex.scope)
+    if entry.media_type is not None:
+        ex.reply.headers = [("content-type", entry.media_type)]
+    for name, template in entry.headers.items():
+        if (value := template(ex.scope)) is not None:
+            ex.reply.headers.append((name, str(value)))
+    if refusal.name == "method_not_allowed":
+        ex.reply.headers.append(("allow", ", ".join(refusal.facts.get("allowed", ()))))
+
+
+def _tell(ex: Exchange, refusal: Refused) -> None:
+    """Violations in words, also for an invalid request that nobody sent."""
+    violations = refusal.facts.get("violations")
+    if violations is None and ex.operation is not None and ex.operation.body is not None:
+        violations = ex.provider.wording.tell(ex.operation.body.sample(), ex.scope)
+    ex.scope["violations"] = violations or []
+    ex.scope["errors_by_field"] = refusal.facts.get("errors_by_field") or {
+        v["dotted"]: [v["message"]] for v in violations or []
+    }
+
+
+def _limits(ex: Exchange) -> dict[str, Any]:
+    """How every limit stands for this principal, for headers and bodies to tell."""
+    now = ex.clock.now()
+    facts = {}
+    for rule in ex.provider.limits:
+        if not ex.meant(rule.operations):
+            continue
+        state = ex.tenant.peek("windows", f"{ex.provider.id}:{rule.name}:{rule.key(ex.scope)}") or windows.new()
+        standing = windows.standing(state, rule.algorithm, float(rule.capacity(ex.scope)), rule.per, now)
+        facts[rule.name] = standing.facts(now)
+    return facts
+
+
+def _bend(ex: Exchange) -> None:
+    """Quirks of body (replies only), headers and status, in that order."""
+    if ex.refusal is None and not ex.streaming:
+        for quirk in ex.quirks("body"):
+            for patch in quirk.patches:
+                patches.patch_body(ex.reply.content, patch, ex.scope)
+            ex.note("render", quirk.id, grade=quirk.source.grade)
+    for quirk in ex.quirks("headers"):
+        for patch in quirk.patches:
+            ex.reply.headers = patches.patch_headers(ex.reply.headers, patch, ex.scope)
+            ex.reply.exact_head |= patch.op == "case"
+        ex.note("render", quirk.id, grade=quirk.source.grade)
+    for quirk in ex.quirks("status"):
+        ex.reply.status = quirk.patches[-1].arguments["status"]
+        ex.note("render", quirk.id, grade=quirk.source.grade)
+
+
+def _header_text(text: str) -> str:
+    """A notice as a header may carry it: printable ASCII."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text)[:500]

@@ -1,0 +1,87 @@
+"""Address -> tenant, provider, operation."""
+
+import re
+
+from emulator.exchange import Exchange, Refused, Unaddressed
+from emulator.mechanisms import credentials
+from emulator.mechanisms.clock import Clock, iso8601
+from emulator.mechanisms.entropy import Entropy, fingerprint
+from emulator.mechanisms.expressions import Scope
+from emulator.provider import Provider
+
+_TENANT = re.compile(r"/~([A-Za-z0-9_.-]+)(?=/|$)")
+DEFAULT_TENANT = "default"
+
+
+def route(ex: Exchange) -> None:
+    """May refuse with unknown_route and method_not_allowed; raises Unaddressed without a provider."""
+    tenant, path = split_tenant(ex.path)
+    provider_id, ex.local_path = _provider(ex, path)
+    family = ex.runtime.providers[provider_id]
+    ex.credential = credentials.find(family.base.places, ex.headers, ex.query)
+    named = tenant or ex.tenant_name or (ex.credential.tenant if ex.credential else None)
+    ex.tenant = ex.runtime.store.tenant(named or DEFAULT_TENANT)
+    ex.provider = provider = family.with_variants(_variants(ex, provider_id))
+    match = provider.router.match(ex.method, ex.local_path)
+    ex.clock = Clock(ex.tenant.cell("clock", "", dict))
+    _open_scope(ex, match.operation if match and match.operation else "")
+    if match is None:
+        raise Refused("unknown_route", path=ex.local_path)
+    if match.operation is None:
+        raise Refused("method_not_allowed", path=ex.local_path, method=ex.method, allowed=list(match.allowed))
+    ex.operation = provider.operations[match.operation]
+    ex.scope["params"] = match.params
+    ex.note("route", ex.operation.id, grade=ex.operation.source.grade)
+
+
+def split_tenant(path: str) -> tuple[str | None, str]:
+    """`/~blue/acme/v1` -> (`blue`, `/acme/v1`)."""
+    match = _TENANT.match(path)
+    return (match[1], path[match.end() :] or "/") if match else (None, path)
+
+
+def _provider(ex: Exchange, path: str) -> tuple[str, str]:
+    """The provider's id and the path below it: by Host, by port, or by the first path segment."""
+    host = ex.headers.get("host", "").lower()
+    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+    for provider_id, family in ex.runtime.providers.items():
+        if host == family.base.host or name in (family.base.host, f"{provider_id}.localhost"):
+            return provider_id, path
+    head, _, rest = path.lstrip("/").partition("/")
+    if ex.mount is not None and head != ex.mount:
+        return ex.mount, path
+    if head not in ex.runtime.providers:
+        raise Unaddressed(head)
+    return head, f"/{rest}"
+
+
+def _variants(ex: Exchange, provider_id: str) -> tuple[str, ...]:
+    chosen = (ex.tenant.peek("variants", provider_id) or {}).get("names")
+    return tuple(chosen) if chosen is not None else ex.runtime.variants.get(provider_id, ())
+
+
+def _open_scope(ex: Exchange, operation: str) -> None:
+    now = ex.clock.now()
+    ex.scope = Scope(_entropy(ex, ex.provider, operation), {})
+    ex.scope.variables.update(
+        method=ex.method,
+        path=ex.local_path.lstrip("/"),
+        headers=ex.headers,
+        query=dict(ex.query),
+        params={},
+        body={},
+        operation=operation,
+        principal=dict(ex.provider.anonymous),
+        models=ex.provider.listed_models,
+        plans=ex.provider.plans,
+        clock={"unix": int(now), "seconds": now, "iso": iso8601(now)},
+    )
+
+
+def _entropy(ex: Exchange, provider: Provider, operation: str) -> Entropy:
+    """Chance from seed, tenant, provider, operation, body, and how often that body was seen."""
+    body = fingerprint(ex.body)
+    seen = ex.tenant.cell("occurrences", provider.id, dict)
+    key = f"{operation}:{body}"
+    seen[key] = seen.get(key, 0) + 1
+    return Entropy(ex.runtime.seed, ex.tenant.name, provider.id, operation, body, seen[key])

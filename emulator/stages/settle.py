@@ -1,0 +1,24 @@
+"""Limits and the ledger learn what a served request really used."""
+
+from decimal import Decimal
+
+from emulator.exchange import Exchange
+from emulator.mechanisms import ledger, windows
+
+
+def settle(ex: Exchange) -> None:
+    """Correct the units of limits that count what only the reply shows; charge the account."""
+    now = ex.clock.now()
+    for rule, state, taken in ex.taken:
+        if rule.settle is not None:
+            used = float(rule.settle(ex.scope) or 0)
+            windows.take(state, rule.algorithm, float(rule.capacity(ex.scope)), rule.per, now, used - taken)
+    prices = ex.provider.prices
+    if prices is None or ex.scope["account"] is None:
+        return
+    model = ex.request["model"] if ex.request else None
+    lines = prices.charges[ex.active.id]
+    amount = sum((line.price.of(line.quantity(ex.scope) or 0, model) for line in lines), Decimal(0))
+    left = ledger.charge(ex.scope["account"], amount)
+    ex.charged = {"amount": str(amount), "balance": str(left)}
+    ex.note("settle", "charged", **ex.charged)

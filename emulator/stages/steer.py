@@ -1,0 +1,63 @@
+"""Does the client ask for a particular outcome? By header, or by a test credential.
+
+What a test or the control API has queued is stronger and is left to `disrupt`.
+"""
+
+import re
+
+from emulator.exchange import Exchange
+from emulator.mechanisms import credentials, scenarios
+from emulator.refusals import REFUSALS
+
+_CODE = re.compile(r"\bcode=\"?(\d{3})\b")
+
+
+def steer(ex: Exchange) -> None:
+    """Set `forced` to the refusal asked for, start the scenario asked for, note what cannot be honoured."""
+    if name := ex.headers.get("x-emulator-scenario"):
+        _scenario(ex, name.strip())
+    if any(play["by"] == "control" for play in ex.tenant.peek("plays", ex.provider.id) or []):
+        return
+    if "x-emulator-refuse" in ex.headers:
+        _force(ex, ex.headers["x-emulator-refuse"].strip(), "X-Emulator-Refuse")
+    elif code := _CODE.search(ex.headers.get("prefer", "")):
+        _force_status(ex, int(code[1]))
+    elif ex.credential is not None and (ex.active.secured or credentials.steered(ex.credential.key)):
+        if name := credentials.steered(ex.credential.key):
+            _force(ex, name, "the key")
+        elif credentials.misspelt(ex.credential.key):
+            ex.notices.append(f"the key {ex.credential.key} names no refusal; there are {', '.join(REFUSALS)}")
+
+
+def _force(ex: Exchange, name: str, asked_by: str) -> None:
+    if name in ex.provider.errors and name in REFUSALS:
+        ex.forced = next(n for n in REFUSALS if n == name)
+        ex.note("steer", name, by=asked_by)
+    elif name in REFUSALS:
+        ex.notices.append(f"{asked_by}: {name} has no reply here; there are {', '.join(ex.provider.errors)}")
+    else:
+        ex.notices.append(f"{asked_by}: {name} is no refusal; there are {', '.join(REFUSALS)}")
+
+
+def _force_status(ex: Exchange, status: int) -> None:
+    if status == ex.active.success:
+        ex.preference_applied = f"code={status}"
+        return
+    name = next((n for n in ex.active.refusals if ex.error_entry(n, {}, status)), None)
+    if name is None:
+        statuses = ", ".join(map(str, ex.active.statuses))
+        ex.notices.append(f"Prefer: code={status} is not a status of {ex.active.id}; there are {statuses}")
+        return
+    ex.forced, ex.forced_status = name, status
+    ex.preference_applied = f"code={status}"
+    ex.note("steer", name, by=f"Prefer: code={status}")
+
+
+def _scenario(ex: Exchange, name: str) -> None:
+    if name not in ex.provider.scenarios:
+        known = ", ".join(ex.provider.scenarios) or "none"
+        ex.notices.append(f"X-Emulator-Scenario: {name} is not a scenario of {ex.provider.id}; there are: {known}")
+        return
+    plays = ex.tenant.cell("plays", ex.provider.id, list)
+    if not any(play["name"] == name and play["by"] == "header" for play in plays):
+        scenarios.start(plays, name, "header")

@@ -1,0 +1,91 @@
+"""Bytes -> JSON -> schema -> a neutral request that fits the model's context."""
+
+from typing import Any
+
+from emulator.exchange import Exchange, Refused
+from emulator.mechanisms import patches, requests
+from emulator.mechanisms.encoding import MalformedJSON, loads
+from emulator.mechanisms.wording import by_field
+
+
+def validate(ex: Exchange) -> None:
+    """May refuse with unsupported_media_type, malformed_json, invalid_request, unknown_model, context_overflow."""
+    _require_headers(ex)
+    if ex.active.body is None:
+        return
+    body = _parsed(ex)
+    ex.scope["body"] = body if isinstance(body, dict) else {}
+    _patch_fields(ex, body)
+    if violations := ex.active.body.violations(body):
+        told = ex.provider.wording.tell(violations, ex.scope)
+        raise Refused("invalid_request", violations=told, errors_by_field=by_field(told))
+    if ex.active.reader is not None:
+        ex.request = ex.active.reader.read(ex.scope, ex.provider.tokens)
+        ex.scope["request"] = ex.request
+        _find_model(ex)
+        _fit_context(ex)
+        ex.scope["request"] = ex.request
+
+
+def _require_headers(ex: Exchange) -> None:
+    for quirk in ex.quirks("request"):
+        for patch in quirk.patches:
+            if patch.op == "require_header" and patch.arguments["name"].lower() not in ex.headers:
+                ex.note("validate", quirk.id, grade=quirk.source.grade)
+                raise Refused(patch.arguments.get("refuse", "invalid_request"), header=patch.arguments["name"])
+
+
+def _parsed(ex: Exchange) -> Any:
+    """The body as JSON. Without a body, a provider sees an empty object or nothing, as its policy says."""
+    policy = ex.provider.body
+    media_type = ex.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json") and policy.other_media_type != "parse":
+        if policy.other_media_type == "refuse":
+            raise Refused("unsupported_media_type", media_type=media_type)
+        return {}
+    if not ex.body.strip() and (policy.malformed == "empty" or not (ex.active.body and ex.active.body.required)):
+        return {}
+    try:
+        return loads(ex.body)
+    except MalformedJSON as error:
+        if policy.malformed == "empty":
+            return {}
+        raise Refused("malformed_json", reason=str(error), position=error.position) from None
+
+
+def _patch_fields(ex: Exchange, body: Any) -> None:
+    for quirk in ex.quirks("request"):
+        for patch in quirk.patches:
+            if patch.op != "require_header" and patches.take_fields(body, patch):
+                ex.note("validate", quirk.id, grade=quirk.source.grade)
+                if patch.op == "reject_field":
+                    raise Refused(patch.arguments.get("refuse", "invalid_request"), field=patch.arguments["path"])
+                ex.scope["body"] = body
+
+
+def _find_model(ex: Exchange) -> None:
+    """Accept the model, and know its context window."""
+    assert ex.request is not None
+    name, known = ex.request["model"], ex.provider.accepted_models
+    model = known.get(name) if isinstance(name, str) else None
+    if model is None and name is not None and known and "*" not in known:
+        raise Refused("unknown_model", model=name)
+    ex.scope["model"] = dict(model or known.get("*") or {})
+
+
+def _fit_context(ex: Exchange) -> None:
+    request, policy, window = ex.request, ex.active.context, (ex.scope["model"] or {}).get("context")
+    assert request is not None
+    if policy.evict and request["truncate_to"] is not None:
+        dropped = requests.evict(request, ex.provider.tokens, request["truncate_to"], policy.evict)
+        if dropped:
+            ex.note("validate", "evicted", messages=dropped)
+    if window is None:
+        return
+    wanted = request["max_tokens"] or 0
+    asked = request["prompt_tokens"] + (wanted if policy.max_tokens == "count" else 0)
+    if asked > window:
+        raise Refused("context_overflow", tokens=asked, context=window, model=request["model"])
+    if policy.max_tokens == "lower" and wanted > window - request["prompt_tokens"]:
+        request["max_tokens"] = window - request["prompt_tokens"]
+        ex.note("validate", "max_tokens lowered", to=request["max_tokens"])

@@ -1,0 +1,1 @@
+"""Bytes and sockets: framing of streams, listening sockets, transports."""

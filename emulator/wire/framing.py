@@ -1,0 +1,28 @@
+"""Events to bytes: server-sent events, and newline-delimited JSON."""
+
+from collections.abc import Callable
+from typing import Any
+
+from emulator.mechanisms.encoding import Encoding
+from emulator.mechanisms.events import Event
+
+
+def _payload(data: Any, encoding: Encoding) -> bytes:
+    return data.encode() if isinstance(data, str) else encoding.dumps(data)
+
+
+def sse(event: Event, encoding: Encoding) -> bytes:
+    """One SSE event: a `: comment`, or optional `event:` and one `data:` line a line of data."""
+    if event.comment is not None:
+        return b": " + event.comment.encode() + b"\n\n"
+    lines = [b"event: " + event.name.encode() + b"\n"] if event.name else []
+    lines += [b"data: " + line + b"\n" for line in _payload(event.data, encoding).split(b"\n")]
+    return b"".join(lines) + b"\n"
+
+
+def ndjson(event: Event, encoding: Encoding) -> bytes:
+    """One line of JSON. The format has no comments: they become empty lines."""
+    return (b"" if event.comment is not None else _payload(event.data, encoding)) + b"\n"
+
+
+FRAMINGS: dict[str, Callable[[Event, Encoding], bytes]] = {"sse": sse, "ndjson": ndjson}

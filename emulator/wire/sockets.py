@@ -1,0 +1,64 @@
+"""Listening sockets, and the little HTTP server protocol that lets faults act below ASGI."""
+
+import socket
+import struct
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from emulator.exchange import Reply
+
+EXTENSION = "emulator.wire"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound TCP socket. Raises OSError when the port is taken.
+
+    It is made with IPPROTO_TCP: only then does the event loop turn Nagle's algorithm off, and without
+    that every reply takes 40 ms longer.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
+
+
+class Protocol(HttpToolsProtocol):
+    """HTTP/1.1 that hands its transport to the application, and has no page of its own for broken requests."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {EXTENSION: {"transport": self.transport}}
+
+    def send_400_response(self, msg: str) -> None:
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        self.transport.close()
+
+
+def reset(transport: Any) -> None:
+    """End a connection with RST, as a crashed peer does."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+def raw_reply(reply: Reply) -> bytes:
+    """A whole reply with its header names as written; the connection closes after it."""
+    body = reply.body if reply.frames is None else b"".join(frame.data for frame in reply.frames)
+    try:
+        phrase = HTTPStatus(reply.status).phrase
+    except ValueError:
+        phrase = ""
+    headers = [(n, v) for n, v in reply.headers if n.lower() not in ("content-length", "connection")]
+    headers += [("Content-Length", str(len(body))), ("Connection", "close")]
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    return f"HTTP/1.1 {reply.status} {phrase}\r\n{head}\r\n".encode("latin-1", "replace") + body
