@@ -162,9 +162,8 @@ class Expression:
         _known(self.source, self._names, names)
         for function in self._program.functions():
             if function[0].isalpha() and function not in FUNCTIONS and function not in _BUILT_IN:
-                raise ExpressionError(
-                    f"`{self.source}` calls `{function}`, which does not exist; there are {', '.join(sorted(FUNCTIONS))}"
-                )
+                known = ", ".join(sorted(FUNCTIONS))
+                raise ExpressionError(f"`{self.source}` calls `{function}`, which does not exist; there are {known}")
 
     @property
     def constant(self) -> bool:
