@@ -180,14 +180,18 @@ def check(folders: tuple[str, ...]) -> None:
     is_flag=True,
     help="An array of {provider, operation_id, method, path, statuses, grade, source}.",
 )
+@click.option("--markdown", is_flag=True, help="A Markdown table, as in the README.")
 @_DATA
-def list_(provider: str | None, as_json: bool, data: tuple[str, ...]) -> None:
+def list_(provider: str | None, as_json: bool, markdown: bool, data: tuple[str, ...]) -> None:
     """List operations with their statuses and grades; for one PROVIDER also what can be asked of it."""
     from emulator import overview
 
     families = _families([provider] if provider else (), data)
     if as_json:
         click.echo(json.dumps(overview.rows(families), indent=2))
+        return
+    if markdown:
+        click.echo(overview.markdown(families))
         return
     from rich.console import Console
     from rich.table import Table
@@ -205,10 +209,11 @@ def list_(provider: str | None, as_json: bool, data: tuple[str, ...]) -> None:
 def _list_one(console: Any, found: Any) -> None:
     from rich.table import Table
 
-    refusals = Table("refusal", "status", "grade", "source", box=None)
+    refusals = Table("refusal", "status", "grade", "its body", "source", box=None)
     for name, entries in found.errors.items():
         for entry in entries:
-            refusals.add_row(name, str(entry.status), entry.source.grade, entry.source.ref)
+            grades = entry.source.grade, entry.body_source.grade
+            refusals.add_row(name, str(entry.status), *grades, entry.source.ref)
     keys = Table("key", "is", box=None)
     for rule in found.credentials:
         keys.add_row(rule.match, rule.refuse or ", ".join(f"{k}: {v}" for k, v in rule.principal.items()) or "accepted")

@@ -27,6 +27,29 @@ def rows(families: Mapping[str, ProviderFamily]) -> list[dict[str, Any]]:
     ]
 
 
+def markdown(families: Mapping[str, ProviderFamily]) -> str:
+    """The rows as a Markdown table; a status whose reply is not documented stands in brackets."""
+    lines = ["| provider | operation | grade | statuses |", "| --- | --- | --- | --- |"]
+    for family in families.values():
+        for operation in family.base.operations.values():
+            statuses = " ".join(_graded(family.base, operation, status) for status in operation.statuses)
+            what = f"`{operation.method} {operation.path}`"
+            lines.append(f"| {family.base.title} (`{family.base.id}`) | {what} | {operation.source.grade} | {statuses} |")
+    return "\n".join(lines)
+
+
+def _graded(provider: Provider, operation: Operation, status: int) -> str:
+    """A status as text, in brackets unless the operation, or one error entry behind it, is documented."""
+    grades = [
+        entry.source.grade
+        for name in operation.refusals
+        for entry in provider.errors[name]
+        if entry.status == status and (entry.operations is None or operation.id in entry.operations)
+    ]
+    known = "documented" in (grades or [operation.source.grade])
+    return str(status) if known else f"({status})"
+
+
 def request_example(provider: Provider, operation: Operation) -> Any:
     """A request body that works: the spec's example called `hello`, or its first."""
     raw = provider.document["paths"][_spec_path(provider, operation)][operation.method.lower()]
@@ -94,7 +117,7 @@ def explain(provider: Provider, operation: Operation) -> Iterator[Line]:
     """Which file and line supplies what of an operation's behaviour, in the order a request meets it."""
 
     def at(*steps: str) -> str:
-        return provider.locations("/".join(steps)) or "the language's default"
+        return provider.locations(steps) or "the language's default"
 
     yield Line("operation", operation.id, operation.where, operation.source.grade)
     yield Line("checks", ", ".join(provider.checks), at("checks"))
@@ -111,6 +134,8 @@ def explain(provider: Provider, operation: Operation) -> Iterator[Line]:
     yield Line(
         "behaviour", "makes completions" if operation.reader else "answers its shape", at("operations", operation.id)
     )
+    for section, name in operation.parts.items():
+        yield Line(section, name, at(section, name))
     for name in operation.refusals:
         for entry in provider.errors[name]:
             if entry.operations is None or operation.id in entry.operations:

@@ -90,6 +90,8 @@ class Operation:
     example: Any
     refusals: tuple[RefusalName, ...]
     """Every refusal a request to this operation can meet."""
+    parts: Mapping[str, str]
+    """Section -> the name under it that the operation uses: `read`, `shapes`, `streams`."""
     where: str
     """`file:line` in the spec."""
 
@@ -144,6 +146,9 @@ class ErrorEntry:
     facts: Mapping[str, Any]
     """Stand-ins for what the stage that refuses would have known, used when nobody caused the refusal."""
     source: Source
+    """Of the status."""
+    body_source: Source
+    """Of the body's keys and words."""
     where: str
 
 
@@ -208,8 +213,8 @@ class Provider:
     """The bundled OpenAPI document."""
     compile_steps: Callable[[str, str], Scenario] = field(repr=False)
     """A name and the JSON text of steps, as a test gives them -> a scenario. Raises ValueError with the remedy."""
-    locations: Callable[[str], str | None] = field(repr=False)
-    """Steps to a fixture value, `/` between them -> `file:line`."""
+    locations: Callable[[tuple[str | int, ...]], str | None] = field(repr=False)
+    """The path of a fixture value -> `file:line`."""
 
     @cached_property
     def host(self) -> str:

@@ -42,8 +42,8 @@ def _sources(document: Document) -> Iterator[Finding]:
     def walk(node: object, path: Path_) -> Iterator[Finding]:
         if isinstance(node, dict):
             for key, value in node.items():
-                if key == "source" and isinstance(value, str) and value not in document.sources:
-                    yield (*path, "source"), _unknown(value, document.sources)
+                if key in ("source", "body_source") and isinstance(value, str) and value not in document.sources:
+                    yield (*path, key), _unknown(value, document.sources)
                 yield from walk(value, (*path, str(key)))
         elif isinstance(node, list):
             for i, item in enumerate(node):

@@ -100,16 +100,11 @@ class Compiler:
             variants={n: Variant(n, v.summary, self.sources[v.source]) for n, v in document.variants.items()},
             document=self.spec.document,
             compile_steps=lru_cache(maxsize=256)(_steps_from_text),
-            locations=self._locate,
+            locations=self.tree.marks.get,
         )
         if self.problems:
             raise LoadError(self.problems)
         return provider
-
-    def _locate(self, path: str) -> str | None:
-        """`file:line` of a fixture value, named by its steps with `/` between them."""
-        steps: Path_ = tuple(int(s) if s.isdigit() else s for s in path.split("/"))
-        return self.tree.marks.get(steps)
 
     # leaves
 
@@ -183,6 +178,11 @@ class Compiler:
                 for name, entries in catalog.items()
                 if name not in ("unknown_route", "method_not_allowed") and _reaches(spec, entries)
             ),
+            parts={
+                section: name
+                for section, name in (("read", declared.read), ("shapes", declared.shape), ("streams", declared.stream))
+                if name is not None
+            },
             where=spec.place,
         )
 
@@ -260,6 +260,7 @@ class Compiler:
                     headers=self._templates(entry.headers, (*path, "headers")),
                     facts=entry.facts,
                     source=self.sources[entry.source],
+                    body_source=self.sources[entry.body_source or self.document.errors.body_source or entry.source],
                     where=self.tree.place(path),
                 )
             )

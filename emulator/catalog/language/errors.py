@@ -21,7 +21,8 @@ class Entry(Model):
     facts: dict[str, Any] = Field(
         default_factory=dict, description="Stand-ins for ${fact.…} when nobody caused the refusal."
     )
-    source: SourceName
+    source: SourceName = Field(description="Where the status comes from.")
+    body_source: SourceName | None = Field(None, description="Where keys and words come from, when not the same.")
 
 
 Entries = Annotated[list[Entry], BeforeValidator(as_list, json_schema_input_type=Entry | list[Entry])]
@@ -31,6 +32,7 @@ class Errors(Model):
     """The envelope, and an entry (or alternatives, first match wins) a refusal."""
 
     envelope: Tree
+    body_source: SourceName | None = Field(None, description="The `body_source` of entries without one.")
     catalog: dict[RefusalName, Entries]
 
 
