@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,9 @@ def markdown(families: Mapping[str, ProviderFamily]) -> str:
         for operation in family.base.operations.values():
             statuses = " ".join(_graded(family.base, operation, status) for status in operation.statuses)
             what = f"`{operation.method} {operation.path}`"
-            lines.append(f"| {family.base.title} (`{family.base.id}`) | {what} | {operation.source.grade} | {statuses} |")
+            lines.append(
+                f"| {family.base.title} (`{family.base.id}`) | {what} | {operation.source.grade} | {statuses} |"
+            )
     return "\n".join(lines)
 
 
@@ -51,12 +53,15 @@ def _graded(provider: Provider, operation: Operation, status: int) -> str:
 
 
 def request_example(provider: Provider, operation: Operation) -> Any:
-    """A request body that works: the spec's example called `hello`, or its first."""
+    """A request body that works: the spec's example called `hello`, or its first, with a model the provider has."""
     raw = provider.document["paths"][_spec_path(provider, operation)][operation.method.lower()]
     media = raw.get("requestBody", {}).get("content", {}).get("application/json", {})
     examples = media.get("examples", {})
     chosen = examples.get("hello") or next(iter(examples.values()), None)
-    return chosen["value"] if chosen else media.get("example")
+    body = chosen["value"] if chosen else media.get("example")
+    if isinstance(body, dict) and "model" in body and not {body["model"], "*"} & provider.accepted_models.keys():
+        return {**body, "model": next(iter(provider.accepted_models))}
+    return body
 
 
 def _spec_path(provider: Provider, operation: Operation) -> str:
@@ -113,33 +118,42 @@ def find_operation(families: Mapping[str, ProviderFamily], method: str, path: st
     return provider, provider.operations[match.operation]
 
 
-def explain(provider: Provider, operation: Operation) -> Iterator[Line]:
+def explain(provider: Provider, operation: Operation) -> list[Line]:
     """Which file and line supplies what of an operation's behaviour, in the order a request meets it."""
 
     def at(*steps: str) -> str:
         return provider.locations(steps) or "the language's default"
 
-    yield Line("operation", operation.id, operation.where, operation.source.grade)
-    yield Line("checks", ", ".join(provider.checks), at("checks"))
-    if operation.secured:
-        yield Line("credential", ", ".join(f"{p.where} {p.name}" for p in provider.places), at("auth", "accept"))
-        yield Line("principal", "first matching pattern", at("auth", "credentials"))
-    if operation.body is not None:
-        yield Line("wording", "of what a body breaks", at("validation", "messages"))
-    for rule in provider.limits if operation.secured else ():
+    def meant(operations: tuple[str, ...] | None) -> bool:
+        return operations is None or operation.id in operations
+
+    return [
+        Line("operation", operation.id, operation.where, operation.source.grade),
+        Line("checks", ", ".join(provider.checks), at("checks")),
+        *(_secured(provider, operation, at) if operation.secured else ()),
+        *([Line("wording", "of what a body breaks", at("validation", "messages"))] if operation.body else ()),
+        Line("behaviour", "makes completions" if operation.reader else "answers", at("operations", operation.id)),
+        *(Line(section, name, at(section, name)) for section, name in operation.parts.items()),
+        *(
+            Line("refusal", f"{entry.status} {name}", entry.where, entry.source.grade)
+            for name in operation.refusals
+            for entry in provider.errors[name]
+            if meant(entry.operations)
+        ),
+        *(
+            Line("quirk", f"{quirk.id} ({quirk.target})", quirk.where, quirk.source.grade)
+            for quirk in provider.quirks
+            if meant(quirk.operations)
+        ),
+    ]
+
+
+def _secured(provider: Provider, operation: Operation, at: Callable[..., str]) -> Iterator[Line]:
+    """What a request with a key meets: the key's place, its principal, limits, prices."""
+    yield Line("credential", ", ".join(f"{p.where} {p.name}" for p in provider.places), at("auth", "accept"))
+    yield Line("principal", "first matching pattern", at("auth", "credentials"))
+    for rule in provider.limits:
         if rule.operations is None or operation.id in rule.operations:
-            yield Line("limit", f"{rule.name}: {rule.capacity.source} in {rule.per:g}s", rule.where, rule.source.grade)
+            yield Line("limit", f"{rule.name} in {rule.per:g}s", rule.where, rule.source.grade)
     if provider.prices is not None and operation.id in provider.prices.charges:
         yield Line("price", "drawn from the prepaid balance", at("prices", "charges", operation.id))
-    yield Line(
-        "behaviour", "makes completions" if operation.reader else "answers its shape", at("operations", operation.id)
-    )
-    for section, name in operation.parts.items():
-        yield Line(section, name, at(section, name))
-    for name in operation.refusals:
-        for entry in provider.errors[name]:
-            if entry.operations is None or operation.id in entry.operations:
-                yield Line("refusal", f"{entry.status} {name}", entry.where, entry.source.grade)
-    for quirk in provider.quirks:
-        if quirk.operations is None or operation.id in quirk.operations:
-            yield Line("quirk", f"{quirk.id} ({quirk.target})", quirk.where, quirk.source.grade)

@@ -150,7 +150,7 @@ class _Library:
         if dialect.data.get("abstract") is not True or dialect.data.get("extends") is not None:
             message = f'"{base}" is not a dialect: extending is one level deep, from a folder with `abstract: true`'
             raise LoadError([Problem(tree.place(("extends",)), "extends", message)])
-        inherited = Tree({k: v for k, v in dialect.data.items() if k != "abstract"}, dict(dialect.marks))
+        inherited = Tree({k: v for k, v in dialect.data.items() if k not in ("abstract", "title")}, dict(dialect.marks))
         return merge(inherited, tree)
 
     def _find_spec(self, place: str) -> Any:

@@ -1,13 +1,20 @@
 """Values that a JSON Schema accepts, drawn from an exchange's chance: tool arguments, structured output."""
 
+import math
 import random
+import re
+from functools import cache
 from typing import Any
 
 import jsonschema_rs
 import rstr
 
+_PLACES = ("city", "location", "place", "country")
 _MOST_DEPTH = 6
+_OPTIONAL_DEPTH = 3
 _TRIES = 20
+_MOST_VALUES = 2000
+_MOST_LENGTH = 10000
 # property name (or schema format) -> the Faker provider whose values look like it
 _LOOKS = {
     "name": "name", "full_name": "name", "first_name": "first_name", "last_name": "last_name", "email": "email",
@@ -29,12 +36,26 @@ def instance(schema: Any, chance: random.Random, words: list[str]) -> Any:
         validator = jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
     except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
         return None
-    drawing = _Drawing(schema, chance, words)
     for _ in range(_TRIES):
-        value = drawing.draw(schema, "", 0)
+        try:
+            value = _Drawing(schema, chance, words).draw(schema, "", 0)
+        except _UNDRAWABLE:
+            return None
         if validator.is_valid(value):
             return value
     return None
+
+
+class _TooLarge(Exception):
+    """The schema asks for more values than a reply should hold."""
+
+
+_UNDRAWABLE = (_TooLarge, re.error, ValueError, TypeError, KeyError, OverflowError, ZeroDivisionError, RecursionError)
+
+
+def _repeats(pattern: str) -> int:
+    """An upper bound for the repetitions that a pattern's counts demand."""
+    return math.prod(max(int(count), 1) for count in re.findall(r"\{(\d+)", pattern))
 
 
 class _Drawing:
@@ -42,9 +63,12 @@ class _Drawing:
         self.root = root
         self.chance = chance
         self.words = words or ["example"]
-        self._faker: Any = None
+        self.left = _MOST_VALUES
 
     def draw(self, schema: Any, name: str, depth: int) -> Any:
+        self.left -= 1
+        if self.left < 0:
+            raise _TooLarge
         if not isinstance(schema, dict):
             return self.text({}, name)
         schema = self.resolved(schema)
@@ -79,7 +103,7 @@ class _Drawing:
     def object(self, schema: dict[str, Any], name: str, depth: int) -> dict[str, Any]:
         properties = schema.get("properties") or {}
         required = [key for key in schema.get("required") or [] if key not in properties]
-        wanted = {k: v for k, v in properties.items() if depth < _MOST_DEPTH or k in (schema.get("required") or [])}
+        wanted = {k: v for k, v in properties.items() if depth < _OPTIONAL_DEPTH or k in (schema.get("required") or [])}
         value = {key: self.draw(below, key, depth + 1) for key, below in wanted.items()}
         value.update({key: self.text({}, key) for key in required})
         while len(value) < schema.get("minProperties", 0):
@@ -130,23 +154,33 @@ class _Drawing:
         return self.text(schema, name)
 
     def text(self, schema: dict[str, Any], name: str) -> str:
-        if isinstance(schema.get("pattern"), str):
-            return str(rstr.Rstr(self.chance).xeger(schema["pattern"]))
-        looks = _LOOKS.get(str(schema.get("format", "")).lower()) or _LOOKS.get(name.lower())
-        text = str(getattr(self.faker, looks)()) if looks else " ".join(self.words[:4])
-        least, most = schema.get("minLength", 0), schema.get("maxLength")
+        pattern = schema.get("pattern")
+        if isinstance(pattern, str) and _repeats(pattern) <= _MOST_LENGTH:
+            return str(rstr.Rstr(self.chance).xeger(pattern))
+        text = self.likely(str(schema.get("format", "")).lower(), name.lower())
+        least, most = min(schema.get("minLength", 0), _MOST_LENGTH), schema.get("maxLength")
         while len(text) < least:
             text += " " + self.chance.choice(self.words)
-        return text if most is None else text[: max(most, 0)]
+        return text if most is None else text[: max(int(most), 0)]
 
-    @property
-    def faker(self) -> Any:
-        if self._faker is None:
-            from faker import Faker  # 0.2 s to import: only when a value is wanted
+    def likely(self, form: str, name: str) -> str:
+        """Text that suits a format or a property's name; else words of the prompt."""
+        named = [word for word in self.words if word[:1].isupper()]
+        if name in _PLACES and named:  # "weather in Paris" asks about Paris
+            return named[-1]
+        looks = _LOOKS.get(form) or _LOOKS.get(name)
+        if looks is None:
+            return " ".join(self.words[:4])
+        _faker().seed_instance(self.chance.getrandbits(64))
+        return str(getattr(_faker(), looks)())
 
-            self._faker = Faker("en_US")
-            self._faker.seed_instance(self.chance.getrandbits(64))
-        return self._faker
+
+@cache
+def _faker() -> Any:
+    """Made once, seeded before each use; 0.2 s to import, so only when a value is wanted."""
+    from faker import Faker
+
+    return Faker("en_US")
 
 
 def _type_of(schema: dict[str, Any]) -> str:

@@ -32,7 +32,14 @@ def _render_refusal(ex: Exchange, refusal: Refused) -> None:
     entry = ex.error_entry(refusal.name, refusal.facts, ex.forced_status)
     if entry is None:  # asked for by a test where the provider has no such reply
         entry = ex.provider.errors["server_error"][0]
-    ex.note("render", refusal.name, status=entry.status, entry=entry.where, grade=entry.source.grade, body=entry.body_source.grade)
+    ex.note(
+        "render",
+        refusal.name,
+        status=entry.status,
+        entry=entry.where,
+        grade=entry.source.grade,
+        body=entry.body_source.grade,
+    )
     ex.reply.status = entry.status
     ex.scope["error"] = entry.error(ex.scope)
     ex.reply.content = (entry.body or ex.provider.envelope)(ex.scope)

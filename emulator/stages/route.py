@@ -11,6 +11,7 @@ from emulator.provider import Provider
 
 _TENANT = re.compile(r"/~([A-Za-z0-9_.-]+)(?=/|$)")
 DEFAULT_TENANT = "default"
+_MOST_BODIES = 4096
 
 
 def route(ex: Exchange) -> None:
@@ -83,5 +84,7 @@ def _entropy(ex: Exchange, provider: Provider, operation: str) -> Entropy:
     body = fingerprint(ex.body)
     seen = ex.tenant.cell("occurrences", provider.id, dict)
     key = f"{operation}:{body}"
-    seen[key] = seen.get(key, 0) + 1
+    seen[key] = seen.pop(key, 0) + 1
+    if len(seen) > _MOST_BODIES:
+        del seen[next(iter(seen))]  # the body not seen for longest
     return Entropy(ex.runtime.seed, ex.tenant.name, provider.id, operation, body, seen[key])
