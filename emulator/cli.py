@@ -247,8 +247,10 @@ def explain(method: str, path: str, data: tuple[str, ...]) -> None:
         provider, operation = overview.find_operation(_families((), data), method.upper(), path)
     except LookupError as error:
         _give_up(str(error), "`emulator list` shows every method and path")
-    for line in overview.explain(provider, operation):
-        click.echo(f"{line.part:<11} {line.what:<44} {line.grade:<11} {line.where}")
+    lines = overview.explain(provider, operation)
+    width = max(len(line.what) for line in lines)
+    for line in lines:
+        click.echo(f"{line.part:<11} {line.what:<{width}}  {line.grade:<11} {line.where}")
 
 
 @main.command()

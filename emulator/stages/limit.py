@@ -26,7 +26,7 @@ def limit(ex: Exchange) -> None:
     for rule, state, capacity, cost in wanted:
         windows.take(state, rule.algorithm, capacity, rule.per, now, cost)
         ex.taken.append((rule, state, cost))
-        ex.note("limit", rule.name, cost=cost, grade=rule.source.grade)
+        ex.note("limit", rule.name, cost=cost, limit=capacity, grade=rule.source.grade)
 
 
 def _applies(ex: Exchange, rule: LimitRule) -> bool:

@@ -1,0 +1,153 @@
+"""A client that speaks HTTP by hand, so that it can speak it badly."""
+
+import json
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+from emulator import Handle
+
+PATIENCE = 20.0  # seconds until a silent server counts as hanging
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply as it came over the socket. `complete` is False when the connection ended inside it."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    complete: bool = True
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Wire:
+    """One TCP connection. A context manager."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        assert parts.hostname is not None and parts.port is not None
+        self.socket = socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE)
+        self._left = b""
+
+    def send(self, data: bytes) -> "Wire":
+        self.socket.sendall(data)
+        return self
+
+    def reply(self, *, bodiless: bool = False) -> Reply:
+        """The next reply. `bodiless` for those that never have one, such as HEAD's."""
+        head = self._until(b"\r\n\r\n").decode("latin-1")
+        first, *lines = head[:-4].split("\r\n")
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+        status = int(first.split(" ")[1])
+        if bodiless:
+            return Reply(status, headers, b"")
+        if headers.get("transfer-encoding") == "chunked":
+            return Reply(status, headers, *self._chunks())
+        body = self._take(int(headers["content-length"]))
+        return Reply(status, headers, body, len(body) == int(headers["content-length"]))
+
+    def rest(self) -> bytes:
+        """Everything up to the end of the connection. Raises ConnectionResetError on a reset."""
+        while self._more():
+            pass
+        left, self._left = self._left, b""
+        return left
+
+    def stop_sending(self) -> "Wire":
+        """Half-close: the server sees the end of the input."""
+        self.socket.shutdown(socket.SHUT_WR)
+        return self
+
+    def hang_up(self) -> None:
+        self.socket.close()
+
+    def reset(self) -> None:
+        """Hang up with RST, as a crashed client does."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+    def _chunks(self) -> tuple[bytes, bool]:
+        body = b""
+        while True:
+            try:
+                size = int(self._until(b"\r\n"), 16)
+            except ConnectionError:
+                return body, False
+            chunk = self._take(size + 2)
+            body += chunk[:size]
+            if size == 0 or len(chunk) < size + 2:
+                return body, size == 0
+
+    def _until(self, mark: bytes) -> bytes:
+        while mark not in self._left:
+            if not self._more():
+                raise ConnectionError(f"the connection ended after {self._left!r}")
+        end = self._left.index(mark) + len(mark)
+        found, self._left = self._left[:end], self._left[end:]
+        return found
+
+    def _take(self, size: int) -> bytes:
+        while len(self._left) < size and self._more():
+            pass
+        found, self._left = self._left[:size], self._left[size:]
+        return found
+
+    def _more(self) -> bool:
+        data = self.socket.recv(65536)
+        self._left += data
+        return bool(data)
+
+    def __enter__(self) -> "Wire":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.socket.close()
+
+
+def request(
+    method: str, target: str, headers: dict[str, str] | None = None, body: bytes = b"", version: str = "1.1"
+) -> bytes:
+    """The bytes of one request; `Host` and `Content-Length` are added."""
+    lines = [f"{method} {target} HTTP/{version}", "Host: 127.0.0.1"]
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
+
+
+def path_of(url: str) -> str:
+    return urlsplit(url).path
+
+
+def eventually(look: Callable[[], Any]) -> Any:
+    """The first true result of `look`, which asks the server each time, so that the server gets its turn."""
+    for _ in range(500):
+        if found := look():
+            return found
+    raise AssertionError("it did not happen")
+
+
+def chat(handle: Handle, **fields: Any) -> bytes:
+    """A completion request to the provider, ready to send."""
+    return request("POST", chat_path(handle), json_headers(handle), json.dumps({**chat_body(handle), **fields}).encode())
+
+
+def chat_body(handle: Handle) -> dict[str, Any]:
+    return {"model": handle.models[0], "messages": [{"role": "user", "content": "Why is the sky blue?"}]}
+
+
+def chat_path(handle: Handle) -> str:
+    """The path of the provider's completion, as a client calls it."""
+    provider = handle_provider(handle)
+    operation = next(o for o in provider.operations.values() if o.reader is not None)
+    return path_of(handle.origin) + str(operation.path)
