@@ -7,8 +7,8 @@ if TYPE_CHECKING:
     from emulator.catalog import LoadError
     from emulator.commands import CommandError
     from emulator.handles import Emulation, Handle, JournalEntry
+    from emulator.inprocess import make_transport
     from emulator.server import EmulatorServer, create_app, make_runtime
-    from emulator.transport import make_transport
 
 _HOMES = {
     "CommandError": "emulator.commands",
@@ -19,7 +19,7 @@ _HOMES = {
     "LoadError": "emulator.catalog",
     "create_app": "emulator.server",
     "make_runtime": "emulator.server",
-    "make_transport": "emulator.transport",
+    "make_transport": "emulator.inprocess",
 }
 
 __all__ = [
@@ -38,8 +38,8 @@ __all__ = [
 
 def transport(library: Any = None) -> Any:
     """A transport for httpx clients, onto an emulator of its own: no server, no socket, unpaced."""
+    from emulator.inprocess import make_transport
     from emulator.server import make_runtime
-    from emulator.transport import make_transport
 
     return make_transport(make_runtime(pace=0), None, library)
 

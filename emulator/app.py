@@ -105,10 +105,11 @@ class _Sender:
         elif reply.frames is None:
             await self._start(reply)
             await self._body(reply.body, more=False)
-        elif self.scope.get("http_version") == "1.0" and reply.complete:  # chunks came with HTTP/1.1
+        elif self.scope.get("http_version") == "1.0":  # chunks came with HTTP/1.1
             body = b"".join(frame.data for frame in reply.frames)
-            await self._start(reply, [("content-length", str(len(body)))])
-            await self._body(body, more=False)
+            missing = 0 if reply.complete else 1  # so that the client can tell that it was cut
+            await self._start(reply, [("content-length", str(len(body) + missing))])
+            await self._body(body, more=not reply.complete)
         else:
             await self._stream(reply)
 
@@ -121,6 +122,8 @@ class _Sender:
             began = clock()
             for frame in reply.frames or ():
                 await self._pause(began + frame.at - clock())
+                if self.transport is not None and self.transport.is_closing():
+                    self.gone.set()  # an unpaced stream leaves `_watch` no turn
                 if self.hung_up:
                     return
                 await self._body(frame.data, more=True)
@@ -130,9 +133,12 @@ class _Sender:
         finally:
             watch.cancel()
 
-    async def _watch(self) -> None:
+    async def _closed(self) -> None:
         while (await self.receive())["type"] != "http.disconnect":
             pass
+
+    async def _watch(self) -> None:
+        await self._closed()
         self.gone.set()
 
     async def _pause(self, seconds: float) -> None:
@@ -150,7 +156,7 @@ class _Sender:
         if operation in ("reset", "empty", "garbage") and self.transport is not None:
             if operation == "reset":
                 sockets.reset(self.transport)
-                await self._watch()
+                await self._closed()
             else:
                 await self._write_and_close(str(arguments.get("data", "")).encode() if operation == "garbage" else b"")
         elif operation in ("truncate", "stall"):
@@ -164,15 +170,15 @@ class _Sender:
             if self.transport is not None:
                 await self._write_and_close(b"")
         else:
-            await self._send(
-                _head(own_reply(502, f"this server cannot do the wire fault {operation}", "use emulator serve"))
-            )
+            excuse = own_reply(502, f"this server cannot do the wire fault {operation}", "use emulator serve")
+            await self._start(excuse)
+            await self._body(excuse.body, more=False)
 
     async def _write_and_close(self, data: bytes) -> None:
         if data:
             self.transport.write(data)
         self.transport.close()
-        await self._watch()
+        await self._closed()
 
     async def _start(self, reply: Reply, extra: list[tuple[str, str]] | None = None) -> None:
         await self._send(_head(reply, extra))

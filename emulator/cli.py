@@ -2,6 +2,7 @@
 
 import errno
 import json
+import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ def _give_up(message: str, hint: str = "", code: int = 2) -> NoReturn:
     sys.exit(code)
 
 
-def _show_problems(error: LoadError) -> NoReturn:
+def _show_problems(error: LoadError, code: int = 1) -> NoReturn:
     for problem in error.problems:
         click.echo(str(problem), err=True)
     count = len(error.problems)
@@ -27,7 +28,7 @@ def _show_problems(error: LoadError) -> NoReturn:
     click.echo(
         "hint: each line names file, line, path and what would be right; `emulator schema` has the language", err=True
     )
-    sys.exit(1)
+    sys.exit(code)
 
 
 def _pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
@@ -38,13 +39,13 @@ def _pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
     return [(pair[0], pair[1]) for pair in pairs]
 
 
-def _families(providers: Sequence[str], data: Sequence[str], *, every_variant: bool = False) -> Any:
+def _families(providers: Sequence[str], data: Sequence[str], *, every_variant: bool = False, broken: int = 1) -> Any:
     from emulator import catalog
 
     try:
         return catalog.load(data, providers, every_variant=every_variant)
     except LoadError as error:
-        _show_problems(error)
+        _show_problems(error, broken)
     except KeyError as error:
         _give_up(f"no provider is called `{error.args[0]}`", "`emulator list` shows them all")
 
@@ -124,21 +125,23 @@ def serve(
             f"there is no `{error.args[0]}`",
             "`emulator list` shows providers, `emulator list PROVIDER` its scenarios and variants",
         )
-    except OSError as error:
-        _give_up(f"cannot open {state}: {error}", "choose a file in a folder you can write to")
+    except (OSError, sqlite3.Error) as error:
+        _give_up(f"cannot keep state in {state}: {error}", "choose a new file in a folder you can write to")
+    wanted = port
     try:
         running = server.EmulatorServer(runtime, host, port)
         if len(runtime.providers) == 1:
             running.mount(next(iter(runtime.providers)))
         elif ports:
             for i, name in enumerate(runtime.providers, start=1):
-                running.own_port(name, port + i if port else 0)
+                wanted = port + i if port else 0
+                running.own_port(name, wanted)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            _give_up(f"port {port} on {host} is in use", f"choose another: emulator serve --port {port + 100}")
-        _give_up(f"cannot listen on {host}:{port}: {error.strerror}", "try --host 127.0.0.1 and a port over 1023")
+            _give_up(f"port {wanted} on {host} is in use", f"choose another: emulator serve --port {port + 100}")
+        _give_up(f"cannot listen on {host}:{wanted}: {error.strerror}", "try --host 127.0.0.1 and a port over 1023")
     except OverflowError:
-        _give_up(f"{port} is no port", "choose one from 1 to 65535, or 0 for any that is free")
+        _give_up(f"{wanted} is no port", "choose one from 1 to 65535, or 0 for any that is free")
     _greet(running)
     running.run(reload_from=list(data) if reload else None)
 
@@ -266,7 +269,13 @@ def schema() -> None:
 @click.option(
     "--url", help="Test this address instead of an emulator started for the run: the provider's scheme and host."
 )
-@click.option("--max-examples", default=25, show_default=True, help="Generated cases per operation and phase.")
+@click.option(
+    "--max-examples",
+    type=click.IntRange(min=1),
+    default=25,
+    show_default=True,
+    help="Generated cases per operation and phase.",
+)
 @click.option("--seed", default=0, show_default=True, help="Seed of the generated cases.")
 @click.option("--junit", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write a JUnit report.")
 @_DATA
@@ -280,12 +289,15 @@ def contract(
     """
     from emulator import contract as suite
 
-    families = _families(providers, data)
+    families = _families(providers, data, broken=2)
     try:
         report = suite.run(families, url=url, max_examples=max_examples, seed=seed, progress=click.echo)
     except suite.CannotRun as error:
         _give_up(str(error), error.hint)
     click.echo(report.summary())
     if junit is not None:
-        junit.write_text(report.junit(), encoding="utf-8")
+        try:
+            junit.write_text(report.junit(), encoding="utf-8")
+        except OSError as error:
+            _give_up(f"cannot write {junit}: {error.strerror}", "choose a file in a folder that exists")
     sys.exit(1 if report.findings else 0)

@@ -31,7 +31,12 @@ def package_version() -> str:
 
 
 def health(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
-    return {"status": "ok", "version": package_version(), "providers": list(runtime.providers)}
+    return {
+        "status": "ok",
+        "version": package_version(),
+        "providers": list(runtime.providers),
+        "strict_auth": runtime.strict_auth,
+    }
 
 
 def providers(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
@@ -110,6 +115,8 @@ def set_clock(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
             if not isinstance(body["advance"], (str, int, float)) or isinstance(body["advance"], bool):
                 raise CommandError("`advance` is a duration: 350ms, 60s, 2h, or seconds")
             clock.advance(body["advance"])
+        elif body["resume"] is not True:
+            raise CommandError("`resume` is true")
         else:
             clock.resume()
     return read_clock(runtime, tenant, {})

@@ -157,7 +157,7 @@ class Emulation:
 
         `library` is httpx by default; pass httpx2 for clients built on it.
         """
-        from emulator.transport import make_transport
+        from emulator.inprocess import make_transport
 
         return make_transport(self.runtime, self.tenant, library)
 

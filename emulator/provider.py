@@ -15,6 +15,7 @@ from emulator.mechanisms.expressions import Expression
 from emulator.mechanisms.ledger import Price
 from emulator.mechanisms.patches import Patch, Target
 from emulator.mechanisms.requests import Reader
+from emulator.mechanisms.resources import Paging, ResourceType, Verb
 from emulator.mechanisms.router import Router
 from emulator.mechanisms.scenarios import Scenario
 from emulator.mechanisms.templates import Template
@@ -53,6 +54,8 @@ class BodyPolicy:
 
     other_media_type: Literal["parse", "empty", "refuse"]
     malformed: Literal["refuse", "empty"]
+    empty_query: Literal["keep", "absent"]
+    """Whether a query parameter without a value counts as one that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,29 @@ class StreamPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Guard:
+    """A condition on which an operation is refused, and the facts its error tells."""
+
+    when: Expression
+    refuse: RefusalName
+    facts: Mapping[str, Template]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What an operation does with resources: a verb on a kind of them, or a list of something computed."""
+
+    verb: Verb
+    resource: ResourceType | None
+    items: Expression | None
+    where: Expression | None
+    newest_first: bool
+    paging: Paging | None
+    item: Expression | None
+    guards: tuple[Guard, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One OpenAPI operation and the behaviour that hangs on its id."""
 
@@ -80,7 +106,10 @@ class Operation:
     success: int
     secured: bool
     source: Source
+    query: BodySchema | None
+    """The query parameters, as one object."""
     body: BodySchema | None
+    act: Act | None
     reader: Reader | None
     facts: Mapping[str, Template]
     """Computed once an exchange, before the reply: `id`, `created`."""
@@ -215,6 +244,12 @@ class Provider:
     """A name and the JSON text of steps, as a test gives them -> a scenario. Raises ValueError with the remedy."""
     locations: Callable[[tuple[str | int, ...]], str | None] = field(repr=False)
     """The path of a fixture value -> `file:line`."""
+
+    def played(self, play: Mapping[str, Any]) -> Scenario | None:
+        """The scenario of a play: one of the fixture's, or the steps a test gave."""
+        if "steps" in play:
+            return self.compile_steps(play["name"], play["steps"])
+        return self.scenarios.get(play["name"])
 
     @cached_property
     def host(self) -> str:

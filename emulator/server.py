@@ -1,7 +1,6 @@
 """Serving: listening sockets, own ports, and a server in the background of a test process."""
 
 import asyncio
-import contextlib
 import logging
 import socket
 import threading
@@ -17,6 +16,8 @@ from emulator.exchange import Runtime
 from emulator.handles import DEFAULT_TENANT, Emulation, Handle
 from emulator.mechanisms.store import SQLiteStore, Store
 from emulator.wire.sockets import Protocol, listen
+
+log = logging.getLogger("emulator")
 
 
 def make_runtime(
@@ -80,12 +81,17 @@ def reload_on_change(runtime: Runtime, data: Sequence[str | Path], stop: threadi
     """Load the data anew whenever a file of it changes, until `stop`; what cannot be used is told and left."""
     seen = catalog.newest_change(data)
     while not stop.wait(0.5):
-        newest = catalog.newest_change(data)
-        if newest == seen:
+        try:
+            newest = catalog.newest_change(data)
+            if newest != seen:
+                seen = newest
+                runtime.providers = catalog.load(data, list(runtime.providers))
+        except catalog.LoadError as error:
+            log.warning("not taken in:\n%s", error)
+        except KeyError as error:
+            log.warning("not taken in: the provider %s is gone", error)
+        except FileNotFoundError:  # an editor is just replacing a file
             continue
-        seen = newest
-        with contextlib.suppress(catalog.LoadError):
-            runtime.providers = catalog.load(data, list(runtime.providers))
 
 
 class EmulatorServer:

@@ -10,7 +10,7 @@ from emulator.catalog.language import Document
 from emulator.catalog.places import DataRoot, own, packaged
 from emulator.catalog.problems import validated
 from emulator.catalog.source import LoadError, Problem, Tree, merge, read_yaml
-from emulator.catalog.specs import load_spec
+from emulator.catalog.specs import Spec, load_spec
 from emulator.provider import Provider, ProviderFamily
 
 __all__ = ["LoadError", "Problem", "load", "newest_change", "schema"]
@@ -126,6 +126,7 @@ class _Library:
         if not document.spec:
             raise LoadError([Problem(tree.place(()), "spec", "is missing; name a file in specs/")])
         spec = load_spec(document.spec, self._find_spec(tree.place(("spec",))))
+        self._check_own_operations(name, spec)
         base = Compiler(document, spec, tree).provider()
 
         def build(variants: tuple[str, ...]) -> Provider:
@@ -136,12 +137,23 @@ class _Library:
 
         return ProviderFamily(base, build)
 
+    def _check_own_operations(self, name: str, spec: Spec) -> None:
+        """A dialect may tell of operations that a provider lacks; the provider's own files may not."""
+        tree, known = self.tree(name), ", ".join(spec.operations)
+        problems = [
+            Problem(tree.place(("operations", o)), f"operations.{o}", f'"{o}" does not exist; there are {known}')
+            for o in tree.data.get("operations") or {}
+            if o not in spec.operations
+        ]
+        if problems:
+            raise LoadError(problems)
+
     def _extended(self, name: str) -> Tree:
         tree = self.tree(name)
         base = tree.data.get("extends")
         if base is None:
             return tree
-        if base not in self._folders:
+        if not isinstance(base, str) or base not in self._folders:
             known = ", ".join(n for n in self._folders if n not in self.concrete())
             raise LoadError(
                 [Problem(tree.place(("extends",)), "extends", f'"{base}" does not exist; there are {known}')]
@@ -150,7 +162,11 @@ class _Library:
         if dialect.data.get("abstract") is not True or dialect.data.get("extends") is not None:
             message = f'"{base}" is not a dialect: extending is one level deep, from a folder with `abstract: true`'
             raise LoadError([Problem(tree.place(("extends",)), "extends", message)])
-        inherited = Tree({k: v for k, v in dialect.data.items() if k not in ("abstract", "title")}, dict(dialect.marks))
+        own = ("abstract", "id", "title")
+        inherited = Tree(
+            {k: v for k, v in dialect.data.items() if k not in own},
+            {p: mark for p, mark in dialect.marks.items() if not p or p[0] not in own},
+        )
         return merge(inherited, tree)
 
     def _find_spec(self, place: str) -> Any:

@@ -1,8 +1,11 @@
 """What no single section can know: names that must exist elsewhere, refusals that must have a reply."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from emulator.catalog.language import Document
+from emulator.catalog.language.errors import Entry
+from emulator.catalog.language.operations import Operation
+from emulator.catalog.language.resources import Act
 from emulator.catalog.source import Path_, Problem, Tree, show_path
 from emulator.catalog.specs import Spec, SpecOperation
 from emulator.refusals import RefusalName
@@ -17,6 +20,7 @@ def check(document: Document, spec: Spec, tree: Tree) -> list[Problem]:
             *_sources(document),
             *_operations(document, spec),
             *_names(document, spec),
+            *_twice(document),
             *_refusals(document, spec),
         ]
     ]
@@ -60,6 +64,13 @@ def _operations(document: Document, spec: Spec) -> Iterator[Finding]:
             value = getattr(operation, key)
             if value is not None and value not in known:
                 yield (*path, key), _unknown(value, known)
+        act = operation.act
+        if act is not None and act.resource is not None and act.resource not in document.resources:
+            yield (*path, "act", "resource"), _unknown(act.resource, document.resources)
+        if act is not None and (act.resource is None) == (act.items is None):
+            yield (*path, "act"), "works on a `resource:` or lists `items:`; say one"
+        if act is not None and act.verb not in ("list", "create") and act.item is None:
+            yield (*path, "act"), f"`{act.verb}` needs `item:`, an expression for the id"
         if operation.read is not None and operation.shape is None:
             yield path, "makes completions, so it needs a `shape:`"
     for name, declared in spec.operations.items():
@@ -93,53 +104,97 @@ def _names(document: Document, spec: Spec) -> Iterator[Finding]:
             yield from operations([step.operation] if step.operation else (), ("scenarios", name, i, "operation"))
 
 
+def _twice(document: Document) -> Iterator[Finding]:
+    """Names that tell things apart are used once: rules of one name would share their window."""
+    lists: tuple[tuple[Path_, list[str]], ...] = (
+        (("limits", "rules"), [rule.name for rule in document.limits.rules]),
+        (("quirks",), [quirk.id for quirk in document.quirks]),
+        (("models",), [model.id for model in document.models]),
+    )
+    for path, names in lists:
+        for i, name in enumerate(names):
+            if name in names[:i]:
+                yield (*path, i), f'"{name}" is used twice'
+
+
 def _refusals(document: Document, spec: Spec) -> Iterator[Finding]:
     """Each refusal that an operation can meet has a reply, and its status is one the spec declares."""
     if document.errors is None:
         return
     catalog = document.errors.catalog
+    for title, scenario in document.scenarios.items():
+        for i, step in enumerate(scenario.steps):
+            if step.refuse is not None and step.refuse not in catalog:
+                yield ("scenarios", title, i, "refuse"), _unknown(step.refuse, catalog)
     for name in ("unknown_route", "method_not_allowed"):
         if name not in catalog:
             yield ("errors", "catalog"), f"needs `{name}`: any client can send such a request"
     for operation in spec.operations.values():
-        declared = document.operations.get(operation.id)
-        for name, reason in _reachable(document, operation, bool(declared and declared.read)):
-            entries = [e for e in catalog.get(name, []) if e.operations is None or operation.id in e.operations]
-            if not entries:
-                yield ("errors", "catalog"), f"needs `{name}`, which `{operation.id}` can meet: {reason}"
-            for entry in entries:
-                if entry.status not in operation.statuses:
-                    message = f"answers {entry.status}, which `{operation.id}` ({operation.place}) does not declare"
-                    yield ("errors", "catalog", name, "status"), message
-        answered = {e.status for entries in catalog.values() for e in entries}
-        for status in operation.statuses:
-            if status >= 400 and status not in answered:
-                yield (
-                    ("errors", "catalog"),
-                    f"nothing answers {status}, which `{operation.id}` ({operation.place}) declares",
-                )
+        yield from _replies(document, operation, catalog)
 
 
-def _reachable(document: Document, operation: SpecOperation, completes: bool) -> Iterator[tuple[RefusalName, str]]:
+def _replies(
+    document: Document, operation: SpecOperation, catalog: Mapping[RefusalName, list[Entry]]
+) -> Iterator[Finding]:
+    """Refusals of one operation without a reply, and statuses without a refusal."""
+    title = f"`{operation.id}` ({operation.place})"
+    for name, reason in _reachable(document, operation, document.operations.get(operation.id)):
+        entries = [e for e in catalog.get(name, []) if e.operations is None or operation.id in e.operations]
+        if not entries:
+            yield ("errors", "catalog"), f"needs `{name}`, which `{operation.id}` can meet: {reason}"
+        for entry in entries:
+            if entry.status not in operation.statuses:
+                yield ("errors", "catalog", name, "status"), f"answers {entry.status}, which {title} does not declare"
+    answered = {e.status for entries in catalog.values() for e in entries}
+    for status in operation.statuses:
+        if status >= 400 and status not in answered:
+            yield ("errors", "catalog"), f"nothing answers {status}, which {title} declares"
+
+
+def _reachable(
+    document: Document, operation: SpecOperation, declared: Operation | None
+) -> Iterator[tuple[RefusalName, str]]:
+    """Every refusal a request to an operation can meet, and why."""
     yield "server_error", "anything can break"
     if operation.secured:
-        yield "missing_credentials", "it is secured"
-        yield "invalid_credentials", "it is secured"
-        for credential in document.auth.credentials if document.auth else ():
-            if credential.refuse is not None:
-                yield credential.refuse, f"the credential rule for {credential.match}"
-    if operation.schema is not None:
+        yield from _reachable_by_key(document, operation)
+    if operation.schema is not None or operation.query is not None:
         yield "invalid_request", "it has a request schema"
-        if document.body.malformed == "refuse":
-            yield "malformed_json", "body.malformed is refuse"
-        if document.body.other_media_type == "refuse":
-            yield "unsupported_media_type", "body.other_media_type is refuse"
-    if completes and document.models and all(model.id != "*" for model in document.models):
-        yield "unknown_model", "it reads a model, and models are listed"
-    if completes and any(model.context is not None for model in document.models):
-        yield "context_overflow", "models have a context window"
-    for rule in document.limits.rules if operation.secured else ():
+    if operation.schema is not None and document.body.malformed == "refuse":
+        yield "malformed_json", "body.malformed is refuse"
+    if operation.schema is not None and document.body.other_media_type == "refuse":
+        yield "unsupported_media_type", "body.other_media_type is refuse"
+    if declared is not None and declared.read is not None:
+        yield from _reachable_by_model(document)
+    if declared is not None and declared.act is not None:
+        yield from _reachable_by_act(document, declared.act)
+
+
+def _reachable_by_key(document: Document, operation: SpecOperation) -> Iterator[tuple[RefusalName, str]]:
+    yield "missing_credentials", "it is secured"
+    yield "invalid_credentials", "it is secured"
+    for credential in document.auth.credentials if document.auth else ():
+        if credential.refuse is not None:
+            yield credential.refuse, f"the credential rule for {credential.match}"
+    for rule in document.limits.rules:
         if rule.operations is None or operation.id in rule.operations:
             yield rule.refuse, f"the limit {rule.name}"
     if document.prices is not None and operation.id in document.prices.charges:
         yield document.prices.refuse, "it is charged"
+
+
+def _reachable_by_model(document: Document) -> Iterator[tuple[RefusalName, str]]:
+    if document.models and all(model.id != "*" for model in document.models):
+        yield "unknown_model", "it reads a model, and models are listed"
+    if any(model.context is not None for model in document.models):
+        yield "context_overflow", "models have a context window"
+
+
+def _reachable_by_act(document: Document, act: Act) -> Iterator[tuple[RefusalName, str]]:
+    if act.item is not None:
+        yield "not_found", "it names a resource"
+    resource = document.resources.get(act.resource or "")
+    if resource is not None and act.verb in ("create", "update") and (resource.unique or resource.most):
+        yield "conflict", f"{act.resource} has unique fields or a limit"
+    for guard in act.guards:
+        yield guard.refuse, f"the guard {guard.when}"

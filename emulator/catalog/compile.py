@@ -6,12 +6,14 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeVar, get_args
 
+import jsonschema_rs
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from emulator.catalog.checks import check
 from emulator.catalog.language import Document, Step, scenarios
 from emulator.catalog.language import limits as limits_language
 from emulator.catalog.language import operations as operations_language
+from emulator.catalog.language import resources as resources_language
 from emulator.catalog.source import LoadError, Path_, Problem, Tree, show_path
 from emulator.catalog.specs import Spec, SpecOperation
 from emulator.mechanisms.completions import Script
@@ -21,6 +23,7 @@ from emulator.mechanisms.expressions import Expression, ExpressionError, Variabl
 from emulator.mechanisms.ledger import Price
 from emulator.mechanisms.patches import Patch, WireOp
 from emulator.mechanisms.requests import Reader
+from emulator.mechanisms.resources import Paging, ResourceType
 from emulator.mechanisms.router import Router
 from emulator.mechanisms.scenarios import Scenario
 from emulator.mechanisms.scenarios import Step as PlayedStep
@@ -29,10 +32,12 @@ from emulator.mechanisms.tokens import TokenRatio
 from emulator.mechanisms.violations import BodySchema
 from emulator.mechanisms.wording import Wording
 from emulator.provider import (
+    Act,
     BodyPolicy,
     ChargeLine,
     ContextPolicy,
     ErrorEntry,
+    Guard,
     LimitRule,
     Operation,
     Prices,
@@ -84,7 +89,7 @@ class Compiler:
             places=tuple(Place(a.where, a.name, a.scheme) for a in auth.accept),
             credentials=tuple(rule(c.match, c.principal or {}, c.refuse) for c in auth.credentials),
             anonymous={"id": "", **auth.anonymous},
-            body=BodyPolicy(document.body.other_media_type, document.body.malformed),
+            body=BodyPolicy(document.body.other_media_type, document.body.malformed, document.body.empty_query),
             encoding=Encoding(encoding.separators, encoding.ascii, encoding.escape_slashes),
             media_type=encoding.media_type,
             tokens=TokenRatio(document.tokens.characters, document.tokens.per_message, document.tokens.per_request),
@@ -164,9 +169,9 @@ class Compiler:
             success=spec.success,
             secured=spec.secured,
             source=self.sources[declared.source],
-            body=BodySchema.compile(spec.schema, self.spec.document, required=spec.body_required)
-            if spec.schema
-            else None,
+            query=self._schema(spec, spec.query, "parameters"),
+            body=self._schema(spec, spec.schema, "requestBody"),
+            act=self._act(declared.act, (*path, "act")) if declared.act else None,
             reader=reader,
             facts=self._templates(declared.facts, (*path, "facts")),
             shape=self._template(shape, ("shapes", declared.shape)) if declared.shape else None,
@@ -184,6 +189,56 @@ class Compiler:
                 if name is not None
             },
             where=spec.place,
+        )
+
+    def _schema(self, spec: SpecOperation, schema: dict[str, Any] | None, part: str) -> BodySchema | None:
+        if not schema:
+            return None
+        try:
+            return BodySchema.compile(schema, self.spec.document, required=spec.body_required)
+        except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
+            reason = str(error).splitlines()[0]
+            self.problems.append(Problem(spec.place, f"{spec.id}.{part}", f"its schema is none: {reason}"))
+            return None
+
+    def _resource(self, name: str) -> ResourceType:
+        declared, path = self.document.resources[name], ("resources", name)
+        return ResourceType(
+            name=name,
+            account=self._expression(declared.account, (*path, "account")),
+            id=self._template(declared.id, (*path, "id")),
+            fields=self._templates(declared.fields, (*path, "fields")),
+            changes=self._templates(declared.changes, (*path, "changes")),
+            unique=tuple(declared.unique),
+            most=declared.most,
+            seed=tuple(declared.seed),
+        )
+
+    def _act(self, declared: resources_language.Act, path: Path_) -> Act:
+        page = declared.page
+        return Act(
+            verb=declared.verb,
+            resource=self._resource(declared.resource) if declared.resource else None,
+            items=None if declared.items is None else self._expression(declared.items, (*path, "items")),
+            where=None if declared.where is None else self._expression(declared.where, (*path, "where")),
+            newest_first=declared.newest_first,
+            paging=None
+            if page is None
+            else Paging(
+                self._expression(page.number, (*path, "page", "number")),
+                self._expression(page.size, (*path, "page", "size")),
+                page.default,
+                page.most,
+            ),
+            item=None if declared.item is None else self._expression(declared.item, (*path, "item")),
+            guards=tuple(
+                Guard(
+                    self._expression(guard.when, (*path, "guards", i, "when")),
+                    guard.refuse,
+                    self._templates(guard.facts, (*path, "guards", i, "facts")),
+                )
+                for i, guard in enumerate(declared.guards)
+            ),
         )
 
     def _reader(self, name: str) -> Reader:
@@ -326,6 +381,8 @@ def _fault(fault: scenarios.Fault | None) -> Patch | None:
         return None
     name = next(iter(fault.model_fields_set))
     arguments = getattr(fault, name).model_dump(exclude_none=True)
+    if name == "delay":
+        arguments["paced"] = False  # a fixture's delays are scaled by the pace, a test's are meant
     target: Any = "wire" if name in get_args(WireOp) else "stream"
     return Patch(target, name, arguments)
 

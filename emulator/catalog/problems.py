@@ -47,9 +47,11 @@ def _message(error: Any, path: Path_, schema: dict[str, Any]) -> str:
         return "is missing"
     if kind in ("literal_error", "union_tag_invalid"):
         expected = context.get("expected") or context.get("expected_tags", "")
-        return f"{_shown(value)} is not known; use {expected}"
+        return f"{_shown(context.get('tag', value))} is not known; use {expected}"
     if kind == "union_tag_not_found":
         return f"needs {context.get('discriminator')}"
+    if kind == "model_type":
+        return f"{_shown(value)}: must be a mapping"
     if kind == "value_error":
         return str(context.get("error", error["msg"]))
     return f"{_shown(value)}: {error['msg'][:1].lower()}{error['msg'][1:]}"

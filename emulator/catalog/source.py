@@ -69,7 +69,10 @@ def read_yaml(file: Path, shown: str | None = None) -> Tree:
         tree.data = {}
         return tree
     problems: list[Problem] = []
-    tree.data = _construct(node, (), shown, tree.marks, problems)
+    try:
+        tree.data = _construct(node, (), shown, tree.marks, problems)
+    except RecursionError:
+        raise LoadError([Problem(f"{shown}:1", "", "an alias (*) stands inside what it names")]) from None
     if problems:
         raise LoadError(problems)
     return tree
@@ -85,9 +88,18 @@ def _construct(node: Any, path: Path_, shown: str, marks: dict[Path_, str], prob
     own: set[str] = set()
     for key_node, value_node in node.value:
         key, place = str(key_node.value), f"{shown}:{key_node.start_mark.line + 1}"
+        if not isinstance(key_node, yaml.ScalarNode):
+            problems.append(Problem(place, show_path(path), "a key is text"))
+            continue
         if key == "<<":
-            for merged in value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]:
-                mapping.update(_construct(merged, path, shown, marks, problems))
+            for source in value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]:
+                merged = Tree(None)
+                merged.data = _construct(source, path, shown, merged.marks, problems)
+                if not isinstance(merged.data, dict):
+                    problems.append(Problem(place, show_path((*path, key)), "merges mappings only"))
+                    continue
+                mapping = {**mapping, **{k: v for k, v in merged.data.items() if k not in mapping}}
+                marks.update({p: m for p, m in merged.marks.items() if p not in marks})
             continue
         if key in own:
             problems.append(Problem(place, show_path((*path, key)), "duplicate key; keep one of the two"))

@@ -1,7 +1,7 @@
 """OpenAPI documents: read, bundled into one, and taken apart into operations."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +23,8 @@ class SpecOperation:
     statuses: tuple[int, ...]
     success: int
     secured: bool
+    query: dict[str, Any] | None
+    """Schema of the query parameters as one object."""
     schema: dict[str, Any] | None
     body_required: bool
     example: Any
@@ -39,21 +41,76 @@ class Spec:
 def load_spec(name: str, find: Find) -> Spec:
     """Read and bundle `name`. Raises LoadError."""
     tree = find(name)
-    problems: list[Problem] = []
+    problems = _misshapen(tree)
+    if problems:
+        raise LoadError(problems)
     bundler = _Bundler(name, tree, find)
     document = bundler.bundle()
     spec = Spec(document)
-    for path, item in (document.get("paths") or {}).items():
+    for path, item in document["paths"].items():
         for method in METHODS:
-            if isinstance(item, dict) and method in item:
+            if method in item:
                 place = bundler.place(path, method)
+                problems += _misshapen_operation(item[method], place, f"paths.{path}.{method}", document)
+                if problems:
+                    continue
                 operation = _operation(document, path, item, method, place, problems)
                 if operation.id in spec.operations:
                     problems.append(Problem(place, operation.id, "operationId is used twice"))
                 spec.operations[operation.id] = operation
+    if not spec.operations and not problems:
+        problems.append(Problem(tree.place(("paths",)), "paths", "has no operation"))
     if problems:
         raise LoadError(problems)
     return spec
+
+
+def _misshapen(tree: Tree) -> list[Problem]:
+    """What keeps a file from being an OpenAPI document at all."""
+    paths = tree.data.get("paths") if isinstance(tree.data, dict) else None
+    if not isinstance(paths, dict) or not paths:
+        return [Problem(tree.place(("paths",)), "paths", "is missing; an OpenAPI document maps paths to operations")]
+    problems = [
+        Problem(tree.place(("paths", path)), f"paths.{path}", "must be a mapping of methods, or one $ref")
+        for path, item in paths.items()
+        if not isinstance(item, dict) or not isinstance(item.get("$ref", ""), str)
+    ]
+    servers = tree.data.get("servers", [{"url": ""}])
+    if not isinstance(servers, list) or not all(isinstance(s, dict) and isinstance(s.get("url"), str) for s in servers):
+        problems.append(Problem(tree.place(("servers",)), "servers", "must be a list such as [{url: https://…}]"))
+    return problems
+
+
+def _misshapen_operation(raw: Any, place: str, path: str, document: dict[str, Any]) -> list[Problem]:
+    """What keeps an operation from being one, references that lead nowhere among it."""
+    if not isinstance(raw, dict) or not isinstance(raw.get("responses", {}), dict):
+        return [Problem(place, path, "must be a mapping with `operationId` and `responses`")]
+    return [Problem(place, path, f"$ref {ref} leads nowhere") for ref in dict.fromkeys(_lost(raw, document, set()))]
+
+
+def _lost(node: Any, document: dict[str, Any], seen: set[str]) -> Iterator[str]:
+    """References below a node, through other references, that name nothing in the document."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _lost(item, document, seen)
+    elif isinstance(node, dict):
+        ref = node.get("$ref")
+        if isinstance(ref, str) and ref not in seen:
+            seen.add(ref)
+            target = _at(document, ref)
+            if target is None:
+                yield ref
+            yield from _lost(target, document, seen)
+        for value in node.values():
+            yield from _lost(value, document, seen)
+
+
+def _at(document: dict[str, Any], ref: str) -> Any:
+    """What a reference inside the document names, or None."""
+    node: Any = document
+    for step in ref.removeprefix("#/").split("/"):
+        node = node.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
+    return node
 
 
 def _operation(
@@ -76,6 +133,7 @@ def _operation(
         statuses=statuses,
         success=success,
         secured=bool(security) and {} not in security,
+        query=_query(document, [*(item.get("parameters") or []), *(raw.get("parameters") or [])]),
         schema=(body.get("content") or {}).get("application/json", {}).get("schema"),
         body_required=bool(body.get("required")),
         example=_example(document, content.get("application/json") or {}),
@@ -84,12 +142,20 @@ def _operation(
     )
 
 
+def _query(document: dict[str, Any], parameters: list[Any]) -> dict[str, Any] | None:
+    declared = [p for p in (_follow(document, parameter) for parameter in parameters) if p.get("in") == "query"]
+    if not declared:
+        return None
+    return {
+        "type": "object",
+        "properties": {p["name"]: p.get("schema") or {} for p in declared},
+        "required": [p["name"] for p in declared if p.get("required")],
+    }
+
+
 def _follow(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
     while "$ref" in node:
-        target: Any = document
-        for step in node["$ref"].removeprefix("#/").split("/"):
-            target = target[step]
-        node = target
+        node = _at(document, node["$ref"])
     return node
 
 
@@ -120,10 +186,22 @@ class _Bundler:
                 file, pointer = self._split(item["$ref"], ("paths", path))
                 self.origins[path] = file, pointer
                 self.document["paths"][path] = self._taken(self._at(file, pointer, ("paths", path)), file)
+                self._inherit_security(self.document["paths"][path], file)
             else:
                 self.document["paths"][path] = self._taken(item, self.name)
         self.document["components"] = self._taken(self.document["components"], self.name)
         return self.document
+
+    def _inherit_security(self, item: Any, file: str) -> None:
+        """A document that says nothing of security has, for a path it takes in, that of the path's own file."""
+        theirs = self.trees[file].data
+        if "security" in self.trees[self.name].data or "security" not in theirs or not isinstance(item, dict):
+            return
+        for method in METHODS:
+            if isinstance(item.get(method), dict):
+                item[method].setdefault("security", deepcopy(theirs["security"]))
+        schemes = (theirs.get("components") or {}).get("securitySchemes") or {}
+        self.document["components"].setdefault("securitySchemes", {}).update(deepcopy(schemes))
 
     def place(self, path: str, method: str) -> str:
         file, pointer = self.origins.get(path, (self.name, ("paths", path)))
@@ -165,6 +243,11 @@ class _Bundler:
         target, pointer = self._split(ref if not ref.startswith("#") else f"{file}{ref}", ())
         if target == self.name:
             return "#/" + "/".join(map(str, pointer))
+        if len(pointer) != 3 or pointer[0] != "components":
+            place = self.trees[self.name].place(())
+            raise LoadError(
+                [Problem(place, "$ref", f"{ref}: only #/components/<kind>/<name> can be taken from a file")]
+            )
         _, kind, name = (str(step) for step in pointer)
         here = self.document["components"].setdefault(kind, {})
         raw = self._at(target, pointer, ())

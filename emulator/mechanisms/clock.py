@@ -19,7 +19,7 @@ def parse_duration(text: str | float) -> float:
         return float(text)
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(f"{text!r} is not a duration (e.g. 350ms, 60s, 2h)")
+        raise ValueError(f'"{text}" is not a duration (e.g. 350ms, 60s, 2h)')
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
@@ -63,7 +63,7 @@ class Clock:
     def advance(self, duration: str | float) -> float:
         """Move time forward by a duration; a frozen clock stays frozen at the new moment."""
         seconds = parse_duration(duration)
-        if seconds < 0 or self.now() + seconds > LATEST:
+        if not (seconds >= 0 and self.now() + seconds <= LATEST):
             raise ValueError(f"cannot advance by {duration!r}: time runs forward, up to the year 9999")
         if self.frozen:
             self._state["frozen"] = round(float(self._state["frozen"]) + seconds, 6)

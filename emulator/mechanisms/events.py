@@ -18,6 +18,8 @@ class Event:
     kind: str
     data: Any = None
     delay: float = 0.0
+    wait: float = 0.0
+    """Seconds before it that a test asked for: no pace shortens them."""
     name: str | None = None
     comment: str | None = None
     merged: bool = False
@@ -79,7 +81,7 @@ def _drop(events: list[Event], place: int, arguments: dict[str, Any], value: Tem
 
 
 def _repeat(events: list[Event], place: int, arguments: dict[str, Any], value: Template | None, scope: Scope) -> None:
-    copies = [replace(events[place], delay=0.0) for _ in range(arguments.get("times", 1))]
+    copies = [replace(events[place], delay=0.0, wait=0.0) for _ in range(arguments.get("times", 1))]
     events[place + 1 : place + 1] = copies
 
 
@@ -92,7 +94,10 @@ def _split(events: list[Event], place: int, arguments: dict[str, Any], value: Te
 
 
 def _delay(events: list[Event], place: int, arguments: dict[str, Any], value: Template | None, scope: Scope) -> None:
-    events[place].delay += arguments.get("duration", 0.0)
+    if arguments.get("paced", True):
+        events[place].delay += arguments["duration"]
+    else:
+        events[place].wait += arguments["duration"]
 
 
 _OPS = {

@@ -23,6 +23,7 @@ Variable = Literal[
     "method", "path", "headers", "query", "params", "body",
     # what stages made of it
     "operation", "principal", "request", "model", "models", "plans", "limits", "account",
+    "item", "items", "page",
     # the reply
     "completion", "usage", "choice", "piece", "call", "id", "created", "clock",
     # refusals

@@ -20,7 +20,8 @@ _LOOKS = {
     "name": "name", "full_name": "name", "first_name": "first_name", "last_name": "last_name", "email": "email",
     "city": "city", "location": "city", "country": "country", "address": "street_address", "company": "company",
     "phone": "phone_number", "title": "job", "date": "date", "date-time": "iso8601", "time": "time", "uri": "url",
-    "url": "url", "uuid": "uuid4", "ipv4": "ipv4", "ipv6": "ipv6", "hostname": "hostname", "currency": "currency_code",
+    "url": "url", "iri": "url", "uri-reference": "url", "idn-email": "email", "idn-hostname": "hostname",
+    "uuid": "uuid4", "ipv4": "ipv4", "ipv6": "ipv6", "hostname": "hostname", "currency": "currency_code",
     "color": "color_name", "language": "language_name", "username": "user_name",
 }  # fmt: skip
 
@@ -80,10 +81,19 @@ class _Drawing:
         for key in ("oneOf", "anyOf"):
             options = [o for o in schema.get(key) or [] if not (isinstance(o, dict) and o.get("type") == "null")]
             if options:
+                if depth >= _MOST_DEPTH and len(options) < len(schema[key]):
+                    return None
                 rest = {k: v for k, v in schema.items() if k != key}
-                return self.draw(_merged(rest, self.resolved(self.chance.choice(options))), name, depth)
+                return self.draw(_merged(rest, self.option(options, depth)), name, depth)
+            if schema.get(key):
+                return None  # null is all they allow
         draw = getattr(self, _type_of(schema), None)
         return draw(schema, name, depth) if draw else None
+
+    def option(self, options: list[Any], depth: int) -> dict[str, Any]:
+        """One of several schemas; deep inside a recursive one the simplest, so that it ends."""
+        resolved = [self.resolved(option) for option in options]
+        return min(resolved, key=lambda o: len(str(o))) if depth >= _MOST_DEPTH else self.chance.choice(resolved)
 
     def resolved(self, schema: Any) -> dict[str, Any]:
         """Follow `$ref` and fold `allOf` in."""
@@ -93,7 +103,8 @@ class _Drawing:
             target: Any = self.root
             for step in str(schema["$ref"]).removeprefix("#").strip("/").split("/"):
                 if step:
-                    target = target.get(step, {}) if isinstance(target, dict) else {}
+                    key = step.replace("~1", "/").replace("~0", "~")
+                    target = target.get(key, {}) if isinstance(target, dict) else {}
             schema = target
         folded: dict[str, Any] = schema if isinstance(schema, dict) else {}
         for part in folded.get("allOf") or []:
@@ -105,12 +116,11 @@ class _Drawing:
         required = [key for key in schema.get("required") or [] if key not in properties]
         wanted = {k: v for k, v in properties.items() if depth < _OPTIONAL_DEPTH or k in (schema.get("required") or [])}
         value = {key: self.draw(below, key, depth + 1) for key, below in wanted.items()}
-        value.update({key: self.text({}, key) for key in required})
+        other = schema.get("additionalProperties")
+        other = other if isinstance(other, dict) else {"type": "string"}
+        value.update({key: self.draw(other, key, depth + 1) for key in required})
         while len(value) < schema.get("minProperties", 0):
-            below = schema.get("additionalProperties")
-            value[f"key_{len(value)}"] = self.draw(
-                below if isinstance(below, dict) else {"type": "string"}, "", depth + 1
-            )
+            value[f"key_{len(value)}"] = self.draw(other, "", depth + 1)
         return value
 
     def array(self, schema: dict[str, Any], name: str, depth: int) -> list[Any]:
@@ -123,8 +133,10 @@ class _Drawing:
         items: list[Any] = []
         for index in range(size):
             below = first[index] if index < len(first) else schema.get("items", {"type": "string"})
-            for _ in range(_TRIES):
+            for attempt in range(_TRIES):
                 item = self.draw(below, name.removesuffix("s"), depth + 1)
+                if attempt and isinstance(item, str) and _free(self.resolved(below)):
+                    item += f" {attempt}"
                 if not schema.get("uniqueItems") or item not in items:
                     items.append(item)
                     break
@@ -166,13 +178,16 @@ class _Drawing:
     def likely(self, form: str, name: str) -> str:
         """Text that suits a format or a property's name; else words of the prompt."""
         named = [word for word in self.words if word[:1].isupper()]
-        if name in _PLACES and named:  # "weather in Paris" asks about Paris
+        if not form and name in _PLACES and named:  # "weather in Paris" asks about Paris
             return named[-1]
+        if form == "duration":
+            return f"PT{self.chance.randint(1, 59)}M"
         looks = _LOOKS.get(form) or _LOOKS.get(name)
         if looks is None:
             return " ".join(self.words[:4])
         _faker().seed_instance(self.chance.getrandbits(64))
-        return str(getattr(_faker(), looks)())
+        text = str(getattr(_faker(), looks)())
+        return text + "Z" if form in ("date-time", "time") else text  # RFC 3339 wants the offset
 
 
 @cache
@@ -181,6 +196,11 @@ def _faker() -> Any:
     from faker import Faker
 
     return Faker("en_US")
+
+
+def _free(schema: dict[str, Any]) -> bool:
+    """Whether a drawn string may have something added."""
+    return not schema.keys() & {"enum", "const", "default", "pattern", "format", "maxLength"}
 
 
 def _type_of(schema: dict[str, Any]) -> str:

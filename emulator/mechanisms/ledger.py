@@ -19,16 +19,24 @@ class Price:
 
 def opened(balance: Decimal) -> dict[str, Any]:
     """A new account's data. Amounts are kept as text, so that a store keeps every digit."""
-    return {"balance": str(balance), "spent": "0"}
+    return {"balance": str(balance), "spent": "0", "entries": []}
 
 
 def balance(account: dict[str, Any]) -> Decimal:
     return Decimal(account["balance"])
 
 
-def charge(account: dict[str, Any], amount: Decimal) -> Decimal:
-    """Draw `amount` from the account; gives the new balance, below zero when the last draw overshot."""
+MOST_ENTRIES = 10000
+
+
+def charge(account: dict[str, Any], amount: Decimal, entry: dict[str, Any]) -> Decimal:
+    """Draw `amount` from the account and keep `entry` as its reason; the oldest entries leave when there are too many.
+
+    Gives the new balance, below zero when the last draw overshot.
+    """
     left = balance(account) - amount
     account["balance"] = str(left)
+    account["entries"].append({**entry, "amount": str(amount)})
+    del account["entries"][:-MOST_ENTRIES]
     account["spent"] = str(Decimal(account["spent"]) + amount)
     return left

@@ -26,7 +26,7 @@ class Router:
             table = patterns if "{" in path else self._exact
             table.setdefault(self._key(path), {})[method.upper()] = operation
         ranked = sorted(patterns, key=_literalness)
-        self._patterns = [(_pattern(path), patterns[path]) for path in ranked]
+        self._patterns = [(*_pattern(path), patterns[path]) for path in ranked]
 
     def _key(self, path: str) -> str:
         return path.rstrip("/") or "/" if self._either_slash else path
@@ -37,9 +37,9 @@ class Router:
         methods = self._exact.get(key)
         params: dict[str, str] = {}
         if methods is None:
-            for pattern, candidate in self._patterns:
+            for pattern, names, candidate in self._patterns:
                 if found := pattern.fullmatch(key):
-                    methods, params = candidate, found.groupdict()
+                    methods, params = candidate, dict(zip(names, found.groups(), strict=True))
                     break
         if methods is None:
             return None
@@ -50,6 +50,7 @@ def _literalness(path: str) -> tuple[Any, ...]:
     return tuple("{" in segment for segment in path.split("/")), path
 
 
-def _pattern(path: str) -> re.Pattern[str]:
-    parts = re.split(r"\{(\w+)\}", path)
-    return re.compile("".join(re.escape(p) if i % 2 == 0 else f"(?P<{p}>[^/]+)" for i, p in enumerate(parts)))
+def _pattern(path: str) -> tuple[re.Pattern[str], list[str]]:
+    """A pattern for the paths of a template, and the names of its groups in order."""
+    parts = re.split(r"\{([^{}]+)\}", path)
+    return re.compile("".join(re.escape(p) if i % 2 == 0 else "([^/]+)" for i, p in enumerate(parts))), parts[1::2]

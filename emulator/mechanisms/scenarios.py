@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator.mechanisms.completions import Script
-from emulator.mechanisms.expressions import Expression, Scope
+from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
 from emulator.mechanisms.patches import Patch
 from emulator.refusals import RefusalName
 
@@ -76,18 +76,28 @@ def advance(play: dict[str, Any], step: Step) -> None:
 
 
 def meets(step: Step, operation: str, scope: Scope) -> bool:
-    """Whether a request is one the step is for."""
-    return step.operation in (None, operation) and (step.when is None or bool(step.when(scope)))
+    """Whether a request is one the step is for; a condition that it cannot be asked does not hold."""
+    try:
+        return step.operation in (None, operation) and (step.when is None or bool(step.when(scope)))
+    except ExpressionError:
+        return False
 
 
 def next_step(
     plays: Plays, lookup: Callable[[dict[str, Any]], Scenario | None], operation: str, scope: Scope
 ) -> tuple[dict[str, Any], Step] | None:
-    """The step this request meets, already counted, or None when no play has one for it."""
+    """The step this request meets, already counted, or None when no play has one for it.
+
+    A play that has come to its "and then as usual" leaves the request to the plays after it.
+    """
+    usual = None
     for play in plays:
         scenario = lookup(play)
         step = current(play, scenario) if scenario else None
-        if step is not None and meets(step, operation, scope):
+        if step is None or not meets(step, operation, scope):
+            continue
+        if not step.open_end:
             advance(play, step)
             return play, step
-    return None
+        usual = usual or (play, step)
+    return usual

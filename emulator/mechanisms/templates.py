@@ -55,6 +55,8 @@ def _compile_text(text: str, names: tuple[str, ...]) -> tuple[Render, bool]:
     for hole in _HOLE.finditer(text):
         parts += [text[position : hole.start()], Expression(hole[1], names)]
         position = hole.end()
+    if "${" in text[position:]:
+        raise ExpressionError(f"`{text[position:]}` opens a hole and does not close it")
     parts.append(text[position:])
     return (lambda scope: "".join(p if isinstance(p, str) else as_text(p(scope)) for p in parts)), False
 

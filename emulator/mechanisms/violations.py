@@ -1,5 +1,7 @@
 """What a request body breaks, in neutral words: schema errors without any provider's wording."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,13 +26,18 @@ class BodySchema:
         whole = {**schema, "components": document.get("components", {})}
         return cls(schema, document, jsonschema_rs.Draft202012Validator(whole), required)
 
+    def typed(self, values: Mapping[str, str]) -> dict[str, Any]:
+        """Query values as the types their schemas name; those that are not there are left out."""
+        declared = {n: self._resolve(s) for n, s in self.schema.get("properties", {}).items() if n in values}
+        return {name: _typed(values[name], schema) for name, schema in declared.items()}
+
     def violations(self, body: Any) -> list[Violation]:
         """Every violation, in the order the schema declares its fields; empty when the body is valid."""
         if self.validator.is_valid(body):
             return []
         found = []
         for error in self.validator.iter_errors(body):
-            found.append(self._neutral(error))
+            found.append(_neutral(error, _steps(body, error.instance_path)))
             if len(found) == _MOST:
                 break
         return sorted(found, key=lambda v: [self._rank(v["path"][: i + 1]) for i in range(len(v["path"]))])
@@ -39,19 +46,6 @@ class BodySchema:
         """The violation of a body without its first required field, for refusals nobody caused."""
         fields = self._resolve(self.schema).get("required") or ["body"]
         return [_violation("required", [fields[0]], None, property=fields[0])]
-
-    def _neutral(self, error: Any) -> Violation:
-        kind, path = error.kind, list(error.instance_path)
-        if kind.name == "required":
-            return _violation("required", [*path, kind.property], error.instance, property=kind.property)
-        if kind.name == "type":
-            expected = [name for name in kind.types if name != "null"]
-            return _violation("type", path, error.instance, expected=expected[0] if expected else "null")
-        if kind.name == "enum":
-            return _violation("enum", path, error.instance, options=list(kind.options))
-        if kind.name == "const":
-            return _violation("enum", path, error.instance, options=[kind.expected_value])
-        return _violation(kind.name, path, error.instance, limit=getattr(kind, "limit", None))
 
     def _rank(self, path: list[Any]) -> tuple[int, str]:
         """Where the last step of a path is declared among its siblings."""
@@ -79,6 +73,43 @@ class BodySchema:
         return node if isinstance(node, dict) else {}
 
 
+def _neutral(error: Any, path: list[Any]) -> Violation:
+    kind = error.kind
+    if kind.name == "required":
+        return _violation("required", [*path, kind.property], error.instance, property=kind.property)
+    if kind.name == "type":
+        expected = [name for name in kind.types if name != "null"]
+        return _violation("type", path, error.instance, expected=expected[0] if expected else "null")
+    if kind.name == "enum":
+        return _violation("enum", path, error.instance, options=list(kind.options))
+    if kind.name == "const":
+        return _violation("enum", path, error.instance, options=[kind.expected_value])
+    return _violation(kind.name, path, error.instance, limit=getattr(kind, "limit", None))
+
+
+def _steps(body: Any, path: list[Any]) -> list[Any]:
+    """A path with every property as it is written: the validator makes numbers of names such as `007`."""
+    steps: list[Any] = []
+    for step in path:
+        if isinstance(body, dict) and step not in body:
+            step = next((n for n in body if n and (n.lstrip("+0") or "0") == str(step)), str(step))
+        steps.append(step)
+        body = body[step] if isinstance(body, list) else body.get(step) if isinstance(body, dict) else None
+    return steps
+
+
+def _typed(text: str, schema: dict[str, Any]) -> Any:
+    """A query value as its schema's type, or the text itself where it is none of that type."""
+    kind = schema.get("type")
+    if kind == "integer" and re.fullmatch(r"-?\d{1,18}", text):
+        return int(text)
+    if kind == "number" and re.fullmatch(r"-?\d{1,18}(\.\d+)?", text):
+        return float(text)
+    if kind == "boolean" and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    return text
+
+
 def json_type(value: Any) -> str:
     """The JSON Schema name of a value's type."""
     names = {type(None): "null", bool: "boolean", int: "integer", float: "number", str: "string", list: "array"}
@@ -103,7 +134,7 @@ def _violation(keyword: str, path: list[Any], value: Any, **details: Any) -> Vio
         "keyword": keyword,
         "path": path,
         "dotted": dotted(path),
-        "bracketed": bracketed(path),
+        "bracketed": bracketed(path) or "body",
         "parent": bracketed(path[:-1]),
         "loc": ["body", *path],
         "attribute": dotted(path).replace("_", " "),

@@ -39,7 +39,7 @@ def new() -> dict[str, Any]:
 def standing(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float) -> Standing:
     """How the limit stands at `now`, without taking anything. `per` is in seconds."""
     if algorithm == "sliding_window":
-        _forget(state, now - per)
+        _forget(state, round(now - per, 6))  # the clock's own precision, or float dust delays the reset
         log = state.get("log", ())
         return Standing(capacity, capacity - state.get("used", 0), log[0][0] + per if log else now)
     if algorithm == "fixed_window":

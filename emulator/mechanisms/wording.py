@@ -41,6 +41,11 @@ def by_field(violations: list[dict[str, Any]]) -> dict[str, list[str]]:
 
 
 def _keys(violation: Violation) -> list[str]:
-    keyword, detail = violation["keyword"], violation["expected"] or violation["property"]
-    keys = [f"{keyword}.{detail}.{violation['received']}", f"{keyword}.{detail}"] if detail else []
-    return [*keys, f"{keyword}.{violation['received']}", keyword, "default"]
+    keyword, detail, received = (
+        violation["keyword"],
+        violation["expected"] or violation["property"],
+        violation["received"],
+    )
+    if detail is None:
+        return [f"{keyword}.{received}", keyword, "default"]
+    return [f"{keyword}.{detail}.{received}", f"{keyword}.{detail}", keyword, "default"]

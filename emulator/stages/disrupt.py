@@ -1,10 +1,7 @@
 """The failure or scripted reply that a test, a scenario or the control API has in store."""
 
-from typing import Any
-
 from emulator.exchange import Exchange, Refused
 from emulator.mechanisms import scenarios
-from emulator.mechanisms.scenarios import Scenario
 
 _STRENGTH = ("control", "header", "default")
 
@@ -12,7 +9,7 @@ _STRENGTH = ("control", "header", "default")
 def disrupt(ex: Exchange) -> None:
     """May refuse with anything; or leaves a script for `produce` and faults for `encode`."""
     plays = _plays(ex)
-    found = scenarios.next_step(plays, lambda play: _scenario(ex, play), ex.active.id, ex.scope) if plays else None
+    found = scenarios.next_step(plays, ex.provider.played, ex.active.id, ex.scope) if plays else None
     if found is None:
         return
     play, step = found
@@ -35,9 +32,3 @@ def _plays(ex: Exchange) -> scenarios.Plays:
     asked = ex.headers.get("x-emulator-scenario", "").strip()
     mine = (play for play in plays if play["by"] != "header" or play["name"] == asked)
     return sorted(mine, key=lambda play: _STRENGTH.index(play["by"]))
-
-
-def _scenario(ex: Exchange, play: dict[str, Any]) -> Scenario | None:
-    if "steps" in play:
-        return ex.provider.compile_steps(play["name"], play["steps"])
-    return ex.provider.scenarios.get(play["name"])

@@ -21,9 +21,18 @@ def encode(ex: Exchange) -> None:
         assert ex.active.stream is not None
         _encode_stream(ex, ex.active.stream, bends)
         return
+    _tell_unused(ex)
     content = ex.reply.content
     ex.reply.body = b"" if content is None and not _has_body(ex) else _bytes(content, ex.provider.encoding)
     ex.reply.headers.append(("content-length", str(len(ex.reply.body))))
+
+
+def _tell_unused(ex: Exchange) -> None:
+    for fault in ex.faults:
+        if fault.target == "stream":
+            notice = f"the fault {fault.op} needs a stream, and this reply is none"
+            ex.notices.append(notice)
+            ex.reply.headers.append(("x-emulator-notice", notice))
 
 
 def _has_body(ex: Exchange) -> bool:
@@ -95,7 +104,7 @@ def _frames(timeline: Timeline, plan: StreamPlan, encoding: Encoding, pace: floa
     frames: list[Frame] = []
     at, sent = 0.0, 0
     for event in timeline.events:
-        at += event.delay * pace
+        at += event.delay * pace + event.wait
         data = frame(event, encoding)
         if timeline.cut_after_bytes is not None:
             data = data[: max(timeline.cut_after_bytes - sent, 0)]

@@ -34,12 +34,12 @@ def _applies(ex: Exchange, rule: LimitRule) -> bool:
 
 
 def _check_balance(ex: Exchange) -> None:
-    """Prepaid: a charged operation is served while anything is left."""
+    """Open the account. Prepaid: a charged operation is served while anything is left."""
     prices = ex.provider.prices
-    if prices is None or ex.active.id not in prices.charges:
+    if prices is None or not ex.active.secured:
         return
     opening = Decimal(str(prices.opening_balance(ex.scope)))
     account = ex.tenant.cell("accounts", f"{ex.provider.id}:{prices.account(ex.scope)}", lambda: ledger.opened(opening))
     ex.scope["account"] = account
-    if ledger.balance(account) <= 0:
+    if ex.active.id in prices.charges and ledger.balance(account) <= 0:
         raise Refused(prices.refuse, balance=account["balance"])

@@ -14,7 +14,7 @@ def record(ex: Exchange) -> None:
             "path": ex.local_path,
             "provider": ex.provider.id,
             "operation": ex.operation.id if ex.operation else None,
-            "matched": ex.refusal is None or ex.refusal.name not in ("unknown_route", "method_not_allowed"),
+            "matched": ex.operation is not None,
             "status": ex.reply.status,
             "refusal": ex.refusal.name if ex.refusal else None,
             "streamed": ex.streaming,

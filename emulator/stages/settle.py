@@ -14,11 +14,13 @@ def settle(ex: Exchange) -> None:
             used = float(rule.settle(ex.scope) or 0)
             windows.take(state, rule.algorithm, float(rule.capacity(ex.scope)), rule.per, now, used - taken)
     prices = ex.provider.prices
-    if prices is None or ex.scope["account"] is None:
+    if prices is None or ex.scope["account"] is None or ex.active.id not in prices.charges:
         return
     model = ex.request["model"] if ex.request else None
     lines = prices.charges[ex.active.id]
     amount = sum((line.price.of(line.quantity(ex.scope) or 0, model) for line in lines), Decimal(0))
-    left = ledger.charge(ex.scope["account"], amount)
+    facts = {name: ex.scope[name] for name in ("id", "usage")}
+    entry = {"at": now, "operation": ex.active.id, "model": model, **facts}
+    left = ledger.charge(ex.scope["account"], amount, entry)
     ex.charged = {"amount": str(amount), "balance": str(left)}
     ex.note("settle", "charged", **ex.charged)

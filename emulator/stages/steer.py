@@ -16,7 +16,7 @@ def steer(ex: Exchange) -> None:
     """Set `forced` to the refusal asked for, start the scenario asked for, note what cannot be honoured."""
     if name := ex.headers.get("x-emulator-scenario"):
         _scenario(ex, name.strip())
-    if any(play["by"] == "control" for play in ex.tenant.peek("plays", ex.provider.id) or []):
+    if _queued(ex):
         return
     if "x-emulator-refuse" in ex.headers:
         _force(ex, ex.headers["x-emulator-refuse"].strip(), "X-Emulator-Refuse")
@@ -27,6 +27,17 @@ def steer(ex: Exchange) -> None:
             _force(ex, name, "the key")
         elif credentials.misspelt(ex.credential.key):
             ex.notices.append(f"the key {ex.credential.key} names no refusal; there are {', '.join(REFUSALS)}")
+
+
+def _queued(ex: Exchange) -> bool:
+    """Whether a test or the control API has something in store that this request may meet."""
+    for play in ex.tenant.peek("plays", ex.provider.id) or []:
+        scenario = ex.provider.played(play)
+        step = scenarios.current(play, scenario) if scenario is not None else None
+        if play["by"] == "control" and step is not None and not step.open_end:
+            if step.operation in (None, ex.active.id):
+                return True
+    return False
 
 
 def _force(ex: Exchange, name: str, asked_by: str) -> None:

@@ -5,26 +5,45 @@ from typing import Any
 from emulator.exchange import Exchange, Refused
 from emulator.mechanisms import patches, requests
 from emulator.mechanisms.encoding import MalformedJSON, loads
+from emulator.mechanisms.violations import BodySchema
 from emulator.mechanisms.wording import by_field
 
 
 def validate(ex: Exchange) -> None:
     """May refuse with unsupported_media_type, malformed_json, invalid_request, unknown_model, context_overflow."""
     _require_headers(ex)
+    _check_query(ex)
     if ex.active.body is None:
         return
     body = _parsed(ex)
     ex.scope["body"] = body if isinstance(body, dict) else {}
     _patch_fields(ex, body)
-    if violations := ex.active.body.violations(body):
-        told = ex.provider.wording.tell(violations, ex.scope)
-        raise Refused("invalid_request", violations=told, errors_by_field=by_field(told))
+    _check(ex, ex.active.body, body, "body")
     if ex.active.reader is not None:
         ex.request = ex.active.reader.read(ex.scope, ex.provider.tokens)
         ex.scope["request"] = ex.request
         _find_model(ex)
         _fit_context(ex)
         ex.scope["request"] = ex.request
+
+
+def _check(ex: Exchange, schema: BodySchema, value: Any, place: str) -> None:
+    if violations := schema.violations(value):
+        for violation in violations:
+            violation["loc"] = [place, *violation["path"]]
+        told = ex.provider.wording.tell(violations, ex.scope)
+        raise Refused("invalid_request", violations=told, errors_by_field=by_field(told))
+
+
+def _check_query(ex: Exchange) -> None:
+    """Query parameters as the types their schemas name; expressions see null for those that are not there."""
+    schema = ex.active.query
+    if schema is None:
+        return
+    given = {k: v for k, v in ex.query.items() if v or ex.provider.body.empty_query == "keep"}
+    typed = schema.typed(given)
+    ex.scope["query"] = {**dict.fromkeys(schema.schema["properties"]), **typed}
+    _check(ex, schema, typed, "query")
 
 
 def _require_headers(ex: Exchange) -> None:
@@ -46,7 +65,8 @@ def _parsed(ex: Exchange) -> Any:
     if not ex.body.strip() and (policy.malformed == "empty" or not (ex.active.body and ex.active.body.required)):
         return {}
     try:
-        return loads(ex.body)
+        body = loads(ex.body)
+        return {} if policy.malformed == "empty" and not isinstance(body, dict) else body
     except MalformedJSON as error:
         if policy.malformed == "empty":
             return {}

@@ -1,10 +1,13 @@
 """Events to bytes: server-sent events, and newline-delimited JSON."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from emulator.mechanisms.encoding import Encoding
 from emulator.mechanisms.events import Event
+
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 def _payload(data: Any, encoding: Encoding) -> bytes:
@@ -14,9 +17,9 @@ def _payload(data: Any, encoding: Encoding) -> bytes:
 def sse(event: Event, encoding: Encoding) -> bytes:
     """One SSE event: a `: comment`, or optional `event:` and one `data:` line a line of data."""
     if event.comment is not None:
-        return b": " + event.comment.encode() + b"\n\n"
+        return b"".join(b": " + line + b"\n" for line in _LINE_END.split(event.comment.encode())) + b"\n"
     lines = [b"event: " + event.name.encode() + b"\n"] if event.name else []
-    lines += [b"data: " + line + b"\n" for line in _payload(event.data, encoding).split(b"\n")]
+    lines += [b"data: " + line + b"\n" for line in _LINE_END.split(_payload(event.data, encoding))]
     return b"".join(lines) + b"\n"
 
 

@@ -1,5 +1,6 @@
 """Listening sockets, and the little HTTP server protocol that lets faults act below ASGI."""
 
+import re
 import socket
 import struct
 from http import HTTPStatus
@@ -10,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from emulator.exchange import Reply
 
 EXTENSION = "emulator.wire"
+_UPGRADE = re.compile(rb"\r\nUpgrade:[^\r]*(?=\r\n)", re.IGNORECASE)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -34,12 +36,26 @@ def listen(host: str, port: int) -> socket.socket:
 class Protocol(HttpToolsProtocol):
     """HTTP/1.1 that hands its transport to the application, and has no page of its own for broken requests."""
 
+    _in_message = False
+
+    def data_received(self, data: bytes) -> None:
+        """Take no offer to speak another protocol (Java's client makes one): the parser would drop the body."""
+        head, end, rest = (b"", b"", b"") if self._in_message else data.partition(b"\r\n\r\n")
+        super().data_received(_UPGRADE.sub(b"", head + end, count=1) + rest if end else data)
+
+    def on_message_complete(self) -> None:
+        self._in_message = False
+        super().on_message_complete()
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._in_message = True
         self.scope["extensions"] = {EXTENSION: {"transport": self.transport}}
 
     def send_400_response(self, msg: str) -> None:
-        self.transport.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        self.transport.write(
+            b"HTTP/1.1 400 Bad Request\r\nx-emulator-notice: not HTTP\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        )
         self.transport.close()
 
 

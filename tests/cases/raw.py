@@ -53,7 +53,9 @@ def send(method: str, url: str, headers: Mapping[str, str], body: bytes | None =
     parts = urlsplit(url)
     connection = HTTPConnection(parts.hostname or "", parts.port, timeout=30)
     try:
-        connection.putrequest(method, parts.path + (f"?{parts.query}" if parts.query else ""), skip_accept_encoding=True)
+        connection.putrequest(
+            method, parts.path + (f"?{parts.query}" if parts.query else ""), skip_accept_encoding=True
+        )
         for name, value in headers.items():
             connection.putheader(name, value)
         if body is not None:

@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-from emulator import Handle
+from emulator import EmulatorServer, Handle
+from emulator.overview import request_example
 
 PATIENCE = 20.0  # seconds until a silent server counts as hanging
 
@@ -137,17 +138,10 @@ def eventually(look: Callable[[], Any]) -> Any:
     raise AssertionError("it did not happen")
 
 
-def chat(handle: Handle, **fields: Any) -> bytes:
-    """A completion request to the provider, ready to send."""
-    return request("POST", chat_path(handle), json_headers(handle), json.dumps({**chat_body(handle), **fields}).encode())
-
-
-def chat_body(handle: Handle) -> dict[str, Any]:
-    return {"model": handle.models[0], "messages": [{"role": "user", "content": "Why is the sky blue?"}]}
-
-
-def chat_path(handle: Handle) -> str:
-    """The path of the provider's completion, as a client calls it."""
-    provider = handle_provider(handle)
+def chat(server: EmulatorServer, handle: Handle, *, version: str = "1.1", **fields: Any) -> bytes:
+    """A completion request to the handle's provider, ready to send; `fields` are added to the example's body."""
+    provider = server.runtime.providers[handle.id].base
     operation = next(o for o in provider.operations.values() if o.reader is not None)
-    return path_of(handle.origin) + str(operation.path)
+    body = json.dumps({**request_example(provider, operation), **fields}).encode()
+    target = path_of(handle.origin) + operation.path
+    return request("POST", target, {**handle.headers, "Content-Type": "application/json"}, body, version)

@@ -14,9 +14,9 @@ class Model(BaseModel):
 
 
 def _duration(value: Any) -> float:
-    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
-        return parse_duration(value)
-    raise ValueError(f"{value!r} is not a duration (e.g. 350ms, 60s, 2h)")
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool) and (seconds := parse_duration(value)) >= 0:
+        return seconds
+    raise ValueError(f'"{value}" is not a duration (e.g. 350ms, 60s, 2h)')
 
 
 Duration = Annotated[

@@ -12,6 +12,7 @@ from emulator.catalog.language.operations import Operation, Read
 from emulator.catalog.language.prices import Prices
 from emulator.catalog.language.provider import Body, ClientEnv, Encoding, ModelEntry, Source, Tokens
 from emulator.catalog.language.quirks import Quirk
+from emulator.catalog.language.resources import Resource
 from emulator.catalog.language.scenarios import Step
 from emulator.catalog.language.streams import Stream
 from emulator.provider import CheckName
@@ -75,6 +76,7 @@ class Document(Model):
     shapes: dict[str, Tree] = Field(default_factory=dict)
     streams: dict[str, Stream] = Field(default_factory=dict)
     operations: dict[str, Operation] = Field(default_factory=dict)
+    resources: dict[str, Resource] = Field(default_factory=dict)
     errors: Errors | None = None
     validation: Validation | None = None
     quirks: list[Quirk] = Field(default_factory=list)

@@ -19,7 +19,7 @@ class Rule(Model):
     cost: Expr = Field(1, description="Units a request takes when it is admitted.")
     settle: Expr | None = Field(None, description="Units it really took, known when the reply is.")
     capacity: Expr
-    per: Duration
+    per: Duration = Field(gt=0)
     algorithm: Algorithm
     refuse: RefusalName = "rate_limited"
     source: SourceName

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from emulator.catalog.language.base import Exprs, Model, SourceName, Tree
+from emulator.catalog.language.resources import Act
 from emulator.mechanisms.requests import NeutralField
 
 
@@ -20,9 +21,10 @@ class Context(Model):
 
 
 class Operation(Model):
-    """One operation. With `read` it makes completions; else it answers its shape, or the spec's example."""
+    """One operation. With `read` it makes completions, with `act` it works on resources; else it answers its shape."""
 
     source: SourceName
+    act: Act | None = None
     read: str | None = Field(None, description="A name under `read`.")
     facts: dict[Literal["id", "created"], Tree] = Field(default_factory=dict)
     shape: str | None = Field(None, description="A name under `shapes`.")

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from emulator.catalog.language.base import Model, SourceName
 from emulator.provider import Grade
@@ -20,6 +20,15 @@ class EnvVariable(Model):
 
     name: str
     value: str = Field(description="With {base_url}, {origin} and {api_key} as holes.")
+
+    @field_validator("value")
+    @classmethod
+    def _fillable(cls, value: str) -> str:
+        try:
+            value.format(base_url="", origin="", api_key="")
+        except (KeyError, IndexError, ValueError):
+            raise ValueError(f'"{value}" may have {{base_url}}, {{origin}} and {{api_key}} as holes') from None
+        return value
 
 
 class ClientEnv(Model):
@@ -53,7 +62,12 @@ class Body(Model):
     other_media_type: Literal["parse", "empty", "refuse"] = Field(
         "parse", description="A body that is not declared JSON is parsed all the same, read as {}, or refused."
     )
-    malformed: Literal["refuse", "empty"] = Field("refuse", description="Broken JSON is refused, or read as {}.")
+    empty_query: Literal["keep", "absent"] = Field(
+        "keep", description="Whether a query parameter without a value counts as absent."
+    )
+    malformed: Literal["refuse", "empty"] = Field(
+        "refuse", description="Broken JSON is refused; or it, and JSON that is no object, is read as {}."
+    )
 
 
 class Encoding(Model):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from emulator.catalog.language.base import Duration, Expr, Model, SourceName, Tree
 from emulator.mechanisms.patches import RequestOp, WireOp
@@ -134,6 +134,14 @@ class Request(Model):
     path: str | None = None
     to: str | None = None
     refuse: RefusalName = "invalid_request"
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Request":
+        needed = {"require_header": ["name"], "alias_field": ["path", "to"]}.get(self.op, ["path"])
+        missing = [key for key in needed if getattr(self, key) is None]
+        if missing:
+            raise ValueError(f"{self.op} needs `{'` and `'.join(missing)}`")
+        return self
 
 
 class Wire(Model):

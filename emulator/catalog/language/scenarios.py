@@ -1,6 +1,6 @@
 """scenarios.yaml: named sequences of replies, refusals and faults."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -8,10 +8,12 @@ from emulator.catalog.language.base import Duration, Expr, Model
 from emulator.catalog.language.quirks import Aim
 from emulator.refusals import RefusalName
 
+Count = Annotated[int, Field(ge=0, strict=True)]
+
 
 class CutFault(Model):
-    after_events: int | None = Field(None, ge=0)
-    after_bytes: int | None = Field(None, ge=0)
+    after_events: Count | None = None
+    after_bytes: Count | None = None
 
 
 class DelayFault(Model):
@@ -20,7 +22,7 @@ class DelayFault(Model):
 
 
 class ErrorEventFault(Model):
-    after_events: int = Field(0, ge=0)
+    after_events: Count = 0
     refuse: RefusalName = "server_error"
     event: str | None = None
 
@@ -30,7 +32,7 @@ class StallFault(Model):
 
 
 class TruncateFault(Model):
-    bytes: int = Field(0, ge=0)
+    bytes: Count = 0
 
 
 class GarbageFault(Model):
@@ -55,7 +57,7 @@ class Fault(Model):
 
     @model_validator(mode="after")
     def _one(self) -> "Fault":
-        if len(self.model_fields_set) != 1:
+        if len(self.model_fields_set) != 1 or getattr(self, *self.model_fields_set) is None:
             raise ValueError(f"name one fault of {', '.join(type(self).model_fields)}")
         return self
 
@@ -71,13 +73,15 @@ class ScriptedReply(Model):
     text: str | None = None
     tool_calls: list[ToolCall] | None = None
     finish_reason: str | None = None
-    usage: dict[Literal["prompt_tokens", "completion_tokens", "total_tokens"], int] | None = None
+    usage: dict[Literal["prompt_tokens", "completion_tokens", "total_tokens"], Count] | None = None
 
 
 class Step(Model):
     """What happens to `times` matching requests; an empty step serves as usual."""
 
-    times: int | None = Field(None, ge=1, description="Without it: one request, or all that follow for an empty step.")
+    times: int | None = Field(
+        None, ge=1, strict=True, description="Without it: one request, or all that follow for an empty step."
+    )
     operation: str | None = None
     when: Expr | None = None
     refuse: RefusalName | None = None

@@ -1,0 +1,223 @@
+"""schemathesis over one provider's spec: its phases and checks, read off the engine's events."""
+
+import copy
+import json
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from emulator.contract import curl
+from emulator.contract.report import ALLOWED, Finding, Report
+from emulator.contract.target import CannotRun, Target
+from emulator.exchange import Runtime
+from emulator.mechanisms.store import Store
+from emulator.provider import Provider, ProviderFamily
+
+if TYPE_CHECKING:
+    from schemathesis import BaseSchema, Case, HookContext, Response
+    from schemathesis.core.failures import Failure
+    from schemathesis.engine import events
+    from schemathesis.engine.recorder import Request, ScenarioRecorder
+
+_ACCOUNT_IS_EMPTY = "402"
+_BEYOND_SCHEMA = frozenset({"unknown_model", "context_overflow", "body_too_large"})
+"""Refusals of requests that are right as far as a schema can say."""
+
+
+def load(target: Target, report: Report, *, max_examples: int) -> "BaseSchema":
+    """The provider's spec as a schemathesis schema that knows where and with which key to call."""
+    import schemathesis
+
+    config = schemathesis.Config.from_dict(_settings(max_examples, report.seed))
+    config.projects.default.update(base_url=target.origin, headers=target.headers)
+    config.projects.default.parameters.update({f"query.{name}": value for name, value in target.query.items()})
+    schema = schemathesis.openapi.from_dict(document(target.provider, target.origin), config=config)
+    _hook(schema, target, report)
+    return schema
+
+
+def _settings(max_examples: int, seed: int) -> dict[str, Any]:
+    """In the words of schemathesis.toml. Nothing is kept between runs, so a seed decides all."""
+    from schemathesis.config import PositiveDataAcceptanceConfig
+
+    accepted = [*PositiveDataAcceptanceConfig().expected_statuses, _ACCOUNT_IS_EMPTY]
+    return {
+        "seed": seed,
+        "generation": {"max-examples": max_examples, "database": "none"},
+        "cache": {"enabled": False},
+        "output": {"sanitization": {"enabled": False}},
+        "checks": {"positive_data_acceptance": {"expected-statuses": accepted}},
+        "suppress-health-check": ["all"],
+        "max-redirects": 0,
+        "request-timeout": 60,
+    }
+
+
+def document(provider: Provider, origin: str) -> dict[str, Any]:
+    """The bundled spec with every path as clients call it, at `origin`."""
+    bundled = json.loads(json.dumps(provider.document))
+    paths: dict[str, Any] = {}
+    for item in bundled["paths"].values():
+        for method, raw in item.items():
+            if not isinstance(raw, dict) or raw.get("operationId") not in provider.operations:
+                continue
+            raw.pop("servers", None)
+            called = paths.setdefault(provider.operations[raw["operationId"]].path, {})
+            called[method] = raw
+            if "parameters" in item:
+                called["parameters"] = copy.deepcopy(item["parameters"])
+    return {**bundled, "servers": [{"url": origin}], "paths": paths}
+
+
+def _hook(schema: "BaseSchema", target: Target, report: Report) -> None:
+    oracle = Oracle(target.family, target.origin)
+
+    def after_call(context: "HookContext", case: "Case[Any]", response: "Response") -> None:
+        target.fresh()
+
+    def filter_failure(context: "HookContext", failure: "Failure", case: "Case[Any]", response: "Response") -> bool:
+        excused = _excused(target, oracle, failure, case, response)
+        report.excused.update([excused] if excused else [])
+        return excused is None
+
+    schema.hooks.register_hook_with_name(after_call, "after_call")
+    schema.hooks.register_hook_with_name(filter_failure, "filter_failure")
+
+
+def _excused(
+    target: Target, oracle: "Oracle", failure: "Failure", case: "Case[Any]", response: "Response"
+) -> str | None:
+    """The check whose failure is one of those that `report.ALLOWED` gives a reason for, or None."""
+    check_name = next((name for name in failure.checks if name in ALLOWED), None)
+    if check_name == "ignored_auth":
+        holds = target.any_key
+    elif check_name == "missing_required_header":
+        holds = any(e.status == response.status_code for e in target.provider.errors.get("missing_credentials", ()))
+    elif check_name == "positive_data_acceptance":
+        example = case.meta is not None and case.meta.phase.name.value == "examples"
+        holds = not example and oracle.refusal(response) in _BEYOND_SCHEMA
+    else:
+        return None
+    return check_name if holds else None
+
+
+class Oracle:
+    """The emulator itself, asked which refusal a request would meet."""
+
+    def __init__(self, family: ProviderFamily, origin: str) -> None:
+        self._runtime = Runtime(providers={family.base.id: family}, store=Store(), pace=0)
+        self._provider = family.base.id
+        self._below = urlsplit(origin).path
+
+    def refusal(self, response: "Response") -> str | None:
+        """The name of the refusal, or None when the request would be served."""
+        from emulator.edge import answer
+
+        request, address = response.request, urlsplit(response.request.url or "")
+        body = request.body or b""
+        self._runtime.store.tenants.clear()
+        _, exchange = answer(
+            self._runtime,
+            method=request.method or "",
+            path=f"/{self._provider}{str(address.path).removeprefix(self._below)}",
+            query=str(address.query),
+            headers=[(str(name), str(value)) for name, value in request.headers.items()],
+            body=body.encode() if isinstance(body, str) else bytes(body),
+        )
+        return exchange.refusal.name if exchange and exchange.refusal else None
+
+
+def check(target: Target, schema: "BaseSchema", report: Report, progress: Callable[[str], object]) -> None:
+    """Run every phase and keep what fails. Raises CannotRun when the address stops answering."""
+    from schemathesis.engine import StopReason, events, from_schema
+
+    for event in from_schema(schema).execute():
+        match event:
+            case events.ScenarioFinished():
+                _take(target, event.recorder, report)
+            case events.PhaseFinished() if event.phase.name.value in ("examples", "coverage", "fuzzing", "stateful"):
+                _tell(target, event, report, progress)
+            case events.NonFatalError():
+                _take_error(target, event, report)
+            case events.FatalError():
+                raise CannotRun(target.hidden(f"{target.provider.id}: {event.exception}"), "please report it")
+            case events.Interrupted():
+                raise CannotRun("interrupted")
+            case events.EngineFinished() if event.stop_reason is StopReason.SERVER_UNAVAILABLE:
+                raise CannotRun(f"{target.shown_origin} stopped answering", "look at the server's log")
+    _look_back(target, report)
+
+
+def _look_back(target: Target, report: Report) -> None:
+    """Tell what the account kept from being tested. Raises CannotRun when the key opened nothing."""
+    provider = target.provider
+    secured = {
+        f"{operation.method} {operation.path}" for operation in provider.operations.values() if operation.secured
+    }
+    total: Counter[int] = Counter()
+    for (name, operation, status), count in report.statuses.items():
+        if name == provider.id and operation in secured:
+            total[status] += count
+    if target.variable is not None and (total[401] or total[403]) and not any(200 <= s < 300 for s in total):
+        raise CannotRun(
+            f"{target.shown_origin} served no request that needs a key: {total[401] + total[403]} were refused",
+            f"check the key in {target.variable}",
+        )
+    if limited := total[402] + total[429]:
+        report.note(f"{provider.id}: {limited} cases met a limit (429) or an empty account (402)")
+
+
+def _tell(target: Target, event: "events.PhaseFinished", report: Report, progress: Callable[[str], object]) -> None:
+    phase, provider = event.phase.name.value, target.provider.id
+    if event.phase.skip_reason is None:
+        progress(f"{provider}: {phase} done, {report.cases[provider]} cases so far")
+    else:
+        report.note(
+            f"{provider}: {phase}: {_SKIPPED.get(event.phase.skip_reason.value, event.phase.skip_reason.value)}"
+        )
+
+
+_SKIPPED = {
+    "not_applicable": "no link in the spec leads from one operation to another",
+    "nothing_to_test": "the spec has nothing for it",
+}
+
+
+def _take(target: Target, recorder: "ScenarioRecorder", report: Report) -> None:
+    """Count a scenario's requests and checks, keep its failures."""
+    provider = target.provider.id
+    report.cases[provider] += len(recorder.interactions)
+    for case_id, outcomes in recorder.checks.items():
+        operation = recorder.cases[case_id].value.operation.label
+        for outcome in outcomes:
+            report.checks[provider, operation, outcome.name] += 1
+            if outcome.failure_info is not None:
+                failure = outcome.failure_info.failure
+                request = recorder.interactions[failure.case_id or case_id].request
+                report.add(_finding(target, operation, outcome.name, failure, request), type(failure).__name__)
+    for case_id, interaction in recorder.interactions.items():
+        if interaction.response is not None:
+            operation = recorder.cases[case_id].value.operation.label
+            report.statuses[provider, operation, interaction.response.status_code] += 1
+
+
+def _finding(target: Target, operation: str, check_name: str, failure: "Failure", request: "Request") -> Finding:
+    headers = {name: values[0] for name, values in request.headers.items()}
+    command = curl.line(target, request.method, request.uri, headers, request.body)
+    message = target.hidden(told(failure))
+    return Finding(target.provider.id, operation, check_name, message, target.hidden(command))
+
+
+def told(failure: "Failure") -> str:
+    """A failure in words, without the schema it was held against."""
+    message = failure.message.partition("\n\nSchema:")[0].strip()
+    return f"{failure.title}: {message}" if message else failure.title
+
+
+def _take_error(target: Target, event: "events.NonFatalError", report: Report) -> None:
+    """An answer that is no HTTP, a time-out, or a spec that cannot be used."""
+    request = getattr(event.value, "request", None)
+    command = curl.prepared(target, request) if request is not None else f"curl -sS -i {target.shown_origin}"
+    message = target.hidden(f"{event.info.title}\n{event.info.message}")
+    report.add(Finding(target.provider.id, event.label, "answer", message, target.hidden(command)))

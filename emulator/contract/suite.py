@@ -1,0 +1,41 @@
+"""The run: each provider's streams, statuses and generated cases, one after the other."""
+
+from collections.abc import Callable, Mapping
+
+from emulator.contract import fuzz, statuses, streams
+from emulator.contract.report import Report
+from emulator.contract.target import Target, at_address, started
+from emulator.provider import ProviderFamily
+
+
+def run(
+    families: Mapping[str, ProviderFamily],
+    *,
+    url: str | None = None,
+    max_examples: int = 25,
+    seed: int = 0,
+    progress: Callable[[str], object] = lambda line: None,
+) -> Report:
+    """Hold providers against their specs, at `url` or at an emulator started for the run.
+
+    The same seed sends the same requests. Raises CannotRun.
+    """
+    report = Report(seed=seed)
+    if url is not None:
+        _test(at_address(families, url), report, max_examples, progress)
+        return report
+    report.served = True
+    with started(families, seed) as targets:
+        for target in targets:
+            _test(target, report, max_examples, progress)
+    return report
+
+
+def _test(target: Target, report: Report, max_examples: int, progress: Callable[[str], object]) -> None:
+    for operation in target.provider.operations.values():
+        report.operation(target.provider.id, f"{operation.method} {operation.path}")
+    streams.check(target, report, progress)  # first, while a provider's limits still admit it
+    schema = fuzz.load(target, report, max_examples=max_examples)
+    if target.own:
+        statuses.check(target, schema, report, progress)
+    fuzz.check(target, schema, report, progress)

@@ -1,0 +1,148 @@
+"""How each refusal of each provider is really caused: by a request, a key, a used-up limit, or a broken server.
+
+A provider's refusals and the keys of its table are the same set, and a test says so: a refusal that is
+added to `fixtures/` needs a line here.
+"""
+
+from collections.abc import Callable
+
+from emulator import Emulation
+from emulator.refusals import RefusalName
+
+from .catalogue import Caller
+from .raw import RawReply, send
+
+Cause = Callable[[Emulation, Caller], RawReply]
+MOST_REQUESTS = 200
+
+
+def broken(name: RefusalName) -> Cause:
+    """Something only the server can do, so the test tells it to."""
+
+    def cause(emulator: Emulation, caller: Caller) -> RawReply:
+        caller.handle.fail(name, operation=caller.operation.id)
+        return caller.ask()
+
+    return cause
+
+
+def key(text: str, otherwise: RefusalName | None = None) -> Cause:
+    """A key of a pattern the fixture declares. `otherwise`: what only a broken server says where that key is good."""
+
+    def cause(emulator: Emulation, caller: Caller) -> RawReply:
+        if otherwise is not None and caller.operation.reader is None:
+            return broken(otherwise)(emulator, caller)
+        return caller.ask(key=text)
+
+    return cause
+
+
+def used_up(text: str = "") -> Cause:
+    """As many requests as it takes, in one moment."""
+
+    def cause(emulator: Emulation, caller: Caller) -> RawReply:
+        emulator.clock.freeze()
+        for _ in range(MOST_REQUESTS):
+            reply = caller.ask(key=text)
+            if reply.status != 200:
+                return reply
+        raise AssertionError(f"{MOST_REQUESTS} requests were all served")
+
+    return cause
+
+
+def no_key(emulator: Emulation, caller: Caller) -> RawReply:
+    return caller.ask(key=None)
+
+
+def no_fields(emulator: Emulation, caller: Caller) -> RawReply:
+    """An empty object. Only a broken server finds fault with a request that has no body."""
+    if caller.operation.body is None:
+        return broken("invalid_request")(emulator, caller)
+    return caller.ask(body={})
+
+
+def no_json(emulator: Emulation, caller: Caller) -> RawReply:
+    return caller.ask(body=b'{"model": ')
+
+
+def no_json_type(emulator: Emulation, caller: Caller) -> RawReply:
+    return caller.ask(Content_Type="text/plain")
+
+
+def another_model(emulator: Emulation, caller: Caller) -> RawReply:
+    return caller.ask(body={**(caller.body or {}), "model": "no-such-model"})
+
+
+def long_prompt(emulator: Emulation, caller: Caller) -> RawReply:
+    """One message of 140,000 tokens, more than the model of every provider's example takes."""
+    messages = [{"role": "user", "content": "word " * 112_000}]
+    return caller.ask(body={**(caller.body or {}), "messages": messages})
+
+
+def another_route(emulator: Emulation, caller: Caller) -> RawReply:
+    return send("GET", f"{caller.handle.base_url}/no/such/route", caller.handle.headers)
+
+
+def another_method(emulator: Emulation, caller: Caller) -> RawReply:
+    return send("DELETE", caller.url, caller.handle.headers)
+
+
+_ANY_PROVIDER: dict[RefusalName, Cause] = {
+    "invalid_request": no_fields,
+    "context_overflow": long_prompt,
+    "missing_credentials": no_key,
+    "unknown_route": another_route,
+    "method_not_allowed": another_method,
+    "server_error": broken("server_error"),
+    "bad_gateway": broken("bad_gateway"),
+    "unavailable": broken("unavailable"),
+    "gateway_timeout": broken("gateway_timeout"),
+}
+
+CAUSES: dict[str, dict[RefusalName, Cause]] = {
+    "barrack": {
+        **_ANY_PROVIDER,
+        "malformed_json": no_json,
+        "unknown_model": another_model,
+        "invalid_credentials": key("brk-revoked-1"),
+        "expired_credentials": key("brk-expired-1"),
+        "insufficient_credit": used_up("brk-low-1"),
+        "rate_limited": used_up(),
+        "forbidden": broken("forbidden"),
+        "quota_exhausted": broken("quota_exhausted"),
+    },
+    "generalcompute": {
+        **_ANY_PROVIDER,
+        "malformed_json": no_json,
+        "unknown_model": another_model,
+        "invalid_credentials": key("gc_revoked_1"),
+        "forbidden": key("gc_blocked_1"),
+        "rate_limited": used_up(),
+        "expired_credentials": broken("expired_credentials"),
+        "insufficient_credit": broken("insufficient_credit"),
+        "quota_exhausted": broken("quota_exhausted"),
+    },
+    "nugen": {
+        **_ANY_PROVIDER,
+        "malformed_json": no_json,
+        "unsupported_media_type": no_json_type,
+        "invalid_credentials": key("nugen-revoked-1"),
+        "forbidden": key("nugen-nouser-1"),
+        "quota_exhausted": key("nugen-spent-1"),
+        "expired_credentials": broken("expired_credentials"),
+        "insufficient_credit": broken("insufficient_credit"),
+        "rate_limited": broken("rate_limited"),
+    },
+    "peakprivacy": {
+        **_ANY_PROVIDER,
+        # its models are an enum of the request schema, so another one is an invalid request
+        "unknown_model": broken("unknown_model"),
+        "invalid_credentials": key("invalid-1"),
+        "expired_credentials": key("expired-1"),
+        "quota_exhausted": key("used-up-1", otherwise="quota_exhausted"),
+        "forbidden": broken("forbidden"),
+        "insufficient_credit": broken("insufficient_credit"),
+        "rate_limited": broken("rate_limited"),
+    },
+}

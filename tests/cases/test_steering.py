@@ -1,0 +1,160 @@
+"""Asking for an outcome by header, `Prefer` or key; and being told what cannot be had."""
+
+import json
+
+import pytest
+
+from emulator import Emulation, Handle
+from emulator.refusals import REFUSALS
+
+from .catalogue import OPERATIONS, PROVIDERS, Caller, caller
+from .raw import RawReply, send
+
+NOTICE = "x-emulator-notice"
+EVERYWHERE = {"content-type", "content-length", "date"}
+
+
+@pytest.fixture
+def handle(emulator: Emulation) -> Handle:
+    return emulator["generalcompute"]
+
+
+@pytest.fixture
+def asking(handle: Handle) -> Caller:
+    return caller(handle)
+
+
+class TestHonoured:
+    @pytest.mark.parametrize(("provider", "operation"), [(p, o.id) for p, o in OPERATIONS])
+    def test_the_header_names_any_refusal_the_provider_has_a_reply_for(
+        self, emulator: Emulation, provider: str, operation: str
+    ) -> None:
+        asking = caller(emulator[provider], operation)
+        for refusal in PROVIDERS[provider].errors:
+            reply = asking.ask(X_Emulator_Refuse=refusal)
+            assert asking.render()["what"] == refusal
+            assert reply.status == asking.render()["status"] != 200
+            assert reply.header(NOTICE) is None
+
+    def test_no_key_is_needed(self, asking: Caller) -> None:
+        assert asking.ask(key=None, X_Emulator_Refuse="rate_limited").status == 429
+        assert asking.ask(key=None, Prefer="code=503").status == 503
+
+    def test_nothing_is_used_up(self, asking: Caller) -> None:
+        assert asking.ask(X_Emulator_Refuse="server_error").header("x-ratelimit-remaining-requests") == "100"
+
+    @pytest.mark.parametrize("prefer", ["code=429", 'code="429"', "return=minimal, code=429", "code=429; dynamic=true"])
+    def test_forms_of_prefer(self, asking: Caller, prefer: str) -> None:
+        reply = asking.ask(Prefer=prefer)
+        assert (reply.status, reply.header("preference-applied")) == (429, "code=429")
+
+    def test_success_may_be_preferred(self, asking: Caller) -> None:
+        reply = asking.ask(Prefer="code=200")
+        assert (reply.status, reply.header("preference-applied")) == (200, "code=200")
+
+    @pytest.mark.parametrize("key", ["emu-ok", "sk-anything"])
+    @pytest.mark.parametrize("provider", PROVIDERS)
+    def test_other_keys_are_accepted(self, emulator: Emulation, provider: str, key: str) -> None:
+        reply = caller(emulator[provider]).ask(key=key)
+        assert (reply.status, reply.header(NOTICE)) == (200, None)
+
+    def test_a_test_key_can_carry_the_tenant(self, emulator: Emulation, handle: Handle, asking: Caller) -> None:
+        asking.url = f"{handle.root_url}/chat/completions"
+        assert asking.ask(key=f"emu-forbidden~{emulator.tenant}").status == 403
+        assert [entry.refusal for entry in handle.journal] == ["forbidden"]
+
+    def test_a_scenario_plays_for_those_who_name_it(self, asking: Caller) -> None:
+        def named() -> int:
+            return asking.ask(X_Emulator_Scenario="flaky_then_fine").status
+
+        assert [named(), asking.ask().status, named(), named(), named()] == [429, 200, 429, 200, 200]
+
+
+class TestStrength:
+    def test_what_a_test_has_queued_is_stronger_than_a_header(self, handle: Handle, asking: Caller) -> None:
+        handle.fail("server_error")
+        assert asking.ask(X_Emulator_Refuse="rate_limited").status == 500
+
+    def test_and_when_it_is_over_the_header_counts_again(self, handle: Handle, asking: Caller) -> None:
+        handle.fail("server_error")
+        asking.ask()
+        assert asking.ask(X_Emulator_Refuse="rate_limited").status == 429
+        assert asking.ask(key="emu-forbidden").status == 403
+
+    def test_what_is_queued_for_another_operation_does_not_stand_in_the_way(
+        self, handle: Handle, asking: Caller
+    ) -> None:
+        handle.fail("server_error", operation="listModels")
+        assert asking.ask(X_Emulator_Refuse="rate_limited").status == 429
+        assert caller(handle, "listModels").ask().status == 500
+
+    def test_a_scenario_that_has_come_to_as_usual_does_not_either(self, handle: Handle, asking: Caller) -> None:
+        handle.play([{"refuse": "server_error"}, {}])
+        assert [asking.ask().status for _ in range(2)] == [500, 200]
+        assert asking.ask(Prefer="code=429").status == 429
+
+    def test_nor_does_it_in_the_way_of_what_is_queued_later(self, handle: Handle, asking: Caller) -> None:
+        handle.play([{"refuse": "server_error"}, {}])
+        assert [asking.ask().status for _ in range(2)] == [500, 200]
+        handle.fail("rate_limited")
+        assert [asking.ask().status for _ in range(2)] == [429, 200]
+
+    def test_the_refusal_is_stronger_than_prefer_and_both_than_the_key(self, asking: Caller) -> None:
+        assert asking.ask(key="emu-forbidden", X_Emulator_Refuse="rate_limited", Prefer="code=500").status == 429
+        assert asking.ask(key="emu-forbidden", Prefer="code=500").status == 500
+
+    def test_a_header_is_stronger_than_a_wrong_request(self, asking: Caller) -> None:
+        assert asking.ask(body={}, key="gc_revoked_1", X_Emulator_Refuse="unavailable").status == 503
+
+
+class TestNotHonoured:
+    """The request is served as if nothing had been asked for, and a header says what was wrong and what there is."""
+
+    def is_told(self, reply: RawReply, *words: str) -> None:
+        assert reply.status == 200
+        notice = reply.header(NOTICE)
+        assert notice is not None
+        assert all(word in notice for word in words), notice
+        assert reply.header("preference-applied") is None
+
+    def test_a_refusal_that_does_not_exist(self, handle: Handle, asking: Caller) -> None:
+        self.is_told(asking.ask(X_Emulator_Refuse="tired"), "X-Emulator-Refuse", "tired", "rate_limited")
+        assert handle.journal[-1].raw["notices"]
+
+    @pytest.mark.parametrize("provider", PROVIDERS)
+    def test_a_refusal_the_provider_has_no_reply_for(self, emulator: Emulation, provider: str) -> None:
+        missing = [name for name in REFUSALS if name not in PROVIDERS[provider].errors]
+        asking = caller(emulator[provider])
+        for name in missing:
+            self.is_told(asking.ask(X_Emulator_Refuse=name), name, "server_error")
+            self.is_told(asking.ask(key=f"emu-{name}"), name, "server_error")
+
+    @pytest.mark.parametrize(("provider", "operation"), [(p, o.id) for p, o in OPERATIONS])
+    def test_a_status_the_operation_does_not_document(self, emulator: Emulation, provider: str, operation: str) -> None:
+        self.is_told(caller(emulator[provider], operation).ask(Prefer="code=418"), "Prefer", "418", operation, "500")
+
+    @pytest.mark.parametrize("provider", PROVIDERS)
+    def test_a_misspelt_test_key(self, emulator: Emulation, provider: str) -> None:
+        asking = caller(emulator[provider])
+        for place in range(len(asking.provider.places)):
+            self.is_told(asking.ask(key="emu-rate_limitted", place=place), "emu-rate_limitted", "rate_limited")
+
+    def test_a_scenario_that_does_not_exist(self, asking: Caller) -> None:
+        self.is_told(asking.ask(X_Emulator_Scenario="doom"), "X-Emulator-Scenario", "doom", "flaky_then_fine")
+
+    def test_several_at_once(self, asking: Caller) -> None:
+        reply = asking.ask(X_Emulator_Scenario="doom", X_Emulator_Refuse="tired")
+        assert len(reply.all(NOTICE)) == 2
+
+    def test_what_a_header_cannot_carry_is_replaced(self, asking: Caller) -> None:
+        headers = {**asking.handle.headers, "Content-Type": "application/json", "X-Emulator-Refuse": "t\xfcred"}
+        self.is_told(send("POST", asking.url, headers, json.dumps(asking.body).encode()), "t?red")
+
+
+@pytest.mark.parametrize(("provider", "operation"), [(p, o.id) for p, o in OPERATIONS])
+def test_nothing_else_tells_the_reply_from_the_providers(emulator: Emulation, provider: str, operation: str) -> None:
+    asking = caller(emulator[provider], operation)
+    names = {name.lower() for name, _ in asking.ask().headers}
+    assert names >= EVERYWHERE
+    of_the_provider = {name for name in names - EVERYWHERE if not name.startswith("x-ratelimit-")}
+    assert of_the_provider <= {"access-control-allow-origin"}

@@ -1,0 +1,154 @@
+"""`emulator contract` as a user and a CI job meet it: exit codes, output, curl lines, JUnit, and no key anywhere."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from emulator import EmulatorServer, make_runtime
+from emulator.contract.target import SERVED
+
+from . import acme
+
+SECRET = "sk-se$cret'\"key"  # noqa: S105
+_CURL = re.compile(r"^   (curl .*)$", re.MULTILINE)
+
+
+def _contract(*arguments: object, **env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "emulator", "contract", *map(str, arguments)]
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+    return subprocess.run(command, capture_output=True, text=True, env={**environment, **env}, check=False)  # noqa: S603
+
+
+@pytest.fixture(scope="module")
+def deviating(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Data of a provider whose model list lacks `data` and repeats the credential it was asked with."""
+    shape = {"object": "${headers.authorization}"}
+    return acme.write(tmp_path_factory.mktemp("data"), paths=acme.MODELS, shapes={"model.list": shape})
+
+
+@pytest.fixture(scope="module")
+def server(deviating: Path) -> Iterator[EmulatorServer]:
+    with EmulatorServer(make_runtime(["acme"], data=[deviating], pace=0)) as running:
+        yield running
+
+
+def test_clean_is_exit_0(tmp_path: Path) -> None:
+    done = _contract("nugen", "--max-examples", 2, "--junit", tmp_path / "junit.xml")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"^nugen +\d+ +\d+ +0$", done.stdout, re.MULTILINE)
+    assert re.search(r"^no findings in \d+ cases, seed 0$", done.stdout, re.MULTILINE)
+    assert "not checked: max_response_time: " in done.stdout
+    root = ElementTree.parse(tmp_path / "junit.xml").getroot()  # noqa: S314
+    assert root.get("failures") == "0"
+    assert len(list(root.iter("testcase"))) == int(root.get("tests", "0")) > 10
+
+
+def test_findings_are_exit_1(deviating: Path, server: EmulatorServer, tmp_path: Path) -> None:
+    done = _contract("acme", "--data", deviating, "--max-examples", 2, "--junit", tmp_path / "junit.xml")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert '"data" is a required property' in done.stdout
+    assert "acme  GET /v1/models  response_schema_conformance" in done.stdout
+    assert "the curl lines are for `emulator serve --strict-auth`" in done.stdout
+    commands = _CURL.findall(done.stdout)
+    assert commands
+    assert len(commands) == len(set(commands))
+    for command in commands:
+        assert SERVED in command
+        _assert_reproduces(command.replace(SERVED, server.url), SECRET)
+    _assert_junit_agrees(tmp_path / "junit.xml", done.stdout)
+
+
+def _assert_reproduces(command: str, key: str) -> None:
+    shell = ["bash", "-c", command]
+    done = subprocess.run(shell, capture_output=True, text=True, env={**os.environ, acme.KEY: key}, check=True)  # noqa: S603
+    head, body = done.stdout.split("\n\n", 1)
+    assert head.startswith("HTTP/1.1 200")
+    assert '"data"' not in body
+
+
+def _assert_junit_agrees(file: Path, printed: str) -> None:
+    root = ElementTree.parse(file).getroot()  # noqa: S314
+    failures = list(root.iter("failure"))
+    assert int(root.get("failures", "0")) == sum(case.find("failure") is not None for case in root.iter("testcase")) > 0
+    assert {command for failure in failures for command in _lines_of_curl(failure)} == set(_CURL.findall(printed))
+    assert root.findall("testsuite[@name='acme']")
+
+
+def _lines_of_curl(failure: ElementTree.Element) -> list[str]:
+    return [line for line in (failure.text or "").splitlines() if line.startswith("curl ")]
+
+
+def test_a_key_is_used_and_never_shown(deviating: Path, server: EmulatorServer, tmp_path: Path) -> None:
+    file = tmp_path / "junit.xml"
+    done = _contract("acme", "--data", deviating, "--url", server["acme"].origin, "--junit", file, **{acme.KEY: SECRET})
+    assert (done.returncode, done.stderr) == (1, "")
+    for text in (done.stdout, file.read_text()):
+        assert SECRET not in text
+        assert "cret" not in text.replace("secret", "")
+    assert f"Bearer ${acme.KEY}" in done.stdout, "what the server repeated is hidden too"
+    commands = _CURL.findall(done.stdout)
+    assert any(f"${{{acme.KEY}}}" in command for command in commands)
+    for command in commands:
+        _assert_reproduces(command, SECRET)
+
+
+def test_the_same_seed_gives_the_same_report(deviating: Path) -> None:
+    first, second = (_contract("acme", "--data", deviating, "--max-examples", 5, "--seed", 3) for _ in range(2))
+    assert first.stdout == second.stdout
+
+
+def _closed_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def test_what_cannot_run_is_exit_2(server: EmulatorServer, tmp_path: Path) -> None:
+    nowhere, somewhere = f"http://127.0.0.1:{_closed_port()}", server["acme"].origin
+    cases: list[tuple[list[object], dict[str, str], str, str]] = [
+        (["nugen", "--url", nowhere], {"NUGEN_API_KEY": SECRET}, f"nothing answers at {nowhere}", "check the address"),
+        (["nugen", "--url", somewhere], {}, "NUGEN_API_KEY is not set", "export NUGEN_API_KEY="),
+        (["nugen", "barrack", "--url", somewhere], {}, "one provider, not of 2", "PROVIDER --url URL"),
+        (["--url", somewhere], {}, "one provider, not of 4", "PROVIDER --url URL"),
+        (["nugen", "--url", "api.nugen.in"], {"NUGEN_API_KEY": SECRET}, "is no address", "https://api.nugen.in"),
+        (["nugen", "--url", "http://[::1"], {"NUGEN_API_KEY": SECRET}, "is no address", "https://api.nugen.in"),
+        (["nowhere"], {}, "no provider is called `nowhere`", "emulator list"),
+        (["nugen", "--junit", tmp_path / "no" / "folder.xml", "--max-examples", 1], {}, "cannot write", "folder"),
+    ]
+    for arguments, env, message, hint in cases:
+        done = _contract(*arguments, **env)
+        assert done.returncode == 2, done
+        assert f"error: {message}" in done.stderr or message in done.stderr.splitlines()[0]
+        assert hint in done.stderr.splitlines()[1]
+        assert SECRET not in done.stdout + done.stderr
+
+
+def test_a_key_that_opens_nothing_is_exit_2(tmp_path: Path) -> None:
+    data = acme.write(tmp_path, paths=acme.MODELS)
+    with EmulatorServer(make_runtime(["acme"], data=[data], pace=0, strict_auth=True)) as strict:
+        done = _contract("acme", "--data", data, "--url", strict["acme"].origin, **{acme.KEY: "unknown-key"})
+    assert done.returncode == 2
+    assert "served no request that needs a key" in done.stderr
+    assert f"hint: check the key in {acme.KEY}" in done.stderr
+    assert "unknown-key" not in done.stdout + done.stderr
+
+
+def test_an_answer_that_is_no_http_is_a_finding(tmp_path: Path) -> None:
+    gone = {
+        "id": "gone",
+        "target": "wire",
+        "operations": ["listModels"],
+        "do": [{"op": "reset"}],
+        "source": "convention",
+    }
+    done = _contract("acme", "--data", acme.write(tmp_path, paths=acme.MODELS, quirks=[gone]), "--max-examples", 2)
+    assert done.returncode == 1
+    assert "acme  GET /v1/models  answer\n   Network Error" in done.stdout
+    assert "acme  GET /v1/models  documented_status\n   200 did not come" in done.stdout

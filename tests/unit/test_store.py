@@ -1,0 +1,116 @@
+"""State: isolated by tenant, atomic by exchange, and kept across a restart when it is to be."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emulator import EmulatorServer, make_runtime
+from emulator.mechanisms import journal
+from emulator.mechanisms.store import SQLiteStore, Store
+
+KEYS = st.sampled_from(["a", "b", "ü", "a:b", ""])
+CELLS = st.lists(st.tuples(KEYS, KEYS, KEYS, st.integers(0, 3)), max_size=12)
+
+
+def write(store: Store, cells: list[tuple[str, str, str, int]]) -> None:
+    """Count up cells of tenants; a 0 forgets."""
+    for name, kind, key, number in cells:
+        tenant = store.tenant(name)
+        if number:
+            tenant.cell(kind, key, dict)["n"] = number
+        else:
+            tenant.forget(kind, key)
+        store.commit(tenant)
+
+
+def held(store: Store) -> dict[tuple[str, str, str], Any]:
+    return {
+        (name, kind, key): data for name, tenant in store.tenants.items() for (kind, key), data in tenant.cells.items()
+    }
+
+
+@given(CELLS, CELLS)
+@settings(max_examples=25, deadline=None)
+def test_a_reopened_store_holds_what_memory_would(
+    tmp_path_factory: pytest.TempPathFactory, first: list[Any], second: list[Any]
+) -> None:
+    file = tmp_path_factory.mktemp("store") / "state.sqlite"
+    memory = Store()
+    for cells in (first, second):
+        write(memory, cells)
+        durable = SQLiteStore(file)
+        write(durable, cells)
+        assert held(durable) == held(memory)
+        durable.close()
+    reopened = SQLiteStore(file)
+    assert held(reopened) == held(memory)
+    reopened.close()
+
+
+def test_only_commits_are_kept(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "state.sqlite")
+    tenant = store.tenant("t")
+    tenant.cell("kind", "kept", dict)["n"] = 1
+    store.commit(tenant)
+    tenant.cell("kind", "lost", dict)["n"] = 1
+    store.close()
+    again = SQLiteStore(tmp_path / "state.sqlite")
+    assert held(again) == {("t", "kind", "kept"): {"n": 1}}
+    again.close()
+
+
+def test_tenants_share_nothing() -> None:
+    store = Store()
+    store.tenant("a").cell("kind", "key", list).append(1)
+    assert store.tenant("b").peek("kind", "key") is None
+    store.tenant("b").clear()
+    assert store.tenant("a").peek("kind", "key") == [1]
+
+
+def test_clear_by_kind() -> None:
+    tenant = Store().tenant("t")
+    for kind in ("windows", "accounts"):
+        tenant.cell(kind, "x", dict)
+    tenant.clear({"windows"})
+    assert list(tenant.cells) == [("accounts", "x")]
+
+
+def test_the_journal_holds_the_newest_thousand() -> None:
+    tenant = Store().tenant("t")
+    for number in range(journal.MOST_ENTRIES + 5):
+        journal.append(tenant, {"status": number})
+    kept = journal.entries(tenant)
+    assert [e["status"] for e in kept] == list(range(5, journal.MOST_ENTRIES + 5))
+    assert [e["number"] for e in kept] == list(range(6, journal.MOST_ENTRIES + 6))
+
+
+def test_a_restarted_server_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    def served() -> EmulatorServer:
+        return EmulatorServer(make_runtime(["barrack"], pace=0, state=tmp_path / "state.sqlite"))
+
+    def chat(server: EmulatorServer) -> httpx.Response:
+        handle = server["barrack"]
+        body = {"model": handle.models[0], "messages": [{"role": "user", "content": "Hello"}]}
+        return httpx.post(f"{handle.base_url}/ai/chat/", json=body, headers=handle.headers)
+
+    with served() as server:
+        server.tenant().clock.freeze(1_700_000_000)
+        server["barrack"].use("message")
+        server["barrack"].fail("bad_gateway", times=2)
+        assert [chat(server).status_code for _ in range(59)] == [502, 502, *[200] * 57]
+    with served() as server:
+        assert server.tenant().clock.now() == 1_700_000_000
+        assert len(server["barrack"].journal) == 59
+        assert [chat(server).status_code, chat(server).status_code] == [200, 429]
+        server.tenant().clock.advance("60s")
+        served_again = chat(server)
+        assert served_again.status_code == 200
+        assert "message" in served_again.json()["choices"][0]
+        server.tenant().reset()
+    with served() as server:
+        assert server["barrack"].journal == []
+        assert "error" in chat(server).json()["choices"][0]

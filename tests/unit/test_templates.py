@@ -1,0 +1,161 @@
+"""Expressions at the leaves, templates around them."""
+
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emulator.mechanisms.entropy import Entropy
+from emulator.mechanisms.expressions import Expression, ExpressionError, Scope, Variable
+from emulator.mechanisms.templates import Template, as_text
+
+NAMES = get_args(Variable)
+REQUEST = {"model": "m", "n": 3, "zero": 0, "nothing": None, "list": ["a", {"b": "c"}], "pi": 3.5, "yes": True}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text(max_size=9),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=5), below, max_size=3),
+)
+
+
+def scope(**variables: Any) -> Scope:
+    return Scope(Entropy(0), {"request": REQUEST, "models": [{"id": "a"}, {"id": "b"}], **variables})
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("request.model", "m"),
+        ("request.nothing", None),
+        ("request.missing", None),
+        ("request.missing.deeper.still", None),
+        ("request.model.deeper", None),
+        ("request.list.0", "a"),
+        ("request.list.1.b", "c"),
+        ("request.list.7", None),
+        ("request.list.b", None),
+        ("usage.total", None),
+        ("usage", None),
+        ("17", 17),
+        ("-1.5", -1.5),
+        ("'text'", "text"),
+        ('"text"', "text"),
+        ("true", True),
+        ("null", None),
+        (17, 17),
+        (True, True),
+        ("request.n + 1", 4),
+        ("request.n > 2 ? 'many' : 'few'", "many"),
+        ("has(request.missing) ? 1 : 2", 2),
+        ("has(request.zero) ? 1 : 2", 1),
+        ("first(request.nothing, request.n)", 3),
+        ("join(['a', 'b'], ', ')", "a, b"),
+        ("lower('ABC')", "abc"),
+        ("ceil(1.2)", 2),
+        ("iso8601(0)", "1970-01-01T00:00:00Z"),
+        ("http_date(0)", "Thu, 01 Jan 1970 00:00:00 GMT"),
+        ("size(request.list)", 2),
+    ],
+)
+def test_values(source: str | int | bool, value: object) -> None:
+    assert Expression(source, NAMES)(scope()) == value
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("plan.requests", "`plan.requests` uses `plan`, which does not exist; there are account, "),
+        ("plan == 1", "`plan == 1` uses `plan`, which does not exist; there are account, "),
+        ("request.n +", "`request.n +` is not an expression: "),
+        ("hexx(4)", "`hexx(4)` calls `hexx`, which does not exist; there are alnum, ceil, "),
+        ("", "`` is not an expression: "),
+    ],
+)
+def test_what_does_not_compile(source: str, message: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        Expression(source, NAMES)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("source", ["request.missing + 1", "request.model + 1", "1 / request.zero", "join(1, 2)"])
+def test_what_fails_on_a_request_says_which_and_why(source: str) -> None:
+    with pytest.raises(ExpressionError, match="failed: "):
+        Expression(source, NAMES)(scope())
+
+
+def test_a_changed_variable_is_seen() -> None:
+    expression, changing = Expression("choice + 1", NAMES), scope(choice=1)
+    assert expression(changing) == 2
+    changing["choice"] = 5
+    assert expression(changing) == 6
+
+
+@pytest.mark.parametrize(
+    ("template", "value"),
+    [
+        ("plain", "plain"),
+        (17, 17),
+        (None, None),
+        ("${request.n}", 3),
+        ("n is ${request.n}", "n is 3"),
+        ("${request.n}${request.model}", "3m"),
+        ("${request.nothing}!", "null!"),
+        ("${request.yes} ${request.pi}", "true 3.5"),
+        ("${request.list}", ["a", {"b": "c"}]),
+        ("in ${request.list}", 'in ["a",{"b":"c"}]'),
+        ({"a": "${request.missing}", "b?": "${request.missing}", "c?": 1}, {"a": None, "c": 1}),
+        ({"b?": None, "c?": 0, "d?": ""}, {"c": 0, "d": ""}),
+        ({"$each": "model in models", "$give": {"id": "${model.id}"}}, [{"id": "a"}, {"id": "b"}]),
+        ({"$each": "model in request.nothing", "$give": 1}, None),
+        ({"x?": {"$each": "model in request.nothing", "$give": 1}}, {}),
+        ([1, "${request.n}", {"a": "${request.model}"}], [1, 3, {"a": "m"}]),
+        ({17: "${request.n}"}, {"17": 3}),
+        ("$request.n", "$request.n"),
+        ("a } b", "a } b"),
+    ],
+)
+def test_templates(template: object, value: object) -> None:
+    assert Template(template, NAMES)(scope()) == value
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ({"a": ["${nothing.at.all}"]}, "uses `nothing`"),
+        ({"$each": "models", "$give": 1}, "a list is written"),
+        ({"$each": "m in models"}, "a list is written"),
+        ({"$each": "m in models", "$give": 1, "more": 2}, "a list is written"),
+        ({"$each": "m in nothing", "$give": 1}, "uses `nothing`"),
+        ("${request.n", "opens a hole and does not close it"),
+        ("${request.n} and ${", "opens a hole and does not close it"),
+    ],
+)
+def test_templates_that_do_not_compile(template: object, message: str) -> None:
+    with pytest.raises(ExpressionError, match=message):
+        Template(template, NAMES)
+
+
+def test_the_name_of_a_list_item_ends_with_the_list() -> None:
+    template = Template(
+        {"list": {"$each": "model in models", "$give": "${model.id}"}, "after": "${model.id}"}, (*NAMES, "model")
+    )
+    assert template(scope(model={"id": "outer"})) == {"list": ["a", "b"], "after": "outer"}
+    with pytest.raises(ExpressionError, match="uses `entry`"):
+        Template({"list": {"$each": "entry in models", "$give": 1}, "after": "${entry}"}, NAMES)
+
+
+def test_key_order_is_the_order_written() -> None:
+    value = Template({"z": 1, "a": "${request.n}", "m?": 2}, NAMES)(scope())
+    assert list(value) == ["z", "a", "m"]
+
+
+@given(JSON.filter(lambda value: not (isinstance(value, str) and "${" in value)))
+def test_a_hole_gives_the_value_itself(value: object) -> None:
+    assert Template("${fact}", NAMES)(scope(fact=value)) == value
+    assert Template({"a": ["${fact}"]}, NAMES)(scope(fact=value)) == {"a": [value]}
+
+
+@given(st.text())
+def test_text_is_spliced_as_it_is(text: str) -> None:
+    assert Template("<${fact}>", NAMES)(scope(fact=text)) == f"<{text}>"
+    assert as_text(text) == text

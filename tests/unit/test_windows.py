@@ -1,0 +1,120 @@
+"""Windows against brute force: never more than the capacity, never a refusal below it."""
+
+from fractions import Fraction
+
+import httpx
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from emulator import Emulation
+from emulator.mechanisms import windows
+from emulator.mechanisms.windows import Algorithm
+
+MICRO = 1_000_000
+EPOCHS = st.sampled_from([0, 300_000, 1_700_000_000 * MICRO])
+PERIODS = st.sampled_from([350_000, 1 * MICRO, 10 * MICRO, 60 * MICRO])
+GAPS = st.one_of(st.just(0), st.integers(0, 70 * MICRO), st.sampled_from([350_000, MICRO, 10 * MICRO, 60 * MICRO]))
+ARRIVALS = st.lists(st.tuples(GAPS, st.integers(0, 4)), max_size=40)
+
+
+class Limit:
+    """One limit with its cell of data, and what it admitted: (moment in microseconds, cost)."""
+
+    def __init__(self, algorithm: Algorithm, capacity: int, per: int) -> None:
+        self.algorithm: Algorithm = algorithm
+        self.capacity = capacity
+        self.per = per
+        self.state = windows.new()
+        self.admitted: list[tuple[int, int]] = []
+
+    def offer(self, now: int, cost: int) -> bool:
+        window = (self.state, self.algorithm, float(self.capacity), self.per / MICRO, round(now / MICRO, 6))
+        admits = windows.admits(*window, cost)
+        if admits:
+            windows.take(*window, cost)
+            self.admitted.append((now, cost))
+        return admits
+
+    def standing(self, now: int) -> windows.Standing:
+        return windows.standing(self.state, self.algorithm, float(self.capacity), self.per / MICRO, now / MICRO)
+
+    def used(self, after: int, until: int) -> int:
+        """Units admitted in (after, until]."""
+        return sum(cost for at, cost in self.admitted if after < at <= until)
+
+
+@given(EPOCHS, st.integers(0, 8), PERIODS, ARRIVALS)
+def test_sliding_window_is_the_brute_force_window(
+    epoch: int, capacity: int, per: int, arrivals: list[tuple[int, int]]
+) -> None:
+    limit, now = Limit("sliding_window", capacity, per), epoch
+    for gap, cost in arrivals:
+        now += gap
+        fits = limit.used(now - per, now) + cost <= capacity
+        assert limit.offer(now, cost) is fits
+        assert limit.standing(now).remaining == capacity - limit.used(now - per, now)
+    for at, _ in limit.admitted:
+        assert limit.used(at - per, at) <= capacity
+
+
+@given(EPOCHS, st.integers(0, 8), PERIODS, ARRIVALS)
+def test_fixed_window_counts_by_the_clock(
+    epoch: int, capacity: int, per: int, arrivals: list[tuple[int, int]]
+) -> None:
+    limit, now = Limit("fixed_window", capacity, per), epoch
+    for gap, cost in arrivals:
+        now += gap
+        index = int(Fraction(round(now / MICRO, 6)) // Fraction(per / MICRO))
+        taken = sum(c for at, c in limit.admitted if Fraction(round(at / MICRO, 6)) // Fraction(per / MICRO) == index)
+        assert limit.offer(now, cost) is (taken + cost <= capacity)
+
+
+@given(EPOCHS, st.integers(1, 8), PERIODS, ARRIVALS)
+def test_token_bucket_never_gives_more_than_it_refilled(
+    epoch: int, capacity: int, per: int, arrivals: list[tuple[int, int]]
+) -> None:
+    limit, now, level, last = Limit("token_bucket", capacity, per), epoch, Fraction(capacity), epoch
+    slack = Fraction(1, 10_000)  # the clock's microseconds are binary floats
+    for gap, cost in arrivals:
+        now += gap
+        level = min(Fraction(capacity), level + Fraction((now - last) * capacity, per))
+        last = now
+        if limit.offer(now, cost):
+            assert level + slack >= cost
+            level -= cost
+        else:
+            assert level - slack < cost
+
+
+@given(PERIODS, st.integers(1, 5), st.integers(0, 400))
+def test_room_comes_back_at_the_moment_that_reset_names(per: int, capacity: int, start: int) -> None:
+    limit = Limit("sliding_window", capacity, per)
+    for _ in range(capacity):
+        assert limit.offer(start * 1000, 1)
+    reset = round(limit.standing(start * 1000).reset * MICRO)
+    assert not limit.offer(reset - 1, 1)
+    assert limit.offer(reset, 1)
+
+
+@given(st.sampled_from(["sliding_window", "fixed_window", "token_bucket"]), st.integers(1, 9), st.integers(0, 9))
+def test_settling_corrects_what_was_taken(algorithm: Algorithm, taken: int, used: int) -> None:
+    limit = Limit(algorithm, 10, MICRO)
+    assert limit.offer(0, taken)
+    windows.take(limit.state, algorithm, 10.0, 1.0, 0.0, used - taken)
+    assert limit.standing(0).remaining == 10 - used
+
+
+@given(st.lists(st.tuples(st.integers(0, 45), st.integers(1, 30)), min_size=2, max_size=6))
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_sixty_a_minute_over_http(emulator: Emulation, bursts: list[tuple[int, int]]) -> None:
+    emulator.reset()
+    now, served = emulator.clock.freeze(1_700_000_000), list[float]()
+    barrack = emulator["barrack"]
+    body = {"model": barrack.models[0], "messages": [{"role": "user", "content": "Hello"}]}
+    with httpx.Client(transport=emulator.transport(), base_url=barrack.base_url, headers=barrack.headers) as client:
+        for gap, count in bursts:
+            now = emulator.clock.advance(float(gap))
+            for _ in range(count):
+                fits = sum(at > now - 60 for at in served) < 60
+                assert client.post("/ai/chat/", json=body).status_code == (200 if fits else 429)
+                served += [now] if fits else []
