@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import sqlite3
 import sys
 from collections.abc import Sequence
@@ -287,11 +288,15 @@ def contract(
     With --url, give one provider; its key is read from the provider's own environment variable and is
     never printed. Exit status: 0 clean, 1 findings, 2 could not run.
     """
+    from tempfile import TemporaryDirectory
+
     from emulator import contract as suite
 
     families = _families(providers, data, broken=2)
     try:
-        report = suite.run(families, url=url, max_examples=max_examples, seed=seed, progress=click.echo)
+        with TemporaryDirectory() as notes:  # of hypothesis, which else go to the working directory
+            os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", notes)
+            report = suite.run(families, url=url, max_examples=max_examples, seed=seed, progress=click.echo)
     except suite.CannotRun as error:
         _give_up(str(error), error.hint)
     click.echo(report.summary())

@@ -1,32 +1,30 @@
 """A validated document and its spec -> the frozen provider the pipeline uses."""
 
-import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import jsonschema_rs
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel
 
 from emulator.catalog.checks import check
-from emulator.catalog.language import Document, Step, scenarios
+from emulator.catalog.language import Document
 from emulator.catalog.language import limits as limits_language
 from emulator.catalog.language import operations as operations_language
 from emulator.catalog.language import resources as resources_language
 from emulator.catalog.source import LoadError, Path_, Problem, Tree, show_path
 from emulator.catalog.specs import Spec, SpecOperation
-from emulator.mechanisms.completions import Script
+from emulator.catalog.steps import NAMES, played_step, scenario_from_text
 from emulator.mechanisms.credentials import Place, rule
 from emulator.mechanisms.encoding import Encoding
-from emulator.mechanisms.expressions import Expression, ExpressionError, Variable
+from emulator.mechanisms.expressions import Expression, ExpressionError
 from emulator.mechanisms.ledger import Price
-from emulator.mechanisms.patches import Patch, WireOp
+from emulator.mechanisms.patches import Patch
 from emulator.mechanisms.requests import Reader
 from emulator.mechanisms.resources import Paging, ResourceType
 from emulator.mechanisms.router import Router
 from emulator.mechanisms.scenarios import Scenario
-from emulator.mechanisms.scenarios import Step as PlayedStep
 from emulator.mechanisms.templates import Template
 from emulator.mechanisms.tokens import TokenRatio
 from emulator.mechanisms.violations import BodySchema
@@ -49,7 +47,6 @@ from emulator.provider import (
 )
 from emulator.refusals import RefusalName
 
-NAMES: tuple[str, ...] = get_args(Variable)
 T = TypeVar("T")
 
 
@@ -104,7 +101,7 @@ class Compiler:
             scenarios={name: self._scenario(name) for name in document.scenarios},
             variants={n: Variant(n, v.summary, self.sources[v.source]) for n, v in document.variants.items()},
             document=self.spec.document,
-            compile_steps=lru_cache(maxsize=256)(_steps_from_text),
+            compile_steps=lru_cache(maxsize=256)(scenario_from_text),
             locations=self.tree.marks.get,
         )
         if self.problems:
@@ -353,58 +350,9 @@ class Compiler:
         steps = []
         for i, step in enumerate(declared.steps):
             when = self._when(step.when, (*path, i))
-            steps.append(_step(step, when, self.tree.place((*path, i))))
+            steps.append(played_step(step, when, self.tree.place((*path, i))))
         return Scenario(name, tuple(steps), declared.summary)
 
 
 def _reaches(spec: SpecOperation, entries: tuple[ErrorEntry, ...]) -> bool:
     return any(e.status in spec.statuses and (e.operations is None or spec.id in e.operations) for e in entries)
-
-
-def _step(step: Step, when: Expression | None, where: str) -> PlayedStep:
-    script = None
-    if step.reply is not None:
-        calls = step.reply.tool_calls
-        script = Script(
-            text=step.reply.text,
-            tool_calls=None if calls is None else tuple(call.model_dump() for call in calls),
-            finish_reason=step.reply.finish_reason,
-            usage=None if step.reply.usage is None else {str(k): v for k, v in step.reply.usage.items()},
-        )
-    plain = step.refuse is None and step.reply is None and step.fault is None
-    times = step.times if step.times is not None or plain else 1
-    return PlayedStep(times, step.operation, when, step.refuse, dict(step.facts), script, _fault(step.fault), where)
-
-
-def _fault(fault: scenarios.Fault | None) -> Patch | None:
-    if fault is None:
-        return None
-    name = next(iter(fault.model_fields_set))
-    arguments = getattr(fault, name).model_dump(exclude_none=True)
-    if name == "delay":
-        arguments["paced"] = False  # a fixture's delays are scaled by the pace, a test's are meant
-    target: Any = "wire" if name in get_args(WireOp) else "stream"
-    return Patch(target, name, arguments)
-
-
-_STEPS = TypeAdapter(list[Step])
-
-
-def _steps_from_text(name: str, text: str) -> Scenario:
-    """A scenario from the JSON text of steps that a test or the control API gives.
-
-    Raises ValueError with what would be right.
-    """
-    try:
-        steps = _STEPS.validate_python(json.loads(text))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ValueError(f"{show_path(tuple(first['loc']))}: {first['msg']}") from None
-    made = []
-    for i, step in enumerate(steps):
-        try:
-            when = None if step.when is None else Expression(step.when, NAMES)
-        except ExpressionError as error:
-            raise ValueError(f"[{i}].when: {error}") from None
-        made.append(_step(step, when, f"{name} step {i + 1}"))
-    return Scenario(name, tuple(made))

@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from emulator.contract import curl
 from emulator.contract.report import ALLOWED, Finding, Report
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from schemathesis.engine import events
     from schemathesis.engine.recorder import Request, ScenarioRecorder
 
-_ACCOUNT_IS_EMPTY = "402"
 _BEYOND_SCHEMA = frozenset({"unknown_model", "context_overflow", "body_too_large"})
 """Refusals of requests that are right as far as a schema can say."""
 
@@ -39,15 +38,11 @@ def load(target: Target, report: Report, *, max_examples: int) -> "BaseSchema":
 
 def _settings(max_examples: int, seed: int) -> dict[str, Any]:
     """In the words of schemathesis.toml. Nothing is kept between runs, so a seed decides all."""
-    from schemathesis.config import PositiveDataAcceptanceConfig
-
-    accepted = [*PositiveDataAcceptanceConfig().expected_statuses, _ACCOUNT_IS_EMPTY]
     return {
         "seed": seed,
         "generation": {"max-examples": max_examples, "database": "none"},
         "cache": {"enabled": False},
         "output": {"sanitization": {"enabled": False}},
-        "checks": {"positive_data_acceptance": {"expected-statuses": accepted}},
         "suppress-health-check": ["all"],
         "max-redirects": 0,
         "request-timeout": 60,
@@ -96,7 +91,7 @@ def _excused(
         holds = any(e.status == response.status_code for e in target.provider.errors.get("missing_credentials", ()))
     elif check_name == "positive_data_acceptance":
         example = case.meta is not None and case.meta.phase.name.value == "examples"
-        holds = not example and oracle.refusal(response) in _BEYOND_SCHEMA
+        holds = response.status_code == 402 or (not example and oracle.refusal(response) in _BEYOND_SCHEMA)
     else:
         return None
     return check_name if holds else None
@@ -120,7 +115,7 @@ class Oracle:
         _, exchange = answer(
             self._runtime,
             method=request.method or "",
-            path=f"/{self._provider}{str(address.path).removeprefix(self._below)}",
+            path=f"/{self._provider}{unquote(str(address.path).removeprefix(self._below))}",
             query=str(address.query),
             headers=[(str(name), str(value)) for name, value in request.headers.items()],
             body=body.encode() if isinstance(body, str) else bytes(body),
@@ -171,7 +166,7 @@ def _look_back(target: Target, report: Report) -> None:
 def _tell(target: Target, event: "events.PhaseFinished", report: Report, progress: Callable[[str], object]) -> None:
     phase, provider = event.phase.name.value, target.provider.id
     if event.phase.skip_reason is None:
-        progress(f"{provider}: {phase} done, {report.cases[provider]} cases so far")
+        progress(report.so_far(provider, phase))
     else:
         report.note(
             f"{provider}: {phase}: {_SKIPPED.get(event.phase.skip_reason.value, event.phase.skip_reason.value)}"

@@ -16,8 +16,8 @@ ALLOWED = {
     "missing_required_header": "a missing `Authorization` may be answered with whatever status the provider "
     "has for missing credentials; schemathesis knows only 401",
     "positive_data_acceptance": "a generated body that its schema allows may still name an unknown model or not fit "
-    "the model's context, if the emulator says so too; examples of the spec are never excused. 402, like 429, "
-    "is about the account and not the data",
+    "the model's context, if the emulator says so too; examples of the spec are not excused. And 402, like "
+    "429, is about the account and not the data",
     "ignored_auth": "not held against an emulator that takes any key: serve it with --strict-auth to have it checked",
 }
 """Failures that are none: what is excused, and why."""
@@ -67,6 +67,10 @@ class Report:
         if text not in self.notes:
             self.notes.append(text)
 
+    def so_far(self, provider: str, phase: str) -> str:
+        """A line of progress."""
+        return f"{provider}: {phase} done, {self.cases[provider]} cases so far"
+
     def add(self, finding: Finding, kind: str = "") -> None:
         """Keep a finding; of several of one kind, the one with the shortest curl line."""
         key = (finding.provider, finding.operation, finding.check, kind or finding.message)
@@ -82,7 +86,7 @@ class Report:
         return "\n".join([*self._reasons(), "", *self._table(), *self._listed(), "", self._verdict()])
 
     def _table(self) -> list[str]:
-        width = max(8, *map(len, self._operations))
+        width = max([8, *map(len, self._operations)])
         rows = [f"{'provider':<{width}}  operations   cases  findings"]
         for provider, operations in self._operations.items():
             found = sum(finding.provider == provider for finding in self.findings)

@@ -18,7 +18,6 @@ CHECK = "documented_status"
 
 def check(target: Target, schema: "BaseSchema", report: Report, progress: Callable[[str], object]) -> None:
     """Ask for each status; it has to come, with the content type, headers and body the spec gives it."""
-    asked = 0
     for operation in target.provider.operations.values():
         body = overview.request_example(target.provider, operation)
         for status in operation.statuses:
@@ -28,8 +27,7 @@ def check(target: Target, schema: "BaseSchema", report: Report, progress: Callab
                 )
                 continue
             _ask(target, _case(schema, operation, body), status, report)
-            asked += 1
-    progress(f"{target.provider.id}: {asked} documented statuses done")
+    progress(report.so_far(target.provider.id, "statuses"))
 
 
 def _case(schema: "BaseSchema", operation: Operation, body: Any) -> "Case[Any]":

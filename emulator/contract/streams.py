@@ -32,7 +32,8 @@ def check(target: Target, report: Report, progress: Callable[[str], object]) -> 
             report.note(f"{target.provider.id}: {operation.id}: streams: the spec has no request example")
         for body in bodies:
             _Stream(target, operation, *found, report).run(json.dumps(body).encode())
-        progress(f"{target.provider.id}: {len(bodies)} streams of {operation.method} {operation.path} done")
+    if report.cases[target.provider.id]:
+        progress(report.so_far(target.provider.id, "streams"))
 
 
 def _raw(target: Target, operation: Operation) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """The run: each provider's streams, statuses and generated cases, one after the other."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 
 from emulator.contract import fuzz, statuses, streams
 from emulator.contract.report import Report
-from emulator.contract.target import Target, at_address, started
+from emulator.contract.target import CannotRun, Target, at_address, started
 from emulator.provider import ProviderFamily
 
 
@@ -20,14 +21,14 @@ def run(
 
     The same seed sends the same requests. Raises CannotRun.
     """
-    report = Report(seed=seed)
-    if url is not None:
-        _test(at_address(families, url), report, max_examples, progress)
-        return report
-    report.served = True
-    with started(families, seed) as targets:
-        for target in targets:
-            _test(target, report, max_examples, progress)
+    report = Report(seed=seed, served=url is None)
+    reached = started(families, seed) if url is None else nullcontext([at_address(families, url)])
+    try:
+        with reached as targets:
+            for target in targets:
+                _test(target, report, max_examples, progress)
+    except KeyboardInterrupt:
+        raise CannotRun("interrupted") from None
     return report
 
 

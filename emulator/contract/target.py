@@ -1,5 +1,6 @@
 """What is tested: a provider at an address, with a key that findings do not show."""
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -72,9 +73,15 @@ class Target:
     def hidden(self, text: str) -> str:
         """Text without the key, and with the address that a user can reach."""
         if self.variable is not None:
-            for spelling in {self.key, quote(self.key), quote(self.key, safe="")}:
+            for spelling in _spellings(self.key):
                 text = text.replace(spelling, f"${self.variable}")
         return text.replace(self.origin, self.shown_origin)
+
+
+def _spellings(text: str) -> list[str]:
+    """A text as it is, and as it stands in JSON, in Python, in a URL; the longest first."""
+    ways = {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1]}
+    return sorted({*ways, quote(text), quote(text, safe="")}, key=len, reverse=True)
 
 
 @contextmanager

@@ -76,9 +76,10 @@ def _choice(
     calls = _tool_calls(request, entropy, words, script)
     text, reason = script.text, "stop"
     if text is None:
-        text = "" if calls else _text(request, entropy.random, words)
-        text, reason = _stopped(text, request["stop"]), "tool_calls" if calls else "stop"
-        if not calls and request["max_tokens"] is not None and tokens.count(text) > request["max_tokens"]:
+        whole = "" if calls else _text(request, entropy.random, words)
+        text, reason = _stopped(whole, request["stop"]), "tool_calls" if calls else "stop"
+        needed = tokens.count(text) + (text == whole)  # a text that ends by itself needs a token to say so
+        if not calls and request["max_tokens"] is not None and needed > request["max_tokens"]:
             text, reason = tokens.cut(text, request["max_tokens"]), "length"
     elif calls:
         reason = "tool_calls"

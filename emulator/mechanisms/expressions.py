@@ -11,6 +11,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
 from pathlib import Path
 from typing import Any, Literal
@@ -103,6 +104,12 @@ def _first(*values: Any) -> Any:
     return next((value for value in values if value is not None), None)
 
 
+def _sum(items: list[Any], path: str) -> int | float:
+    """The sum of a field over items, in decimals; amounts may be text."""
+    total = sum((Decimal(str(walk(item, path.split(".")) or 0)) for item in items), Decimal(0))
+    return int(total) if total == int(total) else float(total)
+
+
 FUNCTIONS: dict[str, Callable[[Scope], Callable[..., Any]]] = {
     # drawn from the exchange's chance
     "hex": lambda scope: scope.entropy.hex,
@@ -118,6 +125,7 @@ FUNCTIONS: dict[str, Callable[[Scope], Callable[..., Any]]] = {
     "first": lambda _: _first,
     "join": lambda _: lambda items, separator: separator.join(map(str, items)),
     "json": lambda _: lambda value: json.dumps(value, separators=(",", ":")),
+    "sum": lambda _: _sum,
     "lower": lambda _: lambda text: str(text).lower(),
 }
 _BUILT_IN = {

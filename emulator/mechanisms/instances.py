@@ -9,6 +9,8 @@ from typing import Any
 import jsonschema_rs
 import rstr
 
+from emulator.mechanisms.clock import iso8601
+
 _PLACES = ("city", "location", "place", "country")
 _MOST_DEPTH = 6
 _OPTIONAL_DEPTH = 3
@@ -19,7 +21,7 @@ _MOST_LENGTH = 10000
 _LOOKS = {
     "name": "name", "full_name": "name", "first_name": "first_name", "last_name": "last_name", "email": "email",
     "city": "city", "location": "city", "country": "country", "address": "street_address", "company": "company",
-    "phone": "phone_number", "title": "job", "date": "date", "date-time": "iso8601", "time": "time", "uri": "url",
+    "phone": "phone_number", "title": "job", "uri": "url",
     "url": "url", "iri": "url", "uri-reference": "url", "idn-email": "email", "idn-hostname": "hostname",
     "uuid": "uuid4", "ipv4": "ipv4", "ipv6": "ipv6", "hostname": "hostname", "currency": "currency_code",
     "color": "color_name", "language": "language_name", "username": "user_name",
@@ -182,12 +184,14 @@ class _Drawing:
             return named[-1]
         if form == "duration":
             return f"PT{self.chance.randint(1, 59)}M"
+        if (form or name) in ("date", "date-time", "time"):  # Faker's own dates depend on today
+            moment = iso8601(self.chance.randrange(2**31))
+            return {"date": moment[:10], "time": moment[11:] if form else moment[11:19]}.get(form or name, moment)
         looks = _LOOKS.get(form) or _LOOKS.get(name)
         if looks is None:
             return " ".join(self.words[:4])
         _faker().seed_instance(self.chance.getrandbits(64))
-        text = str(getattr(_faker(), looks)())
-        return text + "Z" if form in ("date-time", "time") else text  # RFC 3339 wants the offset
+        return str(getattr(_faker(), looks)())
 
 
 @cache

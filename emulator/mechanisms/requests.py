@@ -12,6 +12,13 @@ NeutralField = Literal[
 ]  # fmt: skip
 FIELDS: tuple[str, ...] = get_args(NeutralField)
 _MOST_CHOICES = 128
+_TYPES: dict[str, tuple[type, ...]] = {
+    "messages": (list,),
+    "tools": (list,),
+    "n": (int, float),
+    "max_tokens": (int, float),
+    "truncate_to": (int, float),
+}
 
 
 class Reader:
@@ -29,11 +36,17 @@ class Reader:
         """
         request: dict[str, Any] = dict.fromkeys(FIELDS)
         for name, expressions in self._fields.items():
-            request[name] = next((v for e in expressions if (v := e(scope)) is not None), None)
-        request["n"] = min(request["n"], _MOST_CHOICES) if isinstance(request["n"], int) and request["n"] > 0 else 1
+            request[name] = next((v for e in expressions if _fits(name, v := e(scope))), None)
+        request["n"] = int(max(1, min(request["n"] or 1, _MOST_CHOICES)))
         if isinstance(request["max_tokens"], float):
             request["max_tokens"] = int(request["max_tokens"])
         return measured(request, tokens)
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Whether a value can be what a field means; a schema need not declare the field."""
+    types = _TYPES.get(name)
+    return value is not None and (types is None or (isinstance(value, types) and not isinstance(value, bool)))
 
 
 def measured(request: dict[str, Any], tokens: TokenRatio) -> dict[str, Any]:

@@ -3,12 +3,15 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import jsonschema_rs
 
 Violation = dict[str, Any]
 _MOST = 50  # a body with thousands of wrong items must not make a reply of megabytes
+_MOST_ITEMS = 1000  # the validator tells all errors at once: a minute for a few million wrong items
+_MOST_DEPTH = 200  # … and none of a body over 255 levels deep
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +38,15 @@ class BodySchema:
         """Every violation, in the order the schema declares its fields; empty when the body is valid."""
         if self.validator.is_valid(body):
             return []
-        found = []
-        for error in self.validator.iter_errors(body):
-            found.append(_neutral(error, _steps(body, error.instance_path)))
-            if len(found) == _MOST:
-                break
+        found = self._found(_bounded(body, _MOST_DEPTH)) or self._found(body) or [_violation("unknown", [], body)]
         return sorted(found, key=lambda v: [self._rank(v["path"][: i + 1]) for i in range(len(v["path"]))])
+
+    def _found(self, body: Any) -> list[Violation]:
+        try:
+            errors = islice(self.validator.iter_errors(body), _MOST)
+        except ValueError:  # too deep
+            return []
+        return [_neutral(error, _steps(body, error.instance_path)) for error in errors]
 
     def sample(self) -> list[Violation]:
         """The violation of a body without its first required field, for refusals nobody caused."""
@@ -108,6 +114,15 @@ def _typed(text: str, schema: dict[str, Any]) -> Any:
     if kind == "boolean" and text.lower() in ("true", "false"):
         return text.lower() == "true"
     return text
+
+
+def _bounded(value: Any, depth: int) -> Any:
+    """The value without what lies deeper than so many levels, and without the far end of long lists."""
+    if isinstance(value, list):
+        return [_bounded(item, depth - 1) for item in value[:_MOST_ITEMS]] if depth else []
+    if isinstance(value, dict):
+        return {key: _bounded(item, depth - 1) for key, item in value.items()} if depth else {}
+    return value
 
 
 def json_type(value: Any) -> str:

@@ -20,13 +20,22 @@ class Wording:
     def __init__(self, messages: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -> None:
         self._messages = {key: Template(dict(fields), names) for key, fields in messages.items()}
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """What the provider has words for."""
+        return frozenset(self._messages)
+
     def tell(self, violations: list[Violation], scope: Scope) -> list[dict[str, Any]]:
-        """The violations with the provider's fields (`message`, and whatever else its entries hold) added."""
+        """The violations with the provider's fields (`message`, and whatever else its entries hold) added.
+
+        `wording` is the key whose words they are.
+        """
         told = []
         for violation in violations:
             scope["violation"] = violation
-            template = next((self._messages[key] for key in _keys(violation) if key in self._messages), None)
-            told.append({**violation, **(template(scope) if template else {"message": "invalid"})})
+            key = next((key for key in _keys(violation) if key in self._messages), None)
+            words = self._messages[key](scope) if key is not None else {"message": "invalid"}
+            told.append({**violation, "wording": key, **words})
         return told
 
 

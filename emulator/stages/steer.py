@@ -34,9 +34,10 @@ def _queued(ex: Exchange) -> bool:
     for play in ex.tenant.peek("plays", ex.provider.id) or []:
         scenario = ex.provider.played(play)
         step = scenarios.current(play, scenario) if scenario is not None else None
-        if play["by"] == "control" and step is not None and not step.open_end:
-            if step.operation in (None, ex.active.id):
-                return True
+        if play["by"] != "control" or step is None or step.open_end:
+            continue
+        if step.operation in (None, ex.active.id):
+            return True
     return False
 
 

@@ -32,6 +32,7 @@ def _check(ex: Exchange, schema: BodySchema, value: Any, place: str) -> None:
         for violation in violations:
             violation["loc"] = [place, *violation["path"]]
         told = ex.provider.wording.tell(violations, ex.scope)
+        ex.note("validate", "invalid", fields=[{"at": v["loc"], "wording": v["wording"]} for v in told])
         raise Refused("invalid_request", violations=told, errors_by_field=by_field(told))
 
 

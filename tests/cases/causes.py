@@ -88,7 +88,7 @@ def another_method(emulator: Emulation, caller: Caller) -> RawReply:
     return send("DELETE", caller.url, caller.handle.headers)
 
 
-_ANY_PROVIDER: dict[RefusalName, Cause] = {
+ANY_PROVIDER: dict[RefusalName, Cause] = {
     "invalid_request": no_fields,
     "context_overflow": long_prompt,
     "missing_credentials": no_key,
@@ -102,7 +102,7 @@ _ANY_PROVIDER: dict[RefusalName, Cause] = {
 
 CAUSES: dict[str, dict[RefusalName, Cause]] = {
     "barrack": {
-        **_ANY_PROVIDER,
+        **ANY_PROVIDER,
         "malformed_json": no_json,
         "unknown_model": another_model,
         "invalid_credentials": key("brk-revoked-1"),
@@ -113,7 +113,7 @@ CAUSES: dict[str, dict[RefusalName, Cause]] = {
         "quota_exhausted": broken("quota_exhausted"),
     },
     "generalcompute": {
-        **_ANY_PROVIDER,
+        **ANY_PROVIDER,
         "malformed_json": no_json,
         "unknown_model": another_model,
         "invalid_credentials": key("gc_revoked_1"),
@@ -124,7 +124,7 @@ CAUSES: dict[str, dict[RefusalName, Cause]] = {
         "quota_exhausted": broken("quota_exhausted"),
     },
     "nugen": {
-        **_ANY_PROVIDER,
+        **ANY_PROVIDER,
         "malformed_json": no_json,
         "unsupported_media_type": no_json_type,
         "invalid_credentials": key("nugen-revoked-1"),
@@ -135,7 +135,7 @@ CAUSES: dict[str, dict[RefusalName, Cause]] = {
         "rate_limited": broken("rate_limited"),
     },
     "peakprivacy": {
-        **_ANY_PROVIDER,
+        **ANY_PROVIDER,
         # its models are an enum of the request schema, so another one is an invalid request
         "unknown_model": broken("unknown_model"),
         "invalid_credentials": key("invalid-1"),

@@ -87,6 +87,12 @@ class TestMaxTokens:
         assert usage(reply)["completion_tokens"] == 7
         assert reply.json["choices"][0]["finish_reason"] == "length"
 
+    def test_the_reason_is_length_exactly_when_the_tokens_reach_it(self, asking: Caller) -> None:
+        for most in range(30, 80):
+            reply = ask(asking, max_tokens=most)
+            reached = usage(reply)["completion_tokens"] == most
+            assert reply.json["choices"][0]["finish_reason"] == ("length" if reached else "stop")
+
     @pytest.mark.parametrize("most", [200, CONTEXT, 10**9])
     def test_it_is_lowered_to_what_the_context_leaves(self, nugen: Handle, asking: Caller, most: int) -> None:
         counts = usage(ask(asking, messages=[said(CONTEXT - 10)], max_tokens=most))

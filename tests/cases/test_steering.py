@@ -93,7 +93,7 @@ class TestStrength:
         assert [asking.ask().status for _ in range(2)] == [500, 200]
         assert asking.ask(Prefer="code=429").status == 429
 
-    def test_nor_does_it_in_the_way_of_what_is_queued_later(self, handle: Handle, asking: Caller) -> None:
+    def test_nor_in_the_way_of_what_is_queued_later(self, handle: Handle, asking: Caller) -> None:
         handle.play([{"refuse": "server_error"}, {}])
         assert [asking.ask().status for _ in range(2)] == [500, 200]
         handle.fail("rate_limited")

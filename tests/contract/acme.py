@@ -19,10 +19,13 @@ _PROVIDER = {
     "env": {"base_url": "ACME_BASE_URL", "api_key": KEY},
 }
 _CHAT = {"/chat/completions": {"$ref": "openai_compatible.yaml#/paths/~1chat~1completions"}}
+BEARER = {"type": "http", "scheme": "bearer"}
 MODELS = {"/models": {"$ref": "openai_compatible.yaml#/paths/~1models"}}
 
 
-def write(folder: Path, *, paths: Mapping[str, Any] | None = None, **sections: Any) -> Path:
+def write(
+    folder: Path, *, paths: Mapping[str, Any] | None = None, scheme: Mapping[str, Any] = BEARER, **sections: Any
+) -> Path:
     """A `--data` folder: Acme as its dialect has it, with other sections where given."""
     spec: dict[str, Any] = {
         "openapi": "3.1.0",
@@ -30,7 +33,7 @@ def write(folder: Path, *, paths: Mapping[str, Any] | None = None, **sections: A
         "servers": [{"url": "https://api.acme.test/v1"}],
         "security": [{"bearer": []}],
         "paths": {**_CHAT, **MODELS} if paths is None else dict(paths),
-        "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+        "components": {"securitySchemes": {"bearer": dict(scheme)}},
     }
     for file, content in {"specs/acme.yaml": spec, "fixtures/acme/provider.yaml": {**_PROVIDER, **sections}}.items():
         path = folder / file

@@ -1,11 +1,12 @@
 """`emulator contract` as a user and a CI job meet it: exit codes, output, curl lines, JUnit, and no key anywhere."""
 
+import json
 import os
 import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,17 +21,20 @@ SECRET = "sk-se$cret'\"key"  # noqa: S105
 _CURL = re.compile(r"^   (curl .*)$", re.MULTILINE)
 
 
-def _contract(*arguments: object, **env: str) -> subprocess.CompletedProcess[str]:
+def _contract(
+    *arguments: object, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "emulator", "contract", *map(str, arguments)]
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
-    return subprocess.run(command, capture_output=True, text=True, env={**environment, **env}, check=False)  # noqa: S603
+    environment |= env or {}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, check=False)  # noqa: S603
 
 
 @pytest.fixture(scope="module")
 def deviating(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Data of a provider whose model list lacks `data` and repeats the credential it was asked with."""
-    shape = {"object": "${headers.authorization}"}
-    return acme.write(tmp_path_factory.mktemp("data"), paths=acme.MODELS, shapes={"model.list": shape})
+    """Data of a provider whose model list lacks `data`."""
+    shapes = {"model.list": {"object": "list"}}
+    return acme.write(tmp_path_factory.mktemp("data"), paths=acme.MODELS, shapes=shapes)
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +43,18 @@ def server(deviating: Path) -> Iterator[EmulatorServer]:
         yield running
 
 
+@pytest.fixture
+def echo(tmp_path: Path) -> Iterator[EmulatorServer]:
+    """A server whose model list repeats the credential it was asked with."""
+    shapes = {"model.list": {"object": "list", "data": "${headers.authorization}"}}
+    data = acme.write(tmp_path / "echo", paths=acme.MODELS, shapes=shapes)
+    with EmulatorServer(make_runtime(["acme"], data=[data], pace=0)) as running:
+        yield running
+
+
 def test_clean_is_exit_0(tmp_path: Path) -> None:
-    done = _contract("nugen", "--max-examples", 2, "--junit", tmp_path / "junit.xml")
+    done = _contract("nugen", "--max-examples", 2, "--junit", "junit.xml", cwd=tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["junit.xml"], "nothing else is left behind"
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(r"^nugen +\d+ +\d+ +0$", done.stdout, re.MULTILINE)
     assert re.search(r"^no findings in \d+ cases, seed 0$", done.stdout, re.MULTILINE)
@@ -61,16 +75,18 @@ def test_findings_are_exit_1(deviating: Path, server: EmulatorServer, tmp_path: 
     assert len(commands) == len(set(commands))
     for command in commands:
         assert SERVED in command
-        _assert_reproduces(command.replace(SERVED, server.url), SECRET)
+        assert json.loads(_reply(command.replace(SERVED, server.url))) == {"object": "list"}
     _assert_junit_agrees(tmp_path / "junit.xml", done.stdout)
 
 
-def _assert_reproduces(command: str, key: str) -> None:
+def _reply(command: str, key: str = "") -> str:
+    """The body that a printed command gets."""
+    environment = {**os.environ, acme.KEY: key}
     shell = ["bash", "-c", command]
-    done = subprocess.run(shell, capture_output=True, text=True, env={**os.environ, acme.KEY: key}, check=True)  # noqa: S603
+    done = subprocess.run(shell, capture_output=True, text=True, env=environment, check=True)  # noqa: S603
     head, body = done.stdout.split("\n\n", 1)
     assert head.startswith("HTTP/1.1 200")
-    assert '"data"' not in body
+    return body
 
 
 def _assert_junit_agrees(file: Path, printed: str) -> None:
@@ -85,18 +101,16 @@ def _lines_of_curl(failure: ElementTree.Element) -> list[str]:
     return [line for line in (failure.text or "").splitlines() if line.startswith("curl ")]
 
 
-def test_a_key_is_used_and_never_shown(deviating: Path, server: EmulatorServer, tmp_path: Path) -> None:
-    file = tmp_path / "junit.xml"
-    done = _contract("acme", "--data", deviating, "--url", server["acme"].origin, "--junit", file, **{acme.KEY: SECRET})
+def test_a_key_is_used_and_never_shown(deviating: Path, echo: EmulatorServer, tmp_path: Path) -> None:
+    file, address = tmp_path / "junit.xml", echo["acme"].origin
+    done = _contract("acme", "--data", deviating, "--url", address, "--junit", file, env={acme.KEY: SECRET})
     assert (done.returncode, done.stderr) == (1, "")
     for text in (done.stdout, file.read_text()):
-        assert SECRET not in text
-        assert "cret" not in text.replace("secret", "")
-    assert f"Bearer ${acme.KEY}" in done.stdout, "what the server repeated is hidden too"
-    commands = _CURL.findall(done.stdout)
-    assert any(f"${{{acme.KEY}}}" in command for command in commands)
-    for command in commands:
-        _assert_reproduces(command, SECRET)
+        assert "cret" not in text, "not in any spelling"
+    assert f'"Bearer ${acme.KEY}" is not of type "array"' in done.stdout, "what the server repeats is hidden too"
+    (command,) = _CURL.findall(done.stdout)
+    assert f"Authorization: Bearer ${{{acme.KEY}}}" in command
+    assert json.loads(_reply(command, SECRET))["data"] == f"Bearer {SECRET}"
 
 
 def test_the_same_seed_gives_the_same_report(deviating: Path) -> None:
@@ -123,7 +137,7 @@ def test_what_cannot_run_is_exit_2(server: EmulatorServer, tmp_path: Path) -> No
         (["nugen", "--junit", tmp_path / "no" / "folder.xml", "--max-examples", 1], {}, "cannot write", "folder"),
     ]
     for arguments, env, message, hint in cases:
-        done = _contract(*arguments, **env)
+        done = _contract(*arguments, env=env)
         assert done.returncode == 2, done
         assert f"error: {message}" in done.stderr or message in done.stderr.splitlines()[0]
         assert hint in done.stderr.splitlines()[1]
@@ -133,7 +147,7 @@ def test_what_cannot_run_is_exit_2(server: EmulatorServer, tmp_path: Path) -> No
 def test_a_key_that_opens_nothing_is_exit_2(tmp_path: Path) -> None:
     data = acme.write(tmp_path, paths=acme.MODELS)
     with EmulatorServer(make_runtime(["acme"], data=[data], pace=0, strict_auth=True)) as strict:
-        done = _contract("acme", "--data", data, "--url", strict["acme"].origin, **{acme.KEY: "unknown-key"})
+        done = _contract("acme", "--data", data, "--url", strict["acme"].origin, env={acme.KEY: "unknown-key"})
     assert done.returncode == 2
     assert "served no request that needs a key" in done.stderr
     assert f"hint: check the key in {acme.KEY}" in done.stderr

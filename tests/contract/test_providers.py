@@ -1,10 +1,14 @@
 """Every provider against its own spec, in every phase and with every check."""
 
+from pathlib import Path
+
 import pytest
 from schemathesis.checks import CHECKS, load_all_checks
 
 from emulator import Emulation, catalog, contract
 from emulator.contract.report import EXCLUDED
+
+from . import acme
 
 FAMILIES = catalog.load()
 _VARIABLES = {
@@ -52,3 +56,12 @@ def test_the_same_seed_sends_the_same_requests() -> None:
         return [report.cases, report.checks, report.statuses]
 
     assert sent(7) == sent(7) != sent(8)
+
+
+def test_a_key_may_stand_in_the_query(tmp_path: Path) -> None:
+    place = {"in": "query", "name": "key"}
+    data = acme.write(tmp_path, paths=acme.MODELS, scheme={"type": "apiKey", **place}, auth={"accept": [place]})
+    report = contract.run(acme.load(data), max_examples=2)
+    assert not report.findings, report.summary()
+    statuses = {status for _, _, status in report.statuses}
+    assert statuses >= {200, 401}, "with the key, and without it for ignored_auth"

@@ -3,15 +3,18 @@
 import json
 import socket
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-from emulator import EmulatorServer, Handle
-from emulator.overview import request_example
+import httpx
 
+from emulator import EmulatorServer, Handle, catalog
+from emulator.overview import request_example
+from emulator.provider import Operation
+
+PROVIDERS = list(catalog.load())
 PATIENCE = 20.0  # seconds until a silent server counts as hanging
 
 
@@ -121,27 +124,54 @@ def request(
     """The bytes of one request; `Host` and `Content-Length` are added."""
     lines = [f"{method} {target} HTTP/{version}", "Host: 127.0.0.1"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-    if body:
+    if body or method == "POST":
         lines.append(f"Content-Length: {len(body)}")
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
 
 
-def path_of(url: str) -> str:
-    return urlsplit(url).path
+def operation_of(server: EmulatorServer, provider: str) -> Operation:
+    """The provider's completion."""
+    operations = server.runtime.providers[provider].base.operations
+    return next(o for o in operations.values() if o.reader is not None)
 
 
-def eventually(look: Callable[[], Any]) -> Any:
-    """The first true result of `look`, which asks the server each time, so that the server gets its turn."""
-    for _ in range(500):
-        if found := look():
-            return found
-    raise AssertionError("it did not happen")
+def target_of(server: EmulatorServer, handle: Handle) -> str:
+    """The path of the provider's completion, as a client of this tenant calls it."""
+    return urlsplit(handle.origin).path + operation_of(server, handle.id).path
+
+
+def body_of(server: EmulatorServer, handle: Handle, **fields: Any) -> bytes:
+    """A completion's body that works, with `fields` added."""
+    provider = server.runtime.providers[handle.id].base
+    return json.dumps({**request_example(provider, operation_of(server, handle.id)), **fields}).encode()
 
 
 def chat(server: EmulatorServer, handle: Handle, *, version: str = "1.1", **fields: Any) -> bytes:
-    """A completion request to the handle's provider, ready to send; `fields` are added to the example's body."""
-    provider = server.runtime.providers[handle.id].base
-    operation = next(o for o in provider.operations.values() if o.reader is not None)
-    body = json.dumps({**request_example(provider, operation), **fields}).encode()
-    target = path_of(handle.origin) + operation.path
-    return request("POST", target, {**handle.headers, "Content-Type": "application/json"}, body, version)
+    """A completion request to the handle's provider, ready to send."""
+    headers = {**handle.headers, "Content-Type": "application/json"}
+    return request("POST", target_of(server, handle), headers, body_of(server, handle, **fields), version)
+
+
+def with_header(data: bytes, line: str) -> bytes:
+    """The request with one more header line."""
+    return data.replace(b"\r\n\r\n", f"\r\n{line}\r\n\r\n".encode("latin-1"), 1)
+
+
+def answered(url: str, data: bytes) -> Reply:
+    """The reply to one request on a connection of its own."""
+    with Wire(url) as wire:
+        return wire.send(data).reply()
+
+
+def outcome(server: EmulatorServer, handle: Handle) -> dict[str, Any]:
+    """What the journal says became of the last reply at the client's end, once it says so.
+
+    The server is asked over HTTP each time, so that it gets its turn.
+    """
+    url = f"{server.url}{urlsplit(handle.origin).path.removesuffix(handle.id)}_emulator/journal"
+    with httpx.Client() as client:
+        for _ in range(1000):
+            entries = client.get(url).json()
+            if entries and entries[-1]["client"]:
+                return dict(entries[-1]["client"])
+    raise AssertionError("the journal never told")

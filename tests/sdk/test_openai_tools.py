@@ -271,3 +271,9 @@ def test_a_scenario_scripts_the_calls(client: OpenAI, generalcompute: Handle) ->
     assert answer.choices[0].message.content == "It is sunny in Zurich."
     assert answer.usage is not None
     assert (answer.usage.prompt_tokens, answer.usage.completion_tokens, answer.usage.total_tokens) == (20, 6, 26)
+
+
+def test_a_scenario_can_break_the_arguments(client: OpenAI, generalcompute: Handle) -> None:
+    generalcompute.play([{"reply": {"tool_calls": [{"name": "get_weather", "arguments": '{"city": "Zur'}]}}])
+    (call,) = calls(client, "auto")
+    assert call.function.arguments == '{"city": "Zur'

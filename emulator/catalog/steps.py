@@ -1,0 +1,65 @@
+"""Steps of scenarios, from the files or from a test, as the pipeline plays them."""
+
+import json
+from typing import Any, get_args
+
+from pydantic import TypeAdapter, ValidationError
+
+from emulator.catalog.language import Step, scenarios
+from emulator.catalog.source import show_path
+from emulator.mechanisms.completions import Script
+from emulator.mechanisms.expressions import Expression, ExpressionError, Variable
+from emulator.mechanisms.patches import Patch, WireOp
+from emulator.mechanisms.scenarios import Scenario
+from emulator.mechanisms.scenarios import Step as PlayedStep
+
+NAMES: tuple[str, ...] = get_args(Variable)
+
+
+def played_step(step: Step, when: Expression | None, where: str) -> PlayedStep:
+    script = None
+    if step.reply is not None:
+        calls = step.reply.tool_calls
+        script = Script(
+            text=step.reply.text,
+            tool_calls=None if calls is None else tuple(call.model_dump() for call in calls),
+            finish_reason=step.reply.finish_reason,
+            usage=None if step.reply.usage is None else {str(k): v for k, v in step.reply.usage.items()},
+        )
+    plain = step.refuse is None and step.reply is None and step.fault is None
+    times = step.times if step.times is not None or plain else 1
+    return PlayedStep(times, step.operation, when, step.refuse, dict(step.facts), script, _fault(step.fault), where)
+
+
+def _fault(fault: scenarios.Fault | None) -> Patch | None:
+    if fault is None:
+        return None
+    name = next(iter(fault.model_fields_set))
+    arguments = getattr(fault, name).model_dump(exclude_none=True)
+    if name == "delay":
+        arguments["paced"] = False  # a fixture's delays are scaled by the pace, a test's are meant
+    target: Any = "wire" if name in get_args(WireOp) else "stream"
+    return Patch(target, name, arguments)
+
+
+_STEPS = TypeAdapter(list[Step])
+
+
+def scenario_from_text(name: str, text: str) -> Scenario:
+    """A scenario from the JSON text of steps that a test or the control API gives.
+
+    Raises ValueError with what would be right.
+    """
+    try:
+        steps = _STEPS.validate_python(json.loads(text))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ValueError(f"{show_path(tuple(first['loc']))}: {first['msg']}") from None
+    made = []
+    for i, step in enumerate(steps):
+        try:
+            when = None if step.when is None else Expression(step.when, NAMES)
+        except ExpressionError as error:
+            raise ValueError(f"[{i}].when: {error}") from None
+        made.append(played_step(step, when, f"{name} step {i + 1}"))
+    return Scenario(name, tuple(made))

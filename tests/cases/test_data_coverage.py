@@ -1,0 +1,262 @@
+"""Every limit, quirk, variant, scenario step, credential rule, model and alias of the data is met by a request.
+
+Each case takes one datum, causes it, and reads in the journal that this very datum made the reply. The error
+entries are the cases of `test_statuses.py`. What the tables lack, the last tests name.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulator import Emulation, EmulatorServer, Handle, make_runtime
+from emulator.mechanisms.credentials import Rule
+from emulator.mechanisms.scenarios import Scenario
+from emulator.provider import LimitRule, Provider
+
+from .catalogue import BODIES, PROVIDERS, Caller, caller
+from .raw import RawReply, send
+
+EIGHT_OCLOCK = 1_800_000_000  # 2027-01-15T08:00:00Z, so that minutes may pass without the day ending
+REQUESTS = 200
+
+LIMITS = [(p.id, rule) for p in PROVIDERS.values() for rule in p.limits]
+SCENARIOS = [(p.id, scenario) for p in PROVIDERS.values() for scenario in p.scenarios.values()]
+CREDENTIALS = [(p.id, rule) for p in PROVIDERS.values() for rule in p.credentials]
+VARIANTS = [(p.id, name) for p in PROVIDERS.values() for name in p.variants]
+
+
+def notes(handle: Handle, stage: str, entry: int = -1) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = handle.journal[entry].raw["trace"]
+    return [note for note in found if note["stage"] == stage]
+
+
+# limits: ask until one is used up
+
+
+def by_requests(emulator: Emulation, asking: Caller, key: str = "") -> RawReply:
+    for _ in range(REQUESTS):
+        reply = asking.ask(key=key)
+        if reply.status != 200:
+            break
+    return reply
+
+
+def by_key(key: str) -> Callable[[Emulation, Caller], RawReply]:
+    return lambda emulator, asking: by_requests(emulator, asking, key)
+
+
+def by_tokens(tokens: int) -> Callable[[Emulation, Caller], RawReply]:
+    """One reply of so many tokens; the next request comes a minute later when a minute holds fewer."""
+
+    def exhaust(emulator: Emulation, asking: Caller) -> RawReply:
+        asking.handle.play([{"reply": {"usage": {"prompt_tokens": 5, "completion_tokens": tokens - 5}}}])
+        assert asking.ask().status == 200
+        if tokens > 200_000:
+            emulator.clock.advance("1m")
+        return asking.ask()
+
+    return exhaust
+
+
+EXHAUST: dict[tuple[str, str], Callable[[Emulation, Caller], RawReply]] = {
+    ("barrack", "chat_requests"): by_requests,
+    ("generalcompute", "requests_per_minute"): by_requests,
+    ("generalcompute", "tokens_per_minute"): by_tokens(200_000),
+    ("generalcompute", "tokens_per_day"): by_tokens(10_000_000),
+    ("nugen", "quota"): by_key("nugen-spent-1"),
+    ("peakprivacy", "subscription"): by_key("used-up-1"),
+}
+BY_RESTART = {("generalcompute", "requests_per_day")}
+
+
+@pytest.mark.parametrize(
+    ("provider", "rule"),
+    [row for row in LIMITS if (row[0], row[1].name) in EXHAUST],
+    ids=lambda part: getattr(part, "name", part),
+)
+def test_each_limit_refuses_when_it_is_used_up(emulator: Emulation, provider: str, rule: LimitRule) -> None:
+    emulator.clock.freeze(EIGHT_OCLOCK)
+    asking = caller(emulator[provider])
+    reply = EXHAUST[provider, rule.name](emulator, asking)
+    _refused_by(asking, rule)
+    assert reply.status == asking.render()["status"] >= 400
+    assert (reply.status == 429) == (rule.refuse == "rate_limited")
+
+
+def _refused_by(asking: Caller, rule: LimitRule) -> None:
+    (note,) = [note for note in notes(asking.handle, "limit") if note.get("refused")]
+    assert note["what"] == rule.name
+    assert note["limit"] - note["remaining"] >= 0
+    assert asking.handle.journal[-1].refusal == rule.refuse
+
+
+def test_the_requests_of_a_day_are_used_up_across_a_restart(tmp_path: Path) -> None:
+    """50,000 are too many to send here: the server is stopped and its state file says that all but one were."""
+    state = tmp_path / "state.sqlite"
+    rule = next(rule for p, rule in LIMITS if (p, rule.name) in BY_RESTART)
+
+    def statuses(requests: int) -> list[int]:
+        with EmulatorServer(make_runtime(["generalcompute"], state=state, pace=0)) as server:
+            emulation = server.tenant()
+            emulation.clock.freeze(EIGHT_OCLOCK)
+            asking = caller(emulation["generalcompute"])
+            found = [asking.ask().status for _ in range(requests)]
+            if 429 in found:
+                _refused_by(asking, rule)
+        return found
+
+    assert statuses(1) == [200]
+    with sqlite3.connect(state) as database:
+        (where,) = database.execute("SELECT key FROM cells WHERE key LIKE '%:requests_per_day:%'").fetchall()
+        used = json.dumps({"start": EIGHT_OCLOCK - EIGHT_OCLOCK % 86_400, "used": 49_999})
+        database.execute("UPDATE cells SET data = ? WHERE key = ?", (used, *where))
+    database.close()
+    assert statuses(2) == [200, 429]
+
+
+# quirks and variants
+
+
+def quirks_met(emulator: Emulation, provider: Provider) -> set[str]:
+    """The quirks that fire when every operation is asked once."""
+    found = set()
+    for operation in provider.operations:
+        asking = caller(emulator[provider.id], operation)
+        assert asking.ask().status == 200
+        found |= {note["what"] for note in asking.handle.journal[-1].raw["trace"]}
+    return found & {quirk.id for quirk in provider.quirks}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_quirk_fires(emulator: Emulation, provider: str) -> None:
+    assert quirks_met(emulator, PROVIDERS[provider]) == {quirk.id for quirk in PROVIDERS[provider].quirks}
+
+
+def _barrack_keys(asking: Caller) -> list[str]:
+    return list(asking.ask().json["choices"][0])
+
+
+def _message(asking: Caller) -> None:
+    assert _barrack_keys(asking) == ["index", "message", "finish_reason"]
+
+
+def _both(asking: Caller) -> None:
+    assert _barrack_keys(asking) == ["index", "error", "message", "finish_reason"]
+
+
+def _keyless(asking: Caller) -> None:
+    assert asking.ask(key=None).status == 200
+
+
+def _streaming(asking: Caller) -> None:
+    assert asking.ask(body={**(asking.body or {}), "stream": True}).events[-1] == "[DONE]"
+
+
+def _longer(asking: Caller) -> None:
+    """A long answer is whole, where it would be cut at 200 tokens."""
+    words = " ".join(letter * 40 for letter in "abcd")
+    reply = asking.ask(body={**(asking.body or {}), "messages": [{"role": "user", "content": words}]})
+    assert reply.json["choices"][0]["finish_reason"] == "stop"
+
+
+SHOWS: dict[tuple[str, str], Callable[[Caller], None]] = {
+    ("barrack", "message"): _message,
+    ("barrack", "both"): _both,
+    ("barrack", "keyless"): _keyless,
+    ("nugen", "streaming"): _streaming,
+    ("nugen", "max-tokens-2000"): _longer,
+}
+
+
+@pytest.mark.parametrize(("provider", "variant"), SHOWS)
+def test_each_variant_shows(emulator: Emulation, provider: str, variant: str) -> None:
+    """What a variant does is not so without it, is so with it, and its own quirks fire."""
+    asking = caller(emulator[provider])
+    with pytest.raises(AssertionError):
+        SHOWS[provider, variant](asking)
+    emulator[provider].use(variant)
+    SHOWS[provider, variant](asking)
+    chosen = make_runtime([provider]).providers[provider].with_variants((variant,))
+    assert quirks_met(emulator, chosen) == {quirk.id for quirk in chosen.quirks}
+
+
+# scenarios
+
+
+@pytest.mark.parametrize(("provider", "scenario"), SCENARIOS, ids=lambda part: getattr(part, "name", part))
+def test_each_step_of_each_scenario_is_met(emulator: Emulation, provider: str, scenario: Scenario) -> None:
+    handle = emulator[provider]
+    handle.play(scenario.name)
+    asking = caller(handle)
+    if asking.operation.stream is not None:
+        asking.body = {**BODIES[provider], "stream": True}
+    steps = [step for step in scenario.steps for _ in range(step.times or 1)]
+    for number, step in enumerate(steps):
+        _meets(asking, number, step.fault is not None)
+    met = [notes(handle, "disrupt", number)[0]["step"] for number in range(len(steps))]
+    assert met == [step.where for step in steps]
+    assert [entry.refusal for entry in handle.journal] == [step.refuse for step in steps]
+    assert emulator.unfinished() == []
+
+
+def _meets(asking: Caller, number: int, cut: bool) -> None:
+    if cut:
+        with pytest.raises(Exception, match="IncompleteRead"):
+            asking.ask()
+    else:
+        asking.ask()
+    assert len(asking.handle.journal) == number + 1
+
+
+# credentials, models, aliases
+
+
+@pytest.mark.parametrize(("provider", "rule"), CREDENTIALS, ids=lambda part: getattr(part, "match", part))
+def test_each_credential_rule_decides(emulator: Emulation, provider: str, rule: Rule) -> None:
+    handle = emulator[provider]
+    caller(handle).ask(key="zzz" if rule.match == "*" else rule.match.replace("*", "1"))
+    entry = handle.journal[-1]
+    if rule.refuse is not None:
+        assert entry.refusal == rule.refuse
+    else:
+        assert entry.raw["principal"] == rule.principal
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"), [(p.id, model["id"]) for p in PROVIDERS.values() for model in p.models if model["id"] != "*"]
+)
+def test_each_model_is_served_under_its_name(emulator: Emulation, provider: str, model: str) -> None:
+    asking = caller(emulator[provider])
+    assert asking.ask(body={**(asking.body or {}), "model": model}).json["model"] == model
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_key_of_the_handle_is_declared(emulator: Emulation, provider: str) -> None:
+    """It works where only declared keys do, so that a catch-all rule is not what lets it in."""
+    with EmulatorServer(make_runtime([provider], strict_auth=True, pace=0)) as server:
+        asking = caller(server.tenant()[provider])
+        assert asking.ask().status == 200
+        assert asking.ask(key="zzz").status in (401, 403)
+
+
+def test_the_bare_paths_reach_the_operations_they_stand_for(emulator: Emulation) -> None:
+    handle = emulator["generalcompute"]
+    headers = {**handle.headers, "Content-Type": "application/json"}
+    send("POST", f"{handle.origin}/chat/completions", headers, json.dumps(BODIES["generalcompute"]).encode())
+    send("GET", f"{handle.origin}/models", headers)
+    assert [entry.operation for entry in handle.journal] == ["createChatCompletion", "listModels"]
+
+
+# nothing is left out
+
+
+def test_every_limit_has_a_way_to_use_it_up() -> None:
+    assert {*EXHAUST, *BY_RESTART} == {(p, rule.name) for p, rule in LIMITS}
+
+
+def test_every_variant_has_a_way_to_show() -> None:
+    assert set(SHOWS) == set(VARIANTS)
