@@ -66,7 +66,7 @@ def test_the_request_path_is_free_of_frameworks(folder: str) -> None:
 
 OWNERS = {
     "cel": ["mechanisms/expressions.py"],
-    "time": ["mechanisms/clock.py", "inprocess.py"],
+    "time": ["mechanisms/clock.py", "inprocess.py", "contract/streams.py"],
     "datetime": ["mechanisms/clock.py"],
     "uuid": ["mechanisms/entropy.py"],
     "secrets": [],
