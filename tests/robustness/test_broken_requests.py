@@ -92,7 +92,8 @@ def test_three_million_wrong_messages(emulator: Emulation, emulator_server: Emul
 def test_a_hundred_thousand_messages(emulator: Emulation, emulator_server: EmulatorServer, provider: str) -> None:
     messages = [{"role": "user", "content": "Hello"}] * 100_000
     reply = answered(emulator_server.url, chat(emulator_server, emulator[provider], messages=messages))
-    assert reply.status == 200 or reply.status in (400, 422)
+    if reply.status != 200:
+        is_the_providers_own(emulator_server, provider, reply)
 
 
 def test_a_body_over_the_limit_is_told_by_the_emulator(emulator: Emulation, emulator_server: EmulatorServer) -> None:

@@ -163,15 +163,20 @@ def answered(url: str, data: bytes) -> Reply:
         return wire.send(data).reply()
 
 
-def outcome(server: EmulatorServer, handle: Handle) -> dict[str, Any]:
-    """What the journal says became of the last reply at the client's end, once it says so.
+def outcomes(server: EmulatorServer, handle: Handle) -> list[dict[str, Any]]:
+    """What the journal says became of each reply at the client's end, once it says so of all.
 
     The server is asked over HTTP each time, so that it gets its turn.
     """
     url = f"{server.url}{urlsplit(handle.origin).path.removesuffix(handle.id)}_emulator/journal"
     with httpx.Client() as client:
         for _ in range(1000):
-            entries = client.get(url).json()
-            if entries and entries[-1]["client"]:
-                return dict(entries[-1]["client"])
+            told = [entry["client"] for entry in client.get(url).json()]
+            if all(told):
+                return told
     raise AssertionError("the journal never told")
+
+
+def outcome(server: EmulatorServer, handle: Handle) -> dict[str, Any]:
+    """What became of the last reply."""
+    return outcomes(server, handle)[-1]

@@ -1,0 +1,187 @@
+"""Faults below the status line, as a client meets them on its socket."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from wire_client import PROVIDERS, Reply, Wire, answered, chat, outcome
+
+from emulator import Emulation, EmulatorServer, Handle
+
+STREAM = {"stream": True}
+VERSIONS = pytest.mark.parametrize("version", ["1.1", "1.0"])
+STREAMED = pytest.mark.parametrize("fields", [{}, STREAM], ids=["plain", "stream"])
+
+
+@pytest.fixture
+def handle(emulator: Emulation) -> Handle:
+    return emulator["generalcompute"]
+
+
+@pytest.fixture(autouse=True)
+def goes_on(
+    handle: Handle, emulator_server: EmulatorServer, caplog: pytest.LogCaptureFixture
+) -> Iterator[None]:
+    """Afterwards a healthy request on a fresh connection works, and nothing was logged as a failure."""
+    yield
+    assert answered(emulator_server.url, chat(emulator_server, handle)).complete
+    assert [record.getMessage() for record in caplog.get_records("call") if record.name.startswith("emulator")] == []
+
+
+def faulty(server: EmulatorServer, handle: Handle, fault: dict[str, Any], asked: bytes) -> bytes:
+    """Everything that comes back to a request that meets the fault, up to the end of the connection."""
+    handle.fail(fault=fault)
+    with Wire(server.url) as wire:
+        return wire.send(asked).rest()
+
+
+def events(body: bytes) -> list[Any]:
+    """The data of a stream's events: JSON, or text where it is none."""
+    found = [event.split(b"data: ", 1)[1].decode() for event in body.split(b"\n\n") if event]
+    return [json.loads(text) if text.startswith("{") else text for text in found]
+
+
+def undisturbed(server: EmulatorServer, handle: Handle, **fields: Any) -> Reply:
+    return answered(server.url, chat(server, handle, **fields))
+
+
+@VERSIONS
+@STREAMED
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_reset(
+    emulator: Emulation, emulator_server: EmulatorServer, provider: str, fields: dict[str, Any], version: str
+) -> None:
+    handle = emulator[provider]
+    with pytest.raises(ConnectionResetError):
+        faulty(emulator_server, handle, {"reset": {}}, chat(emulator_server, handle, version=version, **fields))
+    assert outcome(emulator_server, handle) == {"frames_sent": 0, "hung_up": False}
+
+
+@VERSIONS
+@STREAMED
+def test_empty(handle: Handle, emulator_server: EmulatorServer, fields: dict[str, Any], version: str) -> None:
+    asked = chat(emulator_server, handle, version=version, **fields)
+    assert faulty(emulator_server, handle, {"empty": {}}, asked) == b""
+    assert outcome(emulator_server, handle) == {"frames_sent": 0, "hung_up": False}
+
+
+@VERSIONS
+@STREAMED
+def test_garbage(handle: Handle, emulator_server: EmulatorServer, fields: dict[str, Any], version: str) -> None:
+    asked = chat(emulator_server, handle, version=version, **fields)
+    assert faulty(emulator_server, handle, {"garbage": {}}, asked) == b"\x00\x01 not HTTP"
+    assert faulty(emulator_server, handle, {"garbage": {"data": "é\n"}}, asked) == "é\n".encode()
+    assert outcome(emulator_server, handle) == {"frames_sent": 0, "hung_up": False}
+
+
+@VERSIONS
+@STREAMED
+@pytest.mark.parametrize("size", [0, 1, 100])
+def test_truncate(
+    handle: Handle, emulator_server: EmulatorServer, fields: dict[str, Any], version: str, size: int
+) -> None:
+    handle.fail(fault={"truncate": {"bytes": size}})
+    with Wire(emulator_server.url) as wire:
+        reply = wire.send(chat(emulator_server, handle, version=version, **fields)).reply()
+    assert (reply.status, len(reply.body), reply.complete) == (200, size, False)
+    assert int(reply.headers["content-length"]) > 100
+
+
+@VERSIONS
+@STREAMED
+def test_stall(handle: Handle, emulator_server: EmulatorServer, fields: dict[str, Any], version: str) -> None:
+    asked = chat(emulator_server, handle, version=version, **fields)
+    came = faulty(emulator_server, handle, {"stall": {"duration": "10ms"}}, asked)
+    head, body = came.split(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK")
+    assert b"content-length: " in head
+    assert body == b""
+
+
+@VERSIONS
+@pytest.mark.parametrize("after", [0, 1, 3])
+def test_a_stream_cut_after_events(
+    handle: Handle, emulator_server: EmulatorServer, version: str, after: int
+) -> None:
+    handle.fail(fault={"cut": {"after_events": after}})
+    reply = undisturbed(emulator_server, handle, version=version, **STREAM)
+    assert (reply.status, len(events(reply.body)), reply.complete) == (200, after, False)
+    assert reply.body == b"" or reply.body.endswith(b"\n\n")
+
+
+@VERSIONS
+@pytest.mark.parametrize("after", [0, 1, 50, 500])
+def test_a_stream_cut_after_bytes(handle: Handle, emulator_server: EmulatorServer, version: str, after: int) -> None:
+    handle.fail(fault={"cut": {"after_bytes": after}})
+    reply = undisturbed(emulator_server, handle, version=version, **STREAM)
+    assert (reply.status, len(reply.body), reply.complete) == (200, after, False)
+
+
+@VERSIONS
+@pytest.mark.parametrize("name", ["server_error", "rate_limited"])
+def test_an_error_in_the_middle_of_a_stream(
+    handle: Handle, emulator_server: EmulatorServer, version: str, name: str
+) -> None:
+    handle.fail(fault={"error_event": {"after_events": 2, "refuse": name, "event": "error"}})
+    reply = undisturbed(emulator_server, handle, version=version, **STREAM)
+    assert (reply.status, reply.complete) == (200, True)
+    assert b"\n\nevent: error\ndata: {" in reply.body
+    *before, last = events(reply.body)
+    assert [event["object"] for event in before] == ["chat.completion.chunk"] * 2
+    handle.fail(name)
+    assert last == undisturbed(emulator_server, handle).json
+
+
+def test_a_delay_that_is_asked_for_is_meant_even_unpaced(handle: Handle, emulator_server: EmulatorServer) -> None:
+    handle.fail(fault={"delay": {"at": 1, "duration": "1h"}})
+    with Wire(emulator_server.url) as wire:
+        wire.send(chat(emulator_server, handle, **STREAM))
+        came = b""
+        while came.count(b"\n\n") < 1:
+            came += wire.socket.recv(65536)
+        assert answered(emulator_server.url, chat(emulator_server, handle)).status == 200
+        wire.socket.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            wire.socket.recv(1)
+
+
+def test_a_short_delay_ends(handle: Handle, emulator_server: EmulatorServer) -> None:
+    handle.fail(fault={"delay": {"at": "finish", "duration": "10ms"}})
+    reply = undisturbed(emulator_server, handle, **STREAM)
+    assert (reply.complete, events(reply.body)[-1]) == (True, "[DONE]")
+
+
+@pytest.mark.parametrize("fault", [{"cut": {}}, {"delay": {"duration": "1h"}}, {"error_event": {}}])
+def test_a_stream_fault_without_a_stream_says_so(
+    handle: Handle, emulator_server: EmulatorServer, fault: dict[str, Any]
+) -> None:
+    handle.fail(fault=fault)
+    reply = undisturbed(emulator_server, handle)
+    assert (reply.status, reply.complete) == (200, True)
+    notice = f"the fault {next(iter(fault))} needs a stream, and this reply is none"
+    assert reply.headers["x-emulator-notice"] == notice
+    assert handle.journal[-1].raw["notices"] == [notice]
+
+
+@STREAMED
+@pytest.mark.parametrize("fault", [{"reset": {}}, {"empty": {}}, {"garbage": {}}, {"truncate": {}}])
+def test_the_requests_behind_a_fault_in_a_pipeline_are_lost_with_it(
+    handle: Handle, emulator_server: EmulatorServer, fault: dict[str, Any], fields: dict[str, Any]
+) -> None:
+    asked = chat(emulator_server, handle)
+    handle.play([{"times": 1}, {"fault": fault}])
+    with Wire(emulator_server.url) as wire:
+        wire.send(asked + chat(emulator_server, handle, **fields) + asked)
+        assert wire.reply().status == 200
+        try:
+            assert wire.rest().count(b"HTTP/1.1 200 OK") <= 1
+        except ConnectionResetError:
+            assert "reset" in fault
+
+
+def test_faults_are_taken_one_a_request(handle: Handle, emulator_server: EmulatorServer) -> None:
+    handle.fail(fault={"truncate": {"bytes": 5}}, times=2)
+    replies = [undisturbed(emulator_server, handle) for _ in range(3)]
+    assert [reply.complete for reply in replies] == [False, False, True]
+    assert [entry.status for entry in handle.journal] == [200, 200, 200]
