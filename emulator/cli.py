@@ -80,7 +80,13 @@ def main() -> None:
 @click.option("--seed", default=0, show_default=True, help="Seed of all chance: same seed, same bytes.")
 @click.option("--scenario", multiple=True, metavar="PROVIDER=NAME", help="Play a scenario for every tenant.")
 @click.option("--variant", multiple=True, metavar="PROVIDER=NAME", help="Serve a variant of a provider.")
-@click.option("--pace", default=1.0, show_default=True, help="Scale of stream delays; 0 sends at once.")
+@click.option(
+    "--pace",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="Scale of stream delays; 0 sends at once.",
+)
 @click.option("--strict-auth", is_flag=True, help="Accept declared keys only, not any key.")
 @click.option("--state", metavar="FILE", type=click.Path(dir_okay=False), help="Keep state in this SQLite file.")
 @click.option("--reload", is_flag=True, help="Take in changed data while serving; state is kept.")

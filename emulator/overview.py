@@ -138,7 +138,7 @@ def explain(provider: Provider, operation: Operation) -> list[Line]:
             Line("refusal", f"{entry.status} {name}", entry.where, entry.source.grade)
             for name in operation.refusals
             for entry in provider.errors[name]
-            if meant(entry.operations)
+            if meant(entry.operations) and entry.status in operation.statuses
         ),
         *(
             Line("quirk", f"{quirk.id} ({quirk.target})", quirk.where, quirk.source.grade)

@@ -223,7 +223,7 @@ class _Bundler:
         for step in pointer:
             if not isinstance(node, dict) or step not in node:
                 place = self.trees[self.name].place(where)
-                shown = "/".join(map(str, pointer))
+                shown = "/".join(str(s).replace("~", "~0").replace("/", "~1") for s in pointer)
                 raise LoadError([Problem(place, "$ref", f"{file} has nothing at #/{shown}")])
             node = node[step]
         return deepcopy(node)

@@ -33,12 +33,15 @@ class Reply:
 
 
 class Wire:
-    """One TCP connection. A context manager."""
+    """One TCP connection, with a receive buffer of a given size if need be. A context manager."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, buffer: int | None = None) -> None:
         parts = urlsplit(url)
-        assert parts.hostname is not None and parts.port is not None
-        self.socket = socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE)
+        self.socket = socket.socket()
+        self.socket.settimeout(PATIENCE)
+        if buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        self.socket.connect((parts.hostname, parts.port))
         self._left = b""
 
     def send(self, data: bytes) -> "Wire":

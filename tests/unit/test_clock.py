@@ -4,7 +4,7 @@ import math
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator import CommandError, Emulation
@@ -28,6 +28,7 @@ def test_what_is_no_duration(text: str) -> None:
 
 
 @given(MOMENTS, st.lists(st.integers(0, 10_000), max_size=5))
+@settings(deadline=None)
 def test_a_frozen_clock_moves_only_when_told(moment: int, steps: list[int]) -> None:
     clock = Clock({})
     assert clock.freeze(moment) == clock.now() == moment
@@ -38,6 +39,7 @@ def test_a_frozen_clock_moves_only_when_told(moment: int, steps: list[int]) -> N
 
 
 @given(MOMENTS, st.integers(0, 10**6))
+@settings(deadline=None)
 def test_state_is_all_there_is_to_a_clock(moment: int, step: int) -> None:
     state: dict[str, float] = {}
     Clock(state).freeze(moment)

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.mechanisms.encoding import Encoding
@@ -43,18 +43,21 @@ def parsed(data: bytes) -> list[tuple[str | None, str]]:
 
 
 @given(TEXTS, st.none() | st.text(alphabet="abc", min_size=1))
+@settings(deadline=None)
 def test_any_text_parses_back(text: str, name: str | None) -> None:
     data = sse(Event("inserted", text, name=name), Encoding())
     assert parsed(data) == [(name, text.replace("\r\n", "\n").replace("\r", "\n"))]
 
 
 @given(JSON.filter(lambda value: not isinstance(value, str)), ENCODINGS)
+@settings(deadline=None)
 def test_any_json_parses_back(value: Any, encoding: Encoding) -> None:
     [(_, data)] = parsed(sse(Event("content", value), encoding))
     assert json.loads(data) == value
 
 
 @given(st.lists(st.tuples(TEXTS, st.none() | TEXTS), max_size=5))
+@settings(deadline=None)
 def test_comments_never_become_events(events: list[tuple[str, str | None]]) -> None:
     data = b"".join(sse(Event("x", text, comment=comment), Encoding()) for text, comment in events)
     assert len(parsed(data)) == sum(comment is None for _, comment in events)
@@ -68,6 +71,7 @@ def test_the_bytes_of_an_event() -> None:
 
 
 @given(st.lists(JSON.filter(lambda value: not isinstance(value, str)), max_size=4), ENCODINGS)
+@settings(deadline=None)
 def test_ndjson_is_one_value_a_line(values: list[Any], encoding: Encoding) -> None:
     data = b"".join(ndjson(Event("content", value), encoding) for value in values)
     lines = data.decode().split("\n")

@@ -15,6 +15,7 @@ AMOUNTS = st.decimals(min_value=0, max_value=50, places=6)
 
 
 @given(AMOUNTS, st.lists(st.tuples(st.integers(0, 10**6), AMOUNTS), max_size=30))
+@settings(deadline=None)
 def test_charges_add_up_to_the_last_digit(opening: Decimal, uses: list[tuple[int, Decimal]]) -> None:
     account, spent = ledger.opened(opening), Fraction(0)
     for quantity, price in uses:
@@ -27,6 +28,7 @@ def test_charges_add_up_to_the_last_digit(opening: Decimal, uses: list[tuple[int
 
 
 @given(AMOUNTS, st.lists(AMOUNTS, min_size=1, max_size=30))
+@settings(deadline=None)
 def test_prepaid_service_ends_within_one_request_of_zero(opening: Decimal, amounts: list[Decimal]) -> None:
     account, last = ledger.opened(opening), Decimal(0)
     for amount in amounts:

@@ -1,7 +1,7 @@
 """Paths to operations: exact before templated, slashes, parameters, methods."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.mechanisms.router import Router
@@ -79,6 +79,7 @@ def test_either_slash_of_a_path_that_is_declared_with_one() -> None:
 
 
 @given(st.text(max_size=30))
+@settings(deadline=None)
 def test_a_parameter_is_one_whole_segment(value: str) -> None:
     expected = ("all", {}) if value == "all" else ("get", {"id": value})
     assert found(f"/v1/files/{value}") == (expected if value and "/" not in value else found(f"/v1/files/{value}"))

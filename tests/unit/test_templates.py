@@ -3,7 +3,7 @@
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.mechanisms.entropy import Entropy
@@ -150,12 +150,14 @@ def test_key_order_is_the_order_written() -> None:
 
 
 @given(JSON.filter(lambda value: not (isinstance(value, str) and "${" in value)))
+@settings(deadline=None)
 def test_a_hole_gives_the_value_itself(value: object) -> None:
     assert Template("${fact}", NAMES)(scope(fact=value)) == value
     assert Template({"a": ["${fact}"]}, NAMES)(scope(fact=value)) == {"a": [value]}
 
 
 @given(st.text())
+@settings(deadline=None)
 def test_text_is_spliced_as_it_is(text: str) -> None:
     assert Template("<${fact}>", NAMES)(scope(fact=text)) == f"<{text}>"
     assert as_text(text) == text

@@ -1,6 +1,6 @@
 """Counting, cutting and piecing text."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.mechanisms.tokens import TokenRatio, pieces
@@ -10,6 +10,7 @@ TEXTS = st.one_of(st.text(max_size=200), st.text(alphabet=" \n\t\u00a0\u2028ab",
 
 
 @given(TEXTS)
+@settings(deadline=None)
 def test_pieces_join_back_to_the_text(text: str) -> None:
     found = pieces(text)
     assert "".join(found) == text
@@ -21,6 +22,7 @@ def test_a_piece_is_a_word_with_the_space_before_it() -> None:
 
 
 @given(RATIOS, TEXTS, st.integers(0, 400))
+@settings(deadline=None)
 def test_cut_is_the_longest_beginning_that_counts_at_most_so_much(ratio: TokenRatio, text: str, tokens: int) -> None:
     cut = ratio.cut(text, tokens)
     assert text.startswith(cut)
@@ -29,6 +31,7 @@ def test_cut_is_the_longest_beginning_that_counts_at_most_so_much(ratio: TokenRa
 
 
 @given(RATIOS, TEXTS, TEXTS)
+@settings(deadline=None)
 def test_counts_grow_with_the_text(ratio: TokenRatio, text: str, more: str) -> None:
     assert ratio.count(text) <= ratio.count(text + more) <= ratio.count(text) + ratio.count(more)
     assert (ratio.count(text) == 0) == (text == "")

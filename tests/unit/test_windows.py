@@ -44,6 +44,7 @@ class Limit:
 
 
 @given(EPOCHS, st.integers(0, 8), PERIODS, ARRIVALS)
+@settings(deadline=None)
 def test_sliding_window_is_the_brute_force_window(
     epoch: int, capacity: int, per: int, arrivals: list[tuple[int, int]]
 ) -> None:
@@ -58,6 +59,7 @@ def test_sliding_window_is_the_brute_force_window(
 
 
 @given(EPOCHS, st.integers(0, 8), PERIODS, ARRIVALS)
+@settings(deadline=None)
 def test_fixed_window_counts_by_the_clock(
     epoch: int, capacity: int, per: int, arrivals: list[tuple[int, int]]
 ) -> None:
@@ -70,6 +72,7 @@ def test_fixed_window_counts_by_the_clock(
 
 
 @given(EPOCHS, st.integers(1, 8), PERIODS, ARRIVALS)
+@settings(deadline=None)
 def test_token_bucket_never_gives_more_than_it_refilled(
     epoch: int, capacity: int, per: int, arrivals: list[tuple[int, int]]
 ) -> None:
@@ -87,6 +90,7 @@ def test_token_bucket_never_gives_more_than_it_refilled(
 
 
 @given(PERIODS, st.integers(1, 5), st.integers(0, 400))
+@settings(deadline=None)
 def test_room_comes_back_at_the_moment_that_reset_names(per: int, capacity: int, start: int) -> None:
     limit = Limit("sliding_window", capacity, per)
     for _ in range(capacity):
@@ -97,6 +101,7 @@ def test_room_comes_back_at_the_moment_that_reset_names(per: int, capacity: int,
 
 
 @given(st.sampled_from(["sliding_window", "fixed_window", "token_bucket"]), st.integers(1, 9), st.integers(0, 9))
+@settings(deadline=None)
 def test_settling_corrects_what_was_taken(algorithm: Algorithm, taken: int, used: int) -> None:
     limit = Limit(algorithm, 10, MICRO)
     assert limit.offer(0, taken)

@@ -1,0 +1,225 @@
+"""`emulator check`: what is wrong with data, where, and what would be right."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from . import acme
+from .conftest import Run
+
+RULE = """\
+limits:
+  rules:
+    - name: requests
+      per: 60s
+      capacity: 60
+      algorithm: sliding_window
+      refuse: rate_limited
+      source: convention
+"""
+QUIRK = """\
+quirks:
+  - id: odd
+    target: headers
+    source: convention
+    do: [{op: set, name: x-odd, value: "${id}"}]
+"""
+
+
+class Broken(NamedTuple):
+    """One file with a mistake, and how the finding begins, without the folder."""
+
+    file: str
+    text: str
+    told: str
+
+
+def _limits(right: str, wrong: str, told: str) -> Broken:
+    return Broken("fixtures/acme/limits.yaml", RULE.replace(right, wrong), f"fixtures/acme/limits.yaml:{told}")
+
+
+def _quirk(right: str, wrong: str, told: str) -> Broken:
+    return Broken("fixtures/acme/quirks.yaml", QUIRK.replace(right, wrong), f"fixtures/acme/quirks.yaml:{told}")
+
+
+def _provider(right: str, wrong: str, told: str) -> Broken:
+    text = acme.PROVIDER.replace(right, wrong)
+    return Broken("fixtures/acme/provider.yaml", text, f"fixtures/acme/provider.yaml:{told}")
+
+
+def _spec(right: str, wrong: str, told: str) -> Broken:
+    return Broken("specs/acme.yaml", acme.SPEC.replace(right, wrong), f"specs/acme.yaml:{told}")
+
+
+def _file(section: str, text: str, told: str) -> Broken:
+    return Broken(f"fixtures/acme/{section}.yaml", text, f"fixtures/acme/{section}.yaml:{told}")
+
+
+BROKEN = {
+    "bad duration": _limits(
+        "60s", "1 fortnight", '4 limits.rules[0].per: "1 fortnight" is not a duration (e.g. 350ms, 60s, 2h)'
+    ),
+    "negative duration": _limits("60s", "-3", '4 limits.rules[0].per: "-3" is not a duration (e.g. 350ms, 60s, 2h)'),
+    "unknown key": _limits(
+        "refuse:", "refuses:", "7 limits.rules[0].refuses: is not a key here; did you mean `refuse`?"
+    ),
+    "unknown section": _limits("limits:", "limit:", "1 limit: is not a key here; did you mean `limits`?"),
+    "missing key": _limits("      capacity: 60\n", "", "3 limits.rules[0].capacity: is missing"),
+    "duplicate key": _limits("capacity: 60", "per: 2h", "5 limits.rules[0].per: duplicate key; keep one of the two"),
+    "not YAML": _limits("60s", "[60s", "5 not YAML: "),
+    "tabs": _limits("      per", "\tper", "4 not YAML: found a tab character that violates indentation"),
+    "not a mapping": _file("limits", "- 1\n", "1 is not a mapping of sections"),
+    "not in the closed set": _limits(
+        "sliding_window", "leaky", "6 limits.rules[0].algorithm: \"leaky\" is not known; use 'sliding_window', "
+    ),
+    "unknown source": _limits(
+        "convention", "hearsay", '8 limits.rules[0].source: "hearsay" does not exist; there are openai_sdk, convention'
+    ),
+    "unknown operation in a rule": _limits(
+        "name: requests",
+        "operations: [createSong]\n      name: songs",
+        '3 limits.rules[0].operations: "createSong" does not exist; there are createChatCompletion, listModels',
+    ),
+    "unknown op": _quirk("op: set", "op: rename", "5 quirks[0].do[0]: \"rename\" is not known; use 'set', "),
+    "op of another target": _quirk("op: set", "op: omit_null", '5 quirks[0].do[0]: "omit_null" is not known; use '),
+    "unknown target": _quirk("headers", "trailers", "2 quirks[0]: \"trailers\" is not known; use 'body', 'headers', "),
+    "unknown variable in a template": _quirk(
+        "${id}", "${idd}", "5 quirks[0].do[0].value: `idd` uses `idd`, which does not exist; there are "
+    ),
+    "unknown variable": _limits(
+        "capacity: 60",
+        "capacity: principle.size",
+        "5 limits.rules[0].capacity: `principle.size` uses `principle`, which does not exist; there are ",
+    ),
+    "CEL syntax error": _limits(
+        "capacity: 60", "capacity: 1 +", "5 limits.rules[0].capacity: `1 +` is not an expression: "
+    ),
+    "unknown function": _limits(
+        "capacity: 60",
+        "capacity: treble(20)",
+        "5 limits.rules[0].capacity: `treble(20)` calls `treble`, which does not exist; there are ",
+    ),
+    "extends nothing": _provider(
+        "openai_compatible", "openai", '2 extends: "openai" does not exist; there are openai_compatible'
+    ),
+    "extends a provider": _provider("openai_compatible", "nugen", '2 extends: "nugen" is not a dialect: '),
+    "missing spec file": _provider("acme.yaml", "acne.yaml", "3 spec: there is no specs/acne.yaml"),
+    "no spec": _provider("spec: acme.yaml\n", "", "1 spec: is missing; name a file in specs/"),
+    "wrong id": _provider("id: acme\n", "id: acne\n", '1 id: "acne" must be the folder\'s name, "acme"'),
+    "status the spec lacks": _file(
+        "errors",
+        "errors:\n  catalog:\n    rate_limited:\n      status: 418\n      source: convention\n"
+        "limits: {rules: [{name: r, capacity: 1, per: 1s, algorithm: fixed_window, source: convention}]}\n",
+        "4 errors.catalog.rate_limited.status: answers 418, which `createChatCompletion` "
+        "(specs/openai_compatible.yaml:7) does not declare",
+    ),
+    "status nothing answers": _file(
+        "errors",
+        "errors:\n  catalog:\n    bad_gateway: {status: 500, source: convention}\n",
+        "2 errors.catalog: nothing answers 502, which `createChatCompletion` (specs/openai_compatible.yaml:7) declares",
+    ),
+    "operation the spec lacks": _file(
+        "operations",
+        "operations:\n  createSong: {source: convention}\n",
+        '2 operations.createSong: "createSong" does not exist; there are createChatCompletion, listModels',
+    ),
+    "refusal that is none": _file(
+        "scenarios",
+        "scenarios:\n  tired:\n    - {refuse: too_tired}\n",
+        "3 scenarios.tired[0].refuse: \"too_tired\" is not known; use 'unknown_route', ",
+    ),
+    "refusal without a reply, in a scenario": _file(
+        "scenarios",
+        "scenarios:\n  tired:\n    - {}\n    - {refuse: conflict}\n",
+        '4 scenarios.tired[1].refuse: "conflict" does not exist; there are ',
+    ),
+    "variant that drops an unknown quirk": _file(
+        "variants",
+        "variants:\n  calm:\n    summary: calm\n    source: convention\n    drop_quirks: [shouting]\n",
+        '5 variants.calm.drop_quirks: "shouting" does not exist; there are none',
+    ),
+    "a reference that leads nowhere": _spec(
+        "~1models", "~1modles", "7 $ref: openai_compatible.yaml has nothing at #/paths/~1modles"
+    ),
+    "no paths": _spec("paths:", "roads:", "1 paths: is missing; an OpenAPI document maps paths to operations"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_finding(run: Run, tmp_path: Path, case: str) -> None:
+    broken = BROKEN[case]
+    result = run("check", acme.write(tmp_path, {broken.file: broken.text}))
+    assert result.exit_code == 1
+    *found, count, hint = result.stderr.splitlines()
+    assert any(line.startswith(f"{tmp_path}/{broken.told}") for line in found), "\n".join(found)
+    assert count == f"error: {len(found)} problem{'s' if len(found) > 1 else ''} in the data"
+    assert hint.startswith("hint: ")
+
+
+EXACT = [name for name, broken in BROKEN.items() if not broken.told.endswith((" ", "declare", "declares"))]
+
+
+@pytest.mark.parametrize("case", EXACT)
+def test_one_mistake_is_one_finding_and_no_more_words(run: Run, tmp_path: Path, case: str) -> None:
+    broken = BROKEN[case]
+    result = run("check", acme.write(tmp_path, {broken.file: broken.text}))
+    assert result.stderr.splitlines()[:-2] == [f"{tmp_path}/{broken.told}"]
+
+
+def test_refusal_without_a_reply(run: Run, tmp_path: Path) -> None:
+    auth = 'auth:\n  credentials: [{match: "old-*", refuse: conflict}, {match: "*", principal: {}}]\n'
+    result = run("check", acme.write(tmp_path, {"fixtures/acme/auth.yaml": auth}))
+    assert result.exit_code == 1
+    assert (
+        "fixtures/openai_compatible/errors.yaml:4 errors.catalog: needs `conflict`, which `listModels` can meet: "
+        "the credential rule for old-*\n"
+    ) in result.stderr
+
+
+def test_every_finding_is_told(run: Run, tmp_path: Path) -> None:
+    text = RULE.replace("60s", "soon").replace("refuse:", "refuses:")
+    result = run("check", acme.write(tmp_path, {"fixtures/acme/limits.yaml": text}))
+    places = [line.split(":")[1].split()[0] for line in result.stderr.splitlines()[:-2]]
+    assert places == ["4", "7"]
+
+
+def test_bytes_that_are_no_text(run: Run, tmp_path: Path) -> None:
+    acme.write(tmp_path)
+    (tmp_path / "fixtures/acme/limits.yaml").write_bytes(b"limits: \xff\n")
+    result = run("check", tmp_path)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"{tmp_path}/fixtures/acme/limits.yaml cannot be read: ")
+
+
+def test_packaged_data_is_clean(run: Run) -> None:
+    result = run("check")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == "4 providers, 8 operations: no findings\n"
+
+
+def test_own_data_is_clean(run: Run, tmp_path: Path) -> None:
+    files = {"fixtures/acme/limits.yaml": RULE, "fixtures/acme/quirks.yaml": QUIRK}
+    result = run("check", acme.write(tmp_path, files))
+    assert (result.exit_code, result.stdout) == (0, "5 providers, 10 operations: no findings\n")
+
+
+@pytest.mark.parametrize("name", ["nothing", "empty"])
+def test_folder_without_fixtures(run: Run, tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    result = run("check", tmp_path / name)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"{tmp_path / name} has no fixtures/ folder; put fixtures/<id>/*.yaml there\n")
+
+
+def test_id_that_is_taken(run: Run, tmp_path: Path) -> None:
+    result = run("check", acme.write(tmp_path, {"fixtures/nugen/provider.yaml": "id: nugen\n"}))
+    assert result.exit_code == 1
+    assert f"{tmp_path}/fixtures/nugen this provider exists already; choose another id\n" in result.stderr
+
+
+def test_a_section_in_two_files(run: Run, tmp_path: Path) -> None:
+    result = run("check", acme.write(tmp_path, {"fixtures/acme/models.yaml": "models: []\n"}))
+    files = f"{tmp_path}/fixtures/acme"
+    told = f"{files}/provider.yaml:6 models: stands at {files}/models.yaml:1 too; keep one"
+    assert (result.exit_code, result.stderr.splitlines()[:-2]) == (1, [told])

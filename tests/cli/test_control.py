@@ -1,0 +1,201 @@
+"""The control API of a served process: every command, for one tenant, and what it refuses."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from .serving import Served
+
+MODELS = "/generalcompute/v1/models"
+PATHS = ["health", "openapi.json", "providers", "journal", "fail", "scenario", "variant", "clock", "reset"]
+
+
+@pytest.fixture
+def models(tenant: str) -> str:
+    """Where this tenant lists models."""
+    return f"/~{tenant}{MODELS}"
+
+
+def test_health(served: Served, tenant: str) -> None:
+    health = served.control("health", tenant=tenant).json()
+    assert list(health) == ["status", "version", "providers", "strict_auth"]
+    assert (health["status"], health["strict_auth"]) == ("ok", False)
+
+
+def test_providers(served: Served, tenant: str) -> None:
+    told = {provider["id"]: provider for provider in served.control("providers", tenant=tenant).json()}
+    assert list(told) == served.control("health").json()["providers"]
+    general = told["generalcompute"]
+    assert general["base_path"] == "/generalcompute/v1"
+    assert served.get("/generalcompute/v1/models", general["api_key"]).status_code == 200
+    assert "flaky_then_fine" in general["scenarios"]
+    assert "rate_limited" in general["refusals"]
+    assert {"id": "createChatText", "method": "POST", "path": "/inference/chat_text"} in told["nugen"]["operations"]
+
+
+def test_openapi(served: Served, tenant: str) -> None:
+    document = served.control("openapi.json", tenant=tenant).json()
+    assert set(document["paths"]) == {f"/{path}" for path in PATHS}
+
+
+def test_journal(served: Served, tenant: str, models: str) -> None:
+    served.get(models)
+    served.get(models, "emu-forbidden")
+    entries = served.control("journal", tenant=tenant).json()
+    assert [(e["status"], e["operation"], e["refusal"]) for e in entries] == [
+        (200, "listModels", None),
+        (403, "listModels", "forbidden"),
+    ]
+    assert httpx.delete(f"{served.url}/~{tenant}/_emulator/journal").json() == {"entries": 0}
+    assert served.journal(tenant) == []
+
+
+def test_fail(served: Served, tenant: str, models: str) -> None:
+    served.control("fail", {"provider": "generalcompute", "refuse": "rate_limited", "times": 2}, tenant)
+    assert [served.get(models).status_code for _ in range(3)] == [429, 429, 200]
+
+
+def test_fail_narrowed_down(served: Served, tenant: str, models: str) -> None:
+    step = {"provider": "generalcompute", "refuse": "bad_gateway", "operation": "createChatCompletion"}
+    served.control("fail", {**step, "when": "request.model == 'minimax-m2.7'"}, tenant)
+    chat = f"/~{tenant}/generalcompute/v1/chat/completions"
+    replies = [served.get(models), served.chat(chat), served.chat(chat, model="minimax-m2.7"), served.chat(chat)]
+    assert [reply.status_code for reply in replies] == [200, 200, 502, 200]
+
+
+def test_fail_below_the_status_line(served: Served, tenant: str, models: str) -> None:
+    served.control("fail", {"provider": "generalcompute", "fault": {"empty": {}}}, tenant)
+    with pytest.raises(httpx.RemoteProtocolError):
+        served.get(models)
+    assert served.get(models).status_code == 200
+
+
+def test_scenario(served: Served, tenant: str, models: str) -> None:
+    steps = [{"refuse": "unavailable"}, {"reply": {"text": "Yes."}}]
+    assert served.control("scenario", {"provider": "generalcompute", "steps": steps}, tenant).json() == {"queued": True}
+    served.control("scenario", {"provider": "generalcompute", "name": "flaky_then_fine"}, tenant)
+    assert len(served.control("scenario", tenant=tenant).json()["unfinished"]) == 2
+    assert served.get(models).status_code == 503
+    reply = served.chat(f"/~{tenant}/generalcompute/v1/chat/completions").json()
+    assert reply["choices"][0]["message"]["content"] == "Yes."
+    (left,) = served.control("scenario", tenant=tenant).json()["unfinished"]
+    assert left.startswith("generalcompute: flaky_then_fine: step 1 of 3")
+
+
+def test_variant(served: Served, tenant: str) -> None:
+    def keys() -> set[str]:
+        reply = served.chat(f"/~{tenant}/barrack/api/ai/chat/", model="openai/gpt-oss-120b")
+        choice: dict[str, Any] = reply.json()["choices"][0]
+        return {"error", "message"} & choice.keys()
+
+    assert keys() == {"error"}
+    for names, expected in ((["message"], {"message"}), ([], {"error"})):
+        assert served.control("variant", {"provider": "barrack", "names": names}, tenant).json() == {"variants": names}
+        assert keys() == expected
+
+
+def test_clock(served: Served, tenant: str) -> None:
+    frozen = served.control("clock", {"freeze": 1_800_000_000}, tenant).json()
+    assert frozen == {"now": 1_800_000_000, "iso": "2027-01-15T08:00:00Z", "frozen": True}
+    assert served.control("clock", {"advance": "2h"}, tenant).json()["now"] == 1_800_007_200
+    assert served.control("clock", {"advance": 0.5}, tenant).json()["now"] == 1_800_007_200.5
+    assert served.control("clock", tenant=tenant).json()["frozen"]
+    resumed = served.control("clock", {"resume": True}, tenant).json()
+    assert resumed["now"] >= 1_800_007_200.5
+    assert not resumed["frozen"]
+    assert served.control("clock", {"freeze": True}, tenant).json()["frozen"]
+
+
+def test_clock_moves_limits(served: Served, tenant: str, models: str) -> None:
+    def remaining() -> str:
+        return served.get(models).headers["x-ratelimit-remaining-requests"]
+
+    served.control("clock", {"freeze": 1_800_000_000}, tenant)
+    assert [remaining(), remaining()] == ["99", "98"]
+    served.control("clock", {"advance": "60s"}, tenant)
+    assert remaining() == "99"
+
+
+def test_reset(served: Served, tenant: str, models: str) -> None:
+    served.control("clock", {"freeze": 1_800_000_000}, tenant)
+    served.get(models)
+    served.chat(f"/~{tenant}/nugen/inference/chat_text")
+    served.control("reset", {"provider": "generalcompute"}, tenant)
+    assert [entry[0] for entry in served.journal(tenant)] == ["nugen"]
+    assert served.get(models).headers["x-ratelimit-remaining-requests"] == "99"
+    served.control("reset", {"kinds": ["windows"]}, tenant)
+    assert served.get(models).headers["x-ratelimit-remaining-requests"] == "99"
+    assert len(served.journal(tenant)) == 3
+    assert served.control("reset", {}, tenant).json() == {"reset": True}
+    assert served.journal(tenant) == []
+    assert not served.control("clock", tenant=tenant).json()["frozen"]
+
+
+GENERAL = {"provider": "generalcompute"}
+REFUSED: dict[str, tuple[str, object, str]] = {
+    "fail for nobody": ("fail", {"refuse": "bad_gateway"}, "`provider` is missing"),
+    "fail for an unknown provider": ("fail", {"provider": "nope", "refuse": "bad_gateway"}, "no provider is called"),
+    "fail with nothing": ("fail", GENERAL, "say what shall fail"),
+    "fail with a refusal that is none": ("fail", {**GENERAL, "refuse": "too_tired"}, "[0].refuse: "),
+    "fail with a refusal without a reply": ("fail", {**GENERAL, "refuse": "conflict"}, "has no reply for conflict"),
+    "fail no times": ("fail", {**GENERAL, "refuse": "bad_gateway", "times": 0}, "[0].times: "),
+    "fail with a key that is none": ("fail", {**GENERAL, "refuse": "bad_gateway", "time": 2}, "[0].time: "),
+    "fail an unknown operation": (
+        "fail",
+        {**GENERAL, "refuse": "bad_gateway", "operation": "createSong"},
+        "has no operation 'createSong'",
+    ),
+    "fail on an expression that is none": ("fail", {**GENERAL, "refuse": "bad_gateway", "when": "1 +"}, "[0].when: "),
+    "fail with an unknown fault": ("fail", {**GENERAL, "fault": {"melt": {}}}, "[0].fault"),
+    "fail with two faults": ("fail", {**GENERAL, "fault": {"reset": {}, "empty": {}}}, "name one fault of"),
+    "no scenario": ("scenario", GENERAL, "say which: `name`"),
+    "scenario unknown": ("scenario", {**GENERAL, "name": "nope"}, "has no scenario 'nope'"),
+    "scenario steps that are none": ("scenario", {**GENERAL, "steps": [1]}, "[0]: "),
+    "scenario key that is none": ("scenario", {**GENERAL, "named": "x"}, "`named` is not known"),
+    "variant unknown": ("variant", {"provider": "barrack", "names": ["nope"]}, "has no variant 'nope'"),
+    "variant not a list": ("variant", {"provider": "barrack", "names": "both"}, "`names` is a list"),
+    "variant of an unknown provider": ("variant", {"provider": "nope", "names": []}, "no provider is called"),
+    "clock with nothing": ("clock", {}, "say one of `freeze`"),
+    "clock with two": ("clock", {"freeze": True, "advance": "1s"}, "say one of `freeze`"),
+    "clock with a duration that is none": ("clock", {"advance": "1 fortnight"}, "1 fortnight"),
+    "clock advanced by a truth": ("clock", {"advance": True}, "`advance` is a duration"),
+    "clock frozen at a text": ("clock", {"freeze": "now"}, "`freeze` is true, or Unix seconds"),
+    "clock frozen at a list": ("clock", {"freeze": [1]}, ""),
+    "clock not resumed": ("clock", {"resume": False}, "`resume` is true"),
+    "clock key that is none": ("clock", {"rewind": "1s"}, "`rewind` is not known"),
+    "reset of an unknown provider": ("reset", {"provider": "nope"}, "no provider is called 'nope'"),
+    "reset of kinds that are no list": ("reset", {"kinds": "windows"}, "`kinds` is a list"),
+    "reset key that is none": ("reset", {"everything": True}, "`everything` is not known"),
+    "not an object": ("reset", [1], "the body is a JSON object"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_done_is_400(served: Served, tenant: str, case: str) -> None:
+    command, body, told = REFUSED[case]
+    reply = served.control(command, body, tenant)
+    assert reply.status_code == 400
+    error: Any = reply.json()
+    assert list(error) == ["error"]
+    assert told in error["error"]
+    assert served.control("scenario", tenant=tenant).json() == {"unfinished": []}
+
+
+def test_not_json(served: Served, tenant: str) -> None:
+    reply = httpx.post(f"{served.url}/~{tenant}/_emulator/reset", content=b'{"provider"')
+    assert reply.status_code == 400
+    assert reply.json()["error"].startswith("the body is not JSON: ")
+
+
+@pytest.mark.parametrize("path", ["/_emulator", "/_emulator/", "/_emulator/nope", "/~blue/_emulator/fail/more"])
+def test_unknown_path(served: Served, path: str) -> None:
+    reply = httpx.get(served.url + path)
+    assert reply.status_code == 404
+    assert "/_emulator/health" in reply.json()["error"]
+
+
+def test_wrong_method(served: Served) -> None:
+    reply = httpx.put(f"{served.url}/_emulator/journal")
+    assert (reply.status_code, reply.headers["allow"]) == (405, "GET, DELETE")
+    assert reply.json() == {"error": "PUT is not allowed here"}

@@ -1,0 +1,145 @@
+"""`list`, `explain`, `schema`, `--help` and `--version`."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulator.cli import main
+
+from . import acme
+from .conftest import Run
+
+ROOT = Path(__file__).parents[2]
+KEYS = ["provider", "operation_id", "method", "path", "statuses", "grade", "source"]
+COMMANDS = ["serve", "check", "list", "explain", "schema", "contract"]
+
+
+def _rows(run: Run, *arguments: object) -> list[dict[str, Any]]:
+    result = run("list", "--json", *arguments)
+    assert result.exit_code == 0
+    rows: list[dict[str, Any]] = json.loads(result.stdout)
+    return rows
+
+
+def test_json(run: Run) -> None:
+    rows = _rows(run)
+    assert {tuple(row) for row in rows} == {tuple(KEYS)}
+    assert {row["grade"] for row in rows} <= {"documented", "observed", "assumed"}
+    assert all(isinstance(status, int) for row in rows for status in row["statuses"])
+    assert [row for row in rows if row["provider"] == "nugen"] == _rows(run, "nugen")
+    assert len({row["provider"] for row in rows}) == 4
+    assert len({(row["provider"], row["operation_id"]) for row in rows}) == len(rows)
+
+
+def test_table_has_every_operation(run: Run) -> None:
+    lines = run("list").stdout.splitlines()
+    for row in _rows(run):
+        cells = [row["provider"], row["operation_id"], row["method"], row["path"], *map(str, row["statuses"])]
+        assert any(line.split() == [*cells, row["grade"]] for line in lines), row
+
+
+def test_one_provider_shows_what_can_be_asked_of_it(run: Run) -> None:
+    result = run("list", "nugen")
+    assert result.exit_code == 0
+    for told in ("quota_exhausted", "nugen-spent-*", "max-tokens-2000", "gateway_down"):
+        assert told in result.stdout
+    assert "barrack" not in result.stdout
+
+
+def test_markdown_is_a_table(run: Run) -> None:
+    rows = [line.strip("| ").split(" | ") for line in run("list", "--markdown").stdout.splitlines()]
+    assert {len(row) for row in rows} == {4}
+    assert [f"`{row['method']} {row['path']}`" for row in _rows(run)] == [row[1] for row in rows[2:]]
+
+
+def test_own_provider_is_listed(run: Run, tmp_path: Path) -> None:
+    rows = _rows(run, "acme", "--data", acme.write(tmp_path))
+    assert [row["path"] for row in rows] == ["/v1/chat/completions", "/v1/models"]
+
+
+def test_unknown_provider(run: Run) -> None:
+    result = run("list", "nope")
+    assert (result.exit_code, result.stderr.splitlines()) == (
+        2,
+        ["error: no provider is called `nope`", "hint: `emulator list` shows them all"],
+    )
+
+
+def _place_exists(where: str) -> bool:
+    file, _, line = where.rpartition(":")
+    return 1 <= int(line) <= len((ROOT / file).read_text(encoding="utf-8").splitlines())
+
+
+def test_explain_leads_to_lines_that_exist(run: Run) -> None:
+    for row in _rows(run):
+        result = run("explain", row["method"].lower(), f"/{row['provider']}{row['path']}")
+        assert result.exit_code == 0
+        first, *lines = result.stdout.splitlines()
+        assert first.split()[:2] == ["operation", row["operation_id"]]
+        for line in [first, *lines]:
+            assert line.endswith("the language's default") or _place_exists(line.split()[-1]), line
+        told = {int(line.split()[1]) for line in lines if line.startswith("refusal ")}
+        assert told == {status for status in row["statuses"] if status >= 300}
+
+
+def test_explain_names_the_very_line(run: Run) -> None:
+    lines = run("explain", "POST", "/nugen/inference/chat_text").stdout.splitlines()
+    (place,) = (line.split()[-1] for line in lines if line.startswith("refusal ") and "bad_gateway" in line)
+    file, _, number = place.rpartition(":")
+    assert (ROOT / file).read_text(encoding="utf-8").splitlines()[int(number) - 1].strip().startswith("bad_gateway:")
+
+
+def test_explain_own_provider(run: Run, tmp_path: Path) -> None:
+    limits = "limits: {rules: [{name: r, capacity: 1, per: 1s, algorithm: fixed_window, source: convention}]}\n"
+    folder = acme.write(tmp_path, {"fixtures/acme/limits.yaml": limits})
+    result = run("explain", "GET", "/~blue/acme/v1/models", "--data", folder)
+    assert re.search(rf"^limit .* {re.escape(str(folder))}/fixtures/acme/limits.yaml:1$", result.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "told"),
+    [
+        ("GET", "/nope/v1", "no provider is called 'nope'; paths begin with one of /barrack, "),
+        ("GET", "/nugen/nope", "nugen has nothing at /nope; there are POST /nugen/inference/chat_text"),
+        ("GET", "/nugen/inference/chat_text", "/inference/chat_text does not take GET; it takes POST"),
+    ],
+)
+def test_explain_of_nothing(run: Run, method: str, path: str, told: str) -> None:
+    result = run("explain", method, path)
+    assert result.exit_code == 2
+    error, hint = result.stderr.splitlines()
+    assert error.startswith(f"error: {told}")
+    assert hint.startswith("hint: ")
+
+
+def test_schema_is_the_packaged_one(run: Run) -> None:
+    assert json.loads(run("schema").stdout) == json.loads((ROOT / "fixtures/schema.json").read_text(encoding="utf-8"))
+
+
+def test_help(run: Run) -> None:
+    assert sorted(COMMANDS) == sorted(main.commands)
+    result = run("--help")
+    assert result.exit_code == 0
+    assert all(re.search(rf"^  {command} +\S", result.stdout, re.MULTILINE) for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_tells_of_every_option(run: Run, command: str) -> None:
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"Usage: emulator {command} ")
+    for parameter in main.commands[command].params:
+        help_text = getattr(parameter, "help", None)
+        assert parameter.param_type_name == "argument" or help_text, parameter.name
+    assert result.stdout == run(command, "-h").stdout
+
+
+def test_module_runs_with_its_version() -> None:
+    command = [sys.executable, "-m", "emulator", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    assert re.search(r"version \d+\.\d+\.\d+$", done.stdout)

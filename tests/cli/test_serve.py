@@ -1,0 +1,198 @@
+"""`emulator serve` as a person meets it: the greeting, the options, and what goes wrong."""
+
+import json
+import signal
+import socket
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+
+import httpx
+import pytest
+
+from . import acme
+from .conftest import Run, Serve
+from .serving import CHAT, Served, until
+
+PROVIDERS = ["barrack", "generalcompute", "nugen", "peakprivacy"]
+MODELS = "/generalcompute/v1/models"
+REMAINING = "x-ratelimit-remaining-requests"
+
+
+def _pasted(line: str) -> str:
+    done = subprocess.run(f"{line} -w '\\n%{{http_code}}'", shell=True, capture_output=True, text=True, check=True)  # noqa: S602
+    body, status = done.stdout.rsplit("\n", 1)
+    assert json.loads(body)
+    return status
+
+
+def test_greeting(served: Served) -> None:
+    urls = served.starting("base URL")
+    keys = [line.split()[0] for line in served.starting("API key")]
+    assert len(urls) == len(keys) == len(PROVIDERS)
+    variables = dict(line.split("=", 1) for line in served.starting("export"))
+    assert len(variables) == 2 * len(PROVIDERS)
+    assert {value.rstrip("/") for value in variables.values()} == {*urls, *keys}
+
+
+@pytest.mark.parametrize("number", range(len(PROVIDERS)))
+def test_printed_curl_succeeds(served: Served, number: int) -> None:
+    assert _pasted("curl " + served.starting("curl")[number]) == "200"
+
+
+def test_printed_addresses_under_one_port(serve: Serve) -> None:
+    served = serve("barrack", "peakprivacy")
+    assert [line.startswith(served.url + "/barrack") for line in served.starting("base URL")] == [True, False]
+    assert served.starting("base URL")[1].startswith(served.url + "/peakprivacy")
+    assert [_pasted(f"curl {line}") for line in served.starting("curl")] == ["200", "200"]
+    assert served.get("/nugen/inference/chat_text").status_code == 404
+
+
+def test_single_provider_answers_at_the_root_and_under_its_id(serve: Serve) -> None:
+    served = serve("generalcompute")
+    assert served.starting("base URL") == [f"{served.url}/v1"]
+    paths = ["/v1/models", "/models", "/generalcompute/v1/models", "/generalcompute/models"]
+    assert [served.get(path).status_code for path in paths] == [200] * 4
+    assert _pasted("curl " + served.starting("curl")[0]) == "200"
+
+
+def test_ports(served: Served) -> None:
+    roots = {url.split("/")[2] for url in served.starting("base URL")}
+    assert len(roots | {served.url.split("/")[2]}) == len(PROVIDERS) + 1
+
+
+def test_interrupt_is_quiet(serve: Serve) -> None:
+    served = serve("nugen")
+    assert served.stop(signal.SIGINT) == 0
+    assert served.errors.read_text() == ""
+
+
+def test_scenario_is_played_for_every_tenant(serve: Serve) -> None:
+    served = serve("--scenario", "generalcompute=flaky_then_fine")
+    for tenant in ("", "/~blue"):
+        assert [served.get(f"{tenant}{MODELS}").status_code for _ in range(2)] == [429, 429]
+
+
+def test_variant(serve: Serve) -> None:
+    message = {"error", "message"}
+    for chosen, keys in (("message", {"message"}), ("both", message)):
+        served = serve("barrack", "--variant", f"barrack={chosen}")
+        choice = served.chat("/api/ai/chat/", model="openai/gpt-oss-120b").json()["choices"][0]
+        assert message & choice.keys() == keys
+
+
+def test_strict_auth(serve: Serve) -> None:
+    served = serve("--strict-auth")
+    assert served.control("health").json()["strict_auth"] is True
+    assert [served.get(MODELS, key).status_code for key in ("any-key", "gc_live_mine")] == [401, 200]
+
+
+def test_pace_scales_the_delays_of_streams(serve: Serve) -> None:
+    request = {"json": {**CHAT, "stream": True}, "headers": {"Authorization": "Bearer any-key"}}
+    unpaced = serve("generalcompute", "--pace", "0")
+    assert "[DONE]" in httpx.post(f"{unpaced.url}/v1/chat/completions", **request).text  # type: ignore[arg-type]
+    endless = serve("generalcompute", "--pace", "1000000")
+    with (
+        httpx.stream("POST", f"{endless.url}/v1/chat/completions", timeout=1, **request) as reply,  # type: ignore[arg-type]
+        pytest.raises(httpx.ReadTimeout),
+    ):
+        reply.read()
+
+
+def _first_reply(served: Served) -> bytes:
+    served.control("clock", {"freeze": 1_800_000_000})
+    return served.chat().content
+
+
+def test_seed(serve: Serve) -> None:
+    first, again, other = [_first_reply(serve("--seed", seed)) for seed in (7, 7, 8)]
+    assert first == again != other
+
+
+def test_state_outlives_a_restart(serve: Serve, tmp_path: Path) -> None:
+    first = serve("--state", tmp_path / "state.db")
+    first.control("clock", {"freeze": 1_800_000_000})
+    first.control("fail", {"provider": "nugen", "refuse": "bad_gateway", "times": 2})
+    counts = [int(first.get(MODELS).headers[REMAINING]) for _ in range(3)]
+    journal, clock = first.control("journal").json(), first.control("clock").json()
+    first.stop()
+    second = serve("--state", tmp_path / "state.db")
+    assert second.control("clock").json() == clock == {**clock, "frozen": True, "now": 1_800_000_000}
+    assert second.control("journal").json() == journal
+    assert len(second.control("scenario").json()["unfinished"]) == 1
+    counts.append(int(second.get(MODELS).headers[REMAINING]))
+    assert [one - next_ for one, next_ in pairwise(counts)] == [1, 1, 1]
+
+
+def test_reload_takes_in_a_change_and_keeps_state(serve: Serve, tmp_path: Path) -> None:
+    provider = acme.write(tmp_path / "data") / "fixtures/acme/provider.yaml"
+    served = serve("acme", "--data", tmp_path / "data", "--reload")
+
+    def models() -> list[str]:
+        return [model["id"] for model in served.get("/v1/models").json()["data"]]
+
+    served.control("clock", {"freeze": 1_800_000_000})
+    assert models() == ["acme-large"]
+    provider.write_text(acme.PROVIDER.replace("id: acme-large", "id: acme-huge"), encoding="utf-8")
+    assert until(lambda: models() == ["acme-huge"])
+    provider.write_text(acme.PROVIDER + "colour: blue\n", encoding="utf-8")
+    assert until(lambda: "provider.yaml:7 colour: is not a key here" in served.errors.read_text())
+    assert models() == ["acme-huge"]
+    provider.write_text(acme.PROVIDER.replace("id: acme-large", "id: acme-tiny"), encoding="utf-8")
+    assert until(lambda: models() == ["acme-tiny"])
+    assert served.control("clock").json()["frozen"]
+    assert len(served.journal()) >= 4
+
+
+def test_port_in_use(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run("serve", "--port", port)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"error: port {port} on 127.0.0.1 is in use\nhint: choose another: ")
+
+
+WRONG = {
+    "unknown provider": (["nope"], "`nope`"),
+    "unknown scenario": (["--scenario", "nugen=nope"], "`nope`"),
+    "scenario of an unknown provider": (["--scenario", "nope=flaky"], "`nope`"),
+    "scenario of a provider that is not served": (["nugen", "--scenario", "barrack=flaky"], "`barrack`"),
+    "unknown variant": (["--variant", "nugen=nope"], "`nope`"),
+    "variant of an unknown provider": (["--variant", "nope=calm"], "`nope`"),
+    "malformed scenario": (["--scenario", "nugen"], "`--scenario nugen` is not PROVIDER=NAME"),
+    "malformed variant": (["--variant", "nugen="], "`--variant nugen=` is not PROVIDER=NAME"),
+    "no provider in a scenario": (["--scenario", "=flaky"], "`--scenario =flaky` is not PROVIDER=NAME"),
+    "port too high": (["--port", "65536"], "65536 is no port"),
+    "port below zero": (["--port", "-1"], "-1 is no port"),
+    "state that cannot be kept": (["--state", "/dev/null/state.db"], "cannot keep state in /dev/null/state.db"),
+    "state that is no database": (["--state", __file__], f"cannot keep state in {__file__}"),
+    "host of somebody else": (["--port", "0", "--host", "192.0.2.1"], "cannot listen on 192.0.2.1:0"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_cannot_be_served_is_exit_2_with_a_hint(run: Run, case: str) -> None:
+    arguments, told = WRONG[case]
+    result = run("serve", *arguments)
+    assert result.exit_code == 2
+    error, hint = result.stderr.splitlines()
+    assert error.startswith("error: ")
+    assert told in error
+    assert hint.startswith("hint: ")
+
+
+@pytest.mark.parametrize("arguments", [["--pace", "-1"], ["--pace", "slow"], ["--port", "http"], ["--speed", "1"]])
+def test_wrong_options_are_usage_errors(run: Run, arguments: list[str]) -> None:
+    result = run("serve", *arguments)
+    assert result.exit_code == 2
+    assert arguments[0] in result.stderr
+
+
+def test_broken_data_is_exit_1_with_the_place(run: Run, tmp_path: Path) -> None:
+    folder = acme.write(tmp_path, {"fixtures/acme/limits.yaml": "limits:\n  rules: 1\n"})
+    result = run("serve", "--data", folder)
+    assert result.exit_code == 1
+    problem, count, hint = result.stderr.splitlines()
+    assert problem.startswith(f"{folder}/fixtures/acme/limits.yaml:2 limits.rules: ")
+    assert count == "error: 1 problem in the data"
+    assert hint.startswith("hint: ")
