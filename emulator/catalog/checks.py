@@ -40,6 +40,10 @@ def _unknown(name: str, known: Iterable[str]) -> str:
     return f'"{name}" does not exist; there are {", ".join(known) or "none"}'
 
 
+_FREE = ("fields", "changes", "seed", "facts", "error", "body", "info", "principal", "value")
+"""Keys below which the names are a provider's own."""
+
+
 def _sources(document: Document) -> Iterator[Finding]:
     """Every `source:` names an entry of `sources`."""
 
@@ -48,7 +52,8 @@ def _sources(document: Document) -> Iterator[Finding]:
             for key, value in node.items():
                 if key in ("source", "body_source") and isinstance(value, str) and value not in document.sources:
                     yield (*path, key), _unknown(value, document.sources)
-                yield from walk(value, (*path, str(key)))
+                if key not in _FREE:
+                    yield from walk(value, (*path, str(key)))
         elif isinstance(node, list):
             for i, item in enumerate(node):
                 yield from walk(item, (*path, i))
