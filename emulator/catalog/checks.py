@@ -143,7 +143,7 @@ def _replies(
 ) -> Iterator[Finding]:
     """Refusals of one operation without a reply, and statuses without a refusal."""
     title = f"`{operation.id}` ({operation.place})"
-    for name, reason in _reachable(document, operation, document.operations.get(operation.id)):
+    for name, reason in reachable(document, operation, document.operations.get(operation.id)):
         entries = [e for e in catalog.get(name, []) if e.operations is None or operation.id in e.operations]
         if not entries:
             yield ("errors", "catalog"), f"needs `{name}`, which `{operation.id}` can meet: {reason}"
@@ -156,7 +156,7 @@ def _replies(
             yield ("errors", "catalog"), f"nothing answers {status}, which {title} declares"
 
 
-def _reachable(
+def reachable(
     document: Document, operation: SpecOperation, declared: Operation | None
 ) -> Iterator[tuple[RefusalName, str]]:
     """Every refusal a request to an operation can meet, and why."""
