@@ -64,6 +64,21 @@ def request_example(provider: Provider, operation: Operation) -> Any:
     return body
 
 
+def example_path(provider: Provider, operation: Operation) -> str:
+    """The operation's path with the spec's example for each of its path parameters."""
+    path = operation.path
+    for name, example in path_examples(provider, operation).items():
+        path = path.replace(f"{{{name}}}", example)
+    return path
+
+
+def path_examples(provider: Provider, operation: Operation) -> dict[str, str]:
+    """The spec's example for each path parameter."""
+    item = provider.document["paths"][_spec_path(provider, operation)]
+    parameters = [*item.get("parameters", []), *item[operation.method.lower()].get("parameters", [])]
+    return {p["name"]: str(p.get("example", "example")) for p in parameters if p.get("in") == "path"}
+
+
 def _spec_path(provider: Provider, operation: Operation) -> str:
     paths = provider.document["paths"]
     return next(
@@ -76,7 +91,7 @@ def curl(provider: Provider, origin: str) -> str:
     operation = next(
         (o for o in provider.operations.values() if o.reader is not None), next(iter(provider.operations.values()))
     )
-    parts = ["curl", "-sS", origin + operation.path]
+    parts = ["curl", "-sS", origin + example_path(provider, operation)]
     for name, value in {**_auth_header(provider), **provider.client_headers}.items():
         parts += ["-H", f"{name}: {value}"]
     body = request_example(provider, operation)

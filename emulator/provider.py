@@ -54,8 +54,6 @@ class BodyPolicy:
 
     other_media_type: Literal["parse", "empty", "refuse"]
     malformed: Literal["refuse", "empty"]
-    empty_query: Literal["keep", "absent"]
-    """Whether a query parameter without a value counts as one that is not there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,7 @@ def generated() -> dict[Path, str]:
 
 def stale() -> list[Path]:
     """The files that differ from what they should hold."""
-    return [
-        file for file, text in generated().items() if not file.exists() or file.read_text(encoding="utf-8") != text
-    ]
+    return [file for file, text in generated().items() if not file.exists() or file.read_text(encoding="utf-8") != text]
 
 
 def main() -> int:

@@ -40,6 +40,10 @@ def _unknown(name: str, known: Iterable[str]) -> str:
     return f'"{name}" does not exist; there are {", ".join(known) or "none"}'
 
 
+_FREE = ("fields", "changes", "seed", "facts", "error", "body", "info", "principal", "value")
+"""Keys below which the names are a provider's own."""
+
+
 def _sources(document: Document) -> Iterator[Finding]:
     """Every `source:` names an entry of `sources`."""
 
@@ -48,7 +52,8 @@ def _sources(document: Document) -> Iterator[Finding]:
             for key, value in node.items():
                 if key in ("source", "body_source") and isinstance(value, str) and value not in document.sources:
                     yield (*path, key), _unknown(value, document.sources)
-                yield from walk(value, (*path, str(key)))
+                if key not in _FREE:
+                    yield from walk(value, (*path, str(key)))
         elif isinstance(node, list):
             for i, item in enumerate(node):
                 yield from walk(item, (*path, i))
@@ -138,7 +143,7 @@ def _replies(
 ) -> Iterator[Finding]:
     """Refusals of one operation without a reply, and statuses without a refusal."""
     title = f"`{operation.id}` ({operation.place})"
-    for name, reason in _reachable(document, operation, document.operations.get(operation.id)):
+    for name, reason in reachable(document, operation, document.operations.get(operation.id)):
         entries = [e for e in catalog.get(name, []) if e.operations is None or operation.id in e.operations]
         if not entries:
             yield ("errors", "catalog"), f"needs `{name}`, which `{operation.id}` can meet: {reason}"
@@ -151,7 +156,7 @@ def _replies(
             yield ("errors", "catalog"), f"nothing answers {status}, which {title} declares"
 
 
-def _reachable(
+def reachable(
     document: Document, operation: SpecOperation, declared: Operation | None
 ) -> Iterator[tuple[RefusalName, str]]:
     """Every refusal a request to an operation can meet, and why."""

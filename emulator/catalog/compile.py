@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import jsonschema_rs
 from pydantic import BaseModel
 
-from emulator.catalog.checks import check
+from emulator.catalog.checks import check, reachable
 from emulator.catalog.language import Document
 from emulator.catalog.language import limits as limits_language
 from emulator.catalog.language import operations as operations_language
@@ -86,7 +86,7 @@ class Compiler:
             places=tuple(Place(a.where, a.name, a.scheme) for a in auth.accept),
             credentials=tuple(rule(c.match, c.principal or {}, c.refuse) for c in auth.credentials),
             anonymous={"id": "", **auth.anonymous},
-            body=BodyPolicy(document.body.other_media_type, document.body.malformed, document.body.empty_query),
+            body=BodyPolicy(document.body.other_media_type, document.body.malformed),
             encoding=Encoding(encoding.separators, encoding.ascii, encoding.escape_slashes),
             media_type=encoding.media_type,
             tokens=TokenRatio(document.tokens.characters, document.tokens.per_message, document.tokens.per_request),
@@ -175,17 +175,28 @@ class Compiler:
             stream=self.streams[declared.stream] if declared.stream else None,
             context=ContextPolicy(declared.context.max_tokens, tuple(declared.context.evict)),
             example=spec.example,
-            refusals=tuple(
-                name
-                for name, entries in catalog.items()
-                if name not in ("unknown_route", "method_not_allowed") and _reaches(spec, entries)
-            ),
+            refusals=self._refusals(spec, declared, catalog),
             parts={
                 section: name
                 for section, name in (("read", declared.read), ("shapes", declared.shape), ("streams", declared.stream))
                 if name is not None
             },
             where=spec.place,
+        )
+
+    def _refusals(
+        self,
+        spec: SpecOperation,
+        declared: operations_language.Operation,
+        catalog: Mapping[RefusalName, tuple[ErrorEntry, ...]],
+    ) -> tuple[RefusalName, ...]:
+        """Refusals that a request to the operation can meet and that answer with a status it declares."""
+        met = {name for name, _ in reachable(self.document, spec, declared)}
+        return tuple(
+            name
+            for name, entries in catalog.items()
+            if (name not in _CAUSED or name in met)
+            and any(e.status in spec.statuses and (e.operations is None or spec.id in e.operations) for e in entries)
         )
 
     def _schema(self, spec: SpecOperation, schema: dict[str, Any] | None, part: str) -> BodySchema | None:
@@ -354,5 +365,8 @@ class Compiler:
         return Scenario(name, tuple(steps), declared.summary)
 
 
-def _reaches(spec: SpecOperation, entries: tuple[ErrorEntry, ...]) -> bool:
-    return any(e.status in spec.statuses and (e.operations is None or spec.id in e.operations) for e in entries)
+_CAUSED: tuple[RefusalName, ...] = (
+    "unknown_route", "method_not_allowed", "malformed_json", "unsupported_media_type", "invalid_request",
+    "unknown_model", "context_overflow", "not_found", "conflict",
+)  # fmt: skip
+"""Refusals that only a request of the right form can meet; any operation can meet the others."""

@@ -150,6 +150,7 @@ def _query(document: dict[str, Any], parameters: list[Any]) -> dict[str, Any] | 
         "type": "object",
         "properties": {p["name"]: p.get("schema") or {} for p in declared},
         "required": [p["name"] for p in declared if p.get("required")],
+        "x-allow-empty": [p["name"] for p in declared if p.get("allowEmptyValue") is True],
     }
 
 

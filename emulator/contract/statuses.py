@@ -26,13 +26,14 @@ def check(target: Target, schema: "BaseSchema", report: Report, progress: Callab
                     f"{target.provider.id}: {operation.id}: {status} by Prefer: the spec has no request example"
                 )
                 continue
-            _ask(target, _case(schema, operation, body), status, report)
+            _ask(target, _case(target, schema, operation, body), status, report)
     progress(report.so_far(target.provider.id, "statuses"))
 
 
-def _case(schema: "BaseSchema", operation: Operation, body: Any) -> "Case[Any]":
+def _case(target: Target, schema: "BaseSchema", operation: Operation, body: Any) -> "Case[Any]":
     declared = schema[operation.path][operation.method]
-    return declared.Case() if body is None else declared.Case(body=body, media_type="application/json")
+    content = {} if body is None else {"body": body, "media_type": "application/json"}
+    return declared.Case(path_parameters=overview.path_examples(target.provider, operation), **content)
 
 
 def _ask(target: Target, case: "Case[Any]", status: int, report: Report) -> None:
@@ -41,6 +42,7 @@ def _ask(target: Target, case: "Case[Any]", status: int, report: Report) -> None
     provider, label = target.provider.id, case.operation.label
     report.cases[provider] += 1
     report.checks[provider, label, CHECK] += 1
+    target.anew()
     try:
         response = case.call(headers={**target.headers, "Prefer": f"code={status}"}, params=target.query or None)
         request, message = response.request, _deviation(case, response, status)

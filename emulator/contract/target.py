@@ -49,6 +49,8 @@ class Target:
     """An emulator that takes any key, so that nothing can be said about credentials."""
     fresh: Callable[[], None] = field(default=_nothing, repr=False)
     """Forget what the requests so far used up: limits, balance."""
+    anew: Callable[[], None] = lambda: None
+    """Give resources back, too: what earlier cases made or deleted."""
 
     @property
     def provider(self) -> Provider:
@@ -96,9 +98,12 @@ def started(families: Mapping[str, ProviderFamily], seed: int) -> Iterator[list[
     def fresh() -> None:
         commands.reset(runtime, DEFAULT_TENANT, kinds=_USED_UP)
 
+    def anew() -> None:
+        commands.reset(runtime, DEFAULT_TENANT, kinds=(*_USED_UP, "resources"))
+
     with EmulatorServer(runtime) as server:
         yield [
-            Target(family, server[name].origin, family.base.api_key, own=True, fresh=fresh)
+            Target(family, server[name].origin, family.base.api_key, own=True, fresh=fresh, anew=anew)
             for name, family in families.items()
         ]
 

@@ -49,9 +49,13 @@ class BodySchema:
         return [_neutral(error, _steps(body, error.instance_path)) for error in errors]
 
     def sample(self) -> list[Violation]:
-        """The violation of a body without its first required field, for refusals nobody caused."""
-        fields = self._resolve(self.schema).get("required") or ["body"]
-        return [_violation("required", [fields[0]], None, property=fields[0])]
+        """A violation of the first required field, or of the first at all, for refusals nobody caused."""
+        schema = self._resolve(self.schema)
+        if schema.get("required"):
+            return [_violation("required", [schema["required"][0]], None, property=schema["required"][0])]
+        name = next(iter(schema.get("properties", {})), "body")
+        kind = self._resolve(schema.get("properties", {}).get(name)).get("type", "string")
+        return [_violation("type", [name], None, expected=kind if isinstance(kind, str) else kind[0])]
 
     def _rank(self, path: list[Any]) -> tuple[int, str]:
         """Where the last step of a path is declared among its siblings."""
@@ -107,9 +111,9 @@ def _steps(body: Any, path: list[Any]) -> list[Any]:
 def _typed(text: str, schema: dict[str, Any]) -> Any:
     """A query value as its schema's type, or the text itself where it is none of that type."""
     kind = schema.get("type")
-    if kind == "integer" and re.fullmatch(r"-?\d{1,18}", text):
+    if kind == "integer" and re.fullmatch(r"-?\d{1,4000}", text):
         return int(text)
-    if kind == "number" and re.fullmatch(r"-?\d{1,18}(\.\d+)?", text):
+    if kind == "number" and re.fullmatch(r"-?\d{1,4000}(\.\d+)?([eE][-+]?\d{1,3})?", text):
         return float(text)
     if kind == "boolean" and text.lower() in ("true", "false"):
         return text.lower() == "true"

@@ -55,8 +55,9 @@ def _render_refusal(ex: Exchange, refusal: Refused) -> None:
 def _tell(ex: Exchange, refusal: Refused) -> None:
     """Violations in words, also for an invalid request that nobody sent."""
     violations = refusal.facts.get("violations")
-    if violations is None and ex.operation is not None and ex.operation.body is not None:
-        violations = ex.provider.wording.tell(ex.operation.body.sample(), ex.scope)
+    schema = ex.operation and (ex.operation.body or ex.operation.query)
+    if violations is None and schema:
+        violations = ex.provider.wording.tell(schema.sample(), ex.scope)
     ex.scope["violations"] = violations or []
     ex.scope["errors_by_field"] = refusal.facts.get("errors_by_field") or {
         v["dotted"]: [v["message"]] for v in violations or []

@@ -41,8 +41,7 @@ def _check_query(ex: Exchange) -> None:
     schema = ex.active.query
     if schema is None:
         return
-    given = {k: v for k, v in ex.query.items() if v or ex.provider.body.empty_query == "keep"}
-    typed = schema.typed(given)
+    typed = schema.typed({k: v for k, v in ex.query.items() if v or k not in schema.schema["x-allow-empty"]})
     ex.scope["query"] = {**dict.fromkeys(schema.schema["properties"]), **typed}
     _check(ex, schema, typed, "query")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator
 
-from emulator import Handle, make_runtime
+from emulator import Handle, make_runtime, overview
 from emulator.provider import Operation, Provider
 
 from .raw import RawReply, send
@@ -32,7 +32,7 @@ class Caller:
         self.operation = operation
         self.provider = provider
         self.body = {**body} if operation.body is not None else None
-        self.url = handle.origin + operation.path
+        self.url = handle.origin + overview.example_path(provider, operation)
         self.plain = False
         """Leave out what the provider asks of clients beside the credential."""
 
@@ -60,10 +60,11 @@ class Caller:
 
 
 def caller(handle: Handle, operation: str | None = None) -> Caller:
-    """A caller of a packaged provider's operation; of its first when none is named."""
+    """A caller of a packaged provider's operation; of its first that makes completions when none is named."""
     provider = PROVIDERS[handle.id]
-    found = provider.operations[operation] if operation else next(iter(provider.operations.values()))
-    return Caller(handle, found, provider, BODIES[handle.id])
+    found = provider.operations[operation] if operation else next(o for o in provider.operations.values() if o.reader)
+    body = BODIES[handle.id] if found.reader else overview.request_example(provider, found)
+    return Caller(handle, found, provider, body or {})
 
 
 def complaints(provider: Provider, operation: Operation, reply: RawReply) -> Iterator[str]:

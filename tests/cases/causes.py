@@ -4,6 +4,7 @@ A provider's refusals and the keys of its table are the same set, and a test say
 added to `fixtures/` needs a line here.
 """
 
+import re
 from collections.abc import Callable
 
 from emulator import Emulation
@@ -56,10 +57,33 @@ def no_key(emulator: Emulation, caller: Caller) -> RawReply:
 
 
 def no_fields(emulator: Emulation, caller: Caller) -> RawReply:
-    """An empty object. Only a broken server finds fault with a request that has no body."""
-    if caller.operation.body is None:
-        return broken("invalid_request")(emulator, caller)
-    return caller.ask(body={})
+    """An empty object, a field or query parameter of no type; nothing else finds fault with a request without any."""
+    if caller.operation.body is not None:
+        return caller.ask(body={} if _asks_for_fields(caller) else {name: {} for name in caller.body or {}})
+    if caller.operation.query is not None:
+        caller.url += "?" + "&".join(f"{name}=nonsense" for name in caller.operation.query.schema["properties"])
+        return caller.ask()
+    return broken("invalid_request")(emulator, caller)
+
+
+def _asks_for_fields(caller: Caller) -> bool:
+    return caller.operation.body is not None and bool(caller.operation.body.violations({}))
+
+
+def unknown_id(emulator: Emulation, caller: Caller) -> RawReply:
+    """An id that no resource has, in the path or in the list of ids."""
+    if "{" in caller.operation.path:
+        caller.url = caller.handle.origin + re.sub(r"\{\w+\}", "BRK-999999X", caller.operation.path)
+        return caller.ask()
+    return caller.ask(body={name: ["BRK-999999X"] for name in caller.body or {}})
+
+
+def taken_name(emulator: Emulation, caller: Caller) -> RawReply:
+    """The name of another resource: of one just made, or of one the account began with."""
+    if caller.operation.method == "POST":
+        caller.ask()
+        return caller.ask()
+    return caller.ask(body={"name": "monitor"})
 
 
 def no_json(emulator: Emulation, caller: Caller) -> RawReply:
@@ -103,6 +127,8 @@ ANY_PROVIDER: dict[RefusalName, Cause] = {
 CAUSES: dict[str, dict[RefusalName, Cause]] = {
     "barrack": {
         **ANY_PROVIDER,
+        "not_found": unknown_id,
+        "conflict": taken_name,
         "malformed_json": no_json,
         "unknown_model": another_model,
         "invalid_credentials": key("brk-revoked-1"),

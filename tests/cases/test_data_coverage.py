@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from emulator import Emulation, EmulatorServer, Handle, make_runtime
+from emulator import Emulation, EmulatorServer, Handle, commands, make_runtime
 from emulator.mechanisms.credentials import Rule
 from emulator.mechanisms.scenarios import Scenario
 from emulator.provider import LimitRule, Provider
@@ -126,7 +126,8 @@ def quirks_met(emulator: Emulation, provider: Provider) -> set[str]:
     found = set()
     for operation in provider.operations:
         asking = caller(emulator[provider.id], operation)
-        assert asking.ask().status == 200
+        assert asking.ask().status == asking.operation.success
+        commands.reset(emulator.runtime, emulator.tenant, provider.id, ["resources"])
         found |= {note["what"] for note in asking.handle.journal[-1].raw["trace"]}
     return found & {quirk.id for quirk in provider.quirks}
 

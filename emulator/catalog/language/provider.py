@@ -62,9 +62,6 @@ class Body(Model):
     other_media_type: Literal["parse", "empty", "refuse"] = Field(
         "parse", description="A body that is not declared JSON is parsed all the same, read as {}, or refused."
     )
-    empty_query: Literal["keep", "absent"] = Field(
-        "keep", description="Whether a query parameter without a value counts as absent."
-    )
     malformed: Literal["refuse", "empty"] = Field(
         "refuse", description="Broken JSON is refused; or it, and JSON that is no object, is read as {}."
     )
