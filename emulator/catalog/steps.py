@@ -3,10 +3,10 @@
 import json
 from typing import Any, get_args
 
-from pydantic import TypeAdapter, ValidationError
-
 from emulator.catalog.language import Step, scenarios
-from emulator.catalog.source import show_path
+from emulator.catalog.language.document import Scenario as DeclaredScenario
+from emulator.catalog.problems import validated
+from emulator.catalog.source import Tree
 from emulator.mechanisms.completions import Script
 from emulator.mechanisms.expressions import Expression, ExpressionError, Variable
 from emulator.mechanisms.patches import Patch, WireOp
@@ -42,24 +42,19 @@ def _fault(fault: scenarios.Fault | None) -> Patch | None:
     return Patch(target, name, arguments)
 
 
-_STEPS = TypeAdapter(list[Step])
-
-
 def scenario_from_text(name: str, text: str) -> Scenario:
     """A scenario from the JSON text of steps that a test or the control API gives.
 
     Raises ValueError with what would be right.
     """
-    try:
-        steps = _STEPS.validate_python(json.loads(text))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ValueError(f"{show_path(tuple(first['loc']))}: {first['msg']}") from None
+    declared, problems = validated(DeclaredScenario, Tree({"steps": json.loads(text)}))
+    if problems:
+        raise ValueError(f"{problems[0].path}: {problems[0].message}")
     made = []
-    for i, step in enumerate(steps):
+    for i, step in enumerate(declared.steps):
         try:
             when = None if step.when is None else Expression(step.when, NAMES)
         except ExpressionError as error:
-            raise ValueError(f"[{i}].when: {error}") from None
+            raise ValueError(f"steps[{i}].when: {error}") from None
         made.append(played_step(step, when, f"{name} step {i + 1}"))
     return Scenario(name, tuple(made))

@@ -1,10 +1,11 @@
 """Every limit that applies, then the balance. A refused request uses nothing up."""
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from emulator.exchange import Exchange, Refused
 from emulator.mechanisms import ledger, windows
+from emulator.mechanisms.expressions import ExpressionError
 from emulator.provider import LimitRule
 
 
@@ -33,12 +34,20 @@ def _applies(ex: Exchange, rule: LimitRule) -> bool:
     return ex.active.secured and ex.meant(rule.operations) and ex.holds(rule.when)
 
 
+def _amount(value: Any) -> Decimal:
+    """Raises ExpressionError for what is no decimal amount."""
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        raise ExpressionError(f"prices.opening_balance: {value!r} is no amount") from None
+
+
 def _check_balance(ex: Exchange) -> None:
     """Open the account. Prepaid: a charged operation is served while anything is left."""
     prices = ex.provider.prices
     if prices is None or not ex.active.secured:
         return
-    opening = Decimal(str(prices.opening_balance(ex.scope)))
+    opening = _amount(prices.opening_balance(ex.scope))
     account = ex.tenant.cell("accounts", f"{ex.provider.id}:{prices.account(ex.scope)}", lambda: ledger.opened(opening))
     ex.scope["account"] = account
     if ex.active.id in prices.charges and ledger.balance(account) <= 0:

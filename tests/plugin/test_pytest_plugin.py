@@ -14,7 +14,7 @@ import emulator.server  # noqa: F401 - compiled modules load once a process, and
 
 pytest_plugins = ["pytester"]
 
-HELPERS = '''
+HELPERS = """
 import httpx
 import pytest
 
@@ -31,7 +31,7 @@ def chat(handle, **fields):
     paths = {"generalcompute": "/chat/completions", "barrack": "/ai/chat/"}
     return http.post(handle.base_url + paths[handle.id], json=body, headers=handle.headers)
 
-'''
+"""
 
 
 @pytest.fixture
@@ -306,17 +306,19 @@ def test_what_a_handle_cannot_do_says_what_it_can(project: Pytester) -> None:
 
 
         @pytest.mark.parametrize(("call", "message"), [
-            (lambda h: h.fail("rate_limted"), "rate_limted"),
+            (lambda h: h.fail("rate_limted"), '"rate_limted" is not known; use '),
             (lambda h: h.fail(418), "never answers 418"),
             (lambda h: h.fail(), "`refuse`"),
-            (lambda h: h.fail("conflict"), "no reply for conflict"),
+            (lambda h: h.fail("body_too_large"), "no reply for body_too_large"),
             (lambda h: h.fail("rate_limited", times=0), "greater than or equal to 1"),
             (lambda h: h.fail("rate_limited", operation="nope"), "no operation 'nope'"),
             (lambda h: h.fail("rate_limited", when="nope.x"), "uses `nope`"),
             (lambda h: h.fail(fault={"explode": {}}), "explode"),
             (lambda h: h.fail(fault={"stall": {"duration": "1 fortnight"}}), "is not a duration"),
             (lambda h: h.play("nope"), "no scenario 'nope'"),
-            (lambda h: h.play([{"refuse": "nope"}]), "nope"),
+            (lambda h: h.play([{}, {"refuse": "nope"}]), 'steps[1].refuse: "nope" is not known; use '),
+                (lambda h: h.play([]), "at least 1 item"),
+                (lambda h: h.play([{"time": 1}]), "steps[0].time: is not a key here; did you mean `times`?"),
             (lambda h: h.use("nope"), "no variant 'nope'"),
         ])
         def test_error(emulator, call, message):
@@ -330,7 +332,7 @@ def test_what_a_handle_cannot_do_says_what_it_can(project: Pytester) -> None:
                 emulator["nope"]
         """,
     )
-    result.assert_outcomes(passed=13)
+    result.assert_outcomes(passed=15)
 
 
 def test_narrowed_failures_wait_for_their_request(project: Pytester) -> None:
@@ -405,7 +407,8 @@ def test_a_seed_and_providers_of_ones_own(project: Pytester) -> None:
     result.assert_outcomes(passed=1)
 
 
-def test_many_workers(project: Pytester) -> None:
+def test_many_workers(project: Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # what else is installed costs each worker a second
     project.makepyfile(
         HELPERS
         + dedent(
@@ -420,7 +423,7 @@ def test_many_workers(project: Pytester) -> None:
             """
         )
     )
-    result = project.runpytest_subprocess("-n", "4", "-p", "no:schemathesis", "-p", "no:cacheprovider", "-q")
+    result = project.runpytest_subprocess("-n", "4", "-p", "xdist", "-p", "emulator.pytest_plugin", "-q")
     result.assert_outcomes(passed=12)
 
 

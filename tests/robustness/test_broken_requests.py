@@ -42,9 +42,7 @@ BROKEN = {
 
 
 @pytest.fixture(autouse=True)
-def goes_on(
-    emulator: Emulation, emulator_server: EmulatorServer, caplog: pytest.LogCaptureFixture
-) -> Iterator[None]:
+def goes_on(emulator: Emulation, emulator_server: EmulatorServer, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Afterwards a healthy request on a fresh connection works, and nothing was logged as a failure."""
     yield
     for provider in PROVIDERS:

@@ -9,7 +9,7 @@ from wire_client import PROVIDERS, Reply, Wire, answered, chat, outcome
 
 from emulator import Emulation, EmulatorServer, Handle
 
-STREAM = {"stream": True}
+STREAM: dict[str, Any] = {"stream": True}
 VERSIONS = pytest.mark.parametrize("version", ["1.1", "1.0"])
 STREAMED = pytest.mark.parametrize("fields", [{}, STREAM], ids=["plain", "stream"])
 
@@ -20,9 +20,7 @@ def handle(emulator: Emulation) -> Handle:
 
 
 @pytest.fixture(autouse=True)
-def goes_on(
-    handle: Handle, emulator_server: EmulatorServer, caplog: pytest.LogCaptureFixture
-) -> Iterator[None]:
+def goes_on(handle: Handle, emulator_server: EmulatorServer, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Afterwards a healthy request on a fresh connection works, and nothing was logged as a failure."""
     yield
     assert answered(emulator_server.url, chat(emulator_server, handle)).complete
@@ -101,9 +99,7 @@ def test_stall(handle: Handle, emulator_server: EmulatorServer, fields: dict[str
 
 @VERSIONS
 @pytest.mark.parametrize("after", [0, 1, 3])
-def test_a_stream_cut_after_events(
-    handle: Handle, emulator_server: EmulatorServer, version: str, after: int
-) -> None:
+def test_a_stream_cut_after_events(handle: Handle, emulator_server: EmulatorServer, version: str, after: int) -> None:
     handle.fail(fault={"cut": {"after_events": after}})
     reply = undisturbed(emulator_server, handle, version=version, **STREAM)
     assert (reply.status, len(events(reply.body)), reply.complete) == (200, after, False)

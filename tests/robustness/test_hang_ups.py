@@ -1,13 +1,14 @@
 """Clients that leave, at every stage: the server notices, writes it down, and goes on."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from wire_client import Wire, answered, chat, outcome, outcomes
 
 from emulator import Emulation, EmulatorServer, Handle, make_runtime
 
-STREAM = {"stream": True}
+STREAM: dict[str, Any] = {"stream": True}
 LEAVING = pytest.mark.parametrize("leave", [Wire.hang_up, Wire.reset], ids=["FIN", "RST"])
 Leave = Callable[[Wire], None]
 
@@ -18,9 +19,7 @@ def handle(emulator: Emulation) -> Handle:
 
 
 @pytest.fixture(autouse=True)
-def goes_on(
-    handle: Handle, emulator_server: EmulatorServer, caplog: pytest.LogCaptureFixture
-) -> Iterator[None]:
+def goes_on(handle: Handle, emulator_server: EmulatorServer, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Afterwards a healthy request on a fresh connection works, and nothing was logged as a failure."""
     yield
     assert answered(emulator_server.url, chat(emulator_server, handle)).status == 200
@@ -28,10 +27,10 @@ def goes_on(
 
 
 @LEAVING
-@pytest.mark.parametrize("sent", [0, 1, 20, -300, -1], ids=["nothing", "a byte", "half a line", "a head", "all but one"])
-def test_before_the_request_is_whole(
-    handle: Handle, emulator_server: EmulatorServer, leave: Leave, sent: int
-) -> None:
+@pytest.mark.parametrize(
+    "sent", [0, 1, 20, -300, -1], ids=["nothing", "a byte", "half a line", "a head", "all but one"]
+)
+def test_before_the_request_is_whole(handle: Handle, emulator_server: EmulatorServer, leave: Leave, sent: int) -> None:
     asked = chat(emulator_server, handle, user="u" * 400)
     for _ in range(5):
         wire = Wire(emulator_server.url)

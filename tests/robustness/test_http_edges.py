@@ -1,6 +1,7 @@
 """HTTP at its edges: old versions, pipelines, garbage, strange methods and paths."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from wire_client import PROVIDERS, Reply, Wire, answered, chat, operation_of, request, target_of, with_header
@@ -8,14 +9,12 @@ from wire_client import PROVIDERS, Reply, Wire, answered, chat, operation_of, re
 from emulator import Emulation, EmulatorServer
 
 pytestmark = pytest.mark.emulator(allow_unmatched=True)
-STREAM = {"stream": True, "anonymize": False}
+STREAM: dict[str, Any] = {"stream": True, "anonymize": False}
 STREAMING = [name for name in PROVIDERS if name != "nugen"]
 
 
 @pytest.fixture(autouse=True)
-def goes_on(
-    emulator: Emulation, emulator_server: EmulatorServer, caplog: pytest.LogCaptureFixture
-) -> Iterator[None]:
+def goes_on(emulator: Emulation, emulator_server: EmulatorServer, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Afterwards a healthy request on a fresh connection works, and nothing was logged as a failure."""
     yield
     assert answered(emulator_server.url, chat(emulator_server, emulator["barrack"])).status == 200
@@ -68,7 +67,9 @@ def test_keep_alive(emulator: Emulation, emulator_server: EmulatorServer) -> Non
 
 
 def test_pipelined_requests_are_answered_in_order(emulator: Emulation, emulator_server: EmulatorServer) -> None:
-    requests = [chat(emulator_server, emulator[p], **fields) for p in PROVIDERS for fields in ({}, STREAM, {"model": 7})]
+    requests = [
+        chat(emulator_server, emulator[p], **fields) for p in PROVIDERS for fields in ({}, STREAM, {"model": 7})
+    ]
     with Wire(emulator_server.url) as wire:
         wire.send(b"".join(requests) + b"GET /nowhere HTTP/1.1\r\n\r\n")
         piped = [wire.reply() for _ in range(len(requests) + 1)]
@@ -167,7 +168,9 @@ def test_oversized_headers(emulator: Emulation, emulator_server: EmulatorServer,
     assert answered(emulator_server.url, asked).status == 200
 
 
-@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE", "PUT", "PATCH", "DELETE", "PROPFIND", "QUERY", "CONNECT"])
+@pytest.mark.parametrize(
+    "method", ["HEAD", "OPTIONS", "TRACE", "PUT", "PATCH", "DELETE", "PROPFIND", "QUERY", "CONNECT"]
+)
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_other_methods_are_not_allowed(
     emulator: Emulation, emulator_server: EmulatorServer, provider: str, method: str

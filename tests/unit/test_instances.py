@@ -106,9 +106,12 @@ JSON = st.recursive(
     max_leaves=6,
 )
 KEYWORDS = st.sampled_from(
-    "type enum const default properties required items minItems maxItems minLength maxLength minimum maximum pattern"
-    " format anyOf oneOf allOf not $ref $defs additionalProperties uniqueItems multipleOf minProperties".split()
-)
+    [
+        "type", "enum", "const", "default", "properties", "required", "items", "minItems", "maxItems", "minLength",
+        "maxLength", "minimum", "maximum", "pattern", "format", "anyOf", "oneOf", "allOf", "not", "$ref", "$defs",
+        "additionalProperties", "uniqueItems", "multipleOf", "minProperties",
+    ]
+)  # fmt: skip
 HOSTILE = st.dictionaries(KEYWORDS, JSON | st.sampled_from(["string", "array", "#", "#/$defs", 10**9, -1]), max_size=4)
 
 

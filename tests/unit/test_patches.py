@@ -36,9 +36,9 @@ def scope() -> Scope:
 
 def written(target: str) -> set[str]:
     """The operations that a fixture may write for a target."""
-    model = next(m for m in get_args(get_args(quirks.Quirk)[0]) if get_args(m.model_fields["target"].annotation)[0] == target)
-    schema = model.model_json_schema()
-    known = [d for d in [*schema.get("$defs", {}).values()] if "op" in d.get("properties", {})]
+    models = get_args(get_args(quirks.Quirk)[0])
+    schema = next(m for m in models if get_args(m.model_fields["target"].annotation) == (target,)).model_json_schema()
+    known = [d for d in schema["$defs"].values() if "op" in d.get("properties", {})]
     ops = [d["properties"]["op"] for d in known]
     return {name for o in ops for name in ([o["const"]] if "const" in o else o["enum"])}
 
@@ -57,7 +57,12 @@ def test_an_unknown_operation_is_refused(target: str) -> None:
         TypeAdapter[Any](quirks.Quirk).validate_python(quirk)
 
 
-BODY = {"id": 1, "n": None, "choices": [{"message": {"text": "a", "x": None}, "i": "0"}, {"i": "1"}, 7], "usage": {}}
+BODY: dict[str, Any] = {
+    "id": 1,
+    "n": None,
+    "choices": [{"message": {"text": "a", "x": None}, "i": "0"}, {"i": "1"}, 7],
+    "usage": {},
+}
 
 
 @pytest.mark.parametrize(

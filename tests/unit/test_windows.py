@@ -60,9 +60,7 @@ def test_sliding_window_is_the_brute_force_window(
 
 @given(EPOCHS, st.integers(0, 8), PERIODS, ARRIVALS)
 @settings(deadline=None)
-def test_fixed_window_counts_by_the_clock(
-    epoch: int, capacity: int, per: int, arrivals: list[tuple[int, int]]
-) -> None:
+def test_fixed_window_counts_by_the_clock(epoch: int, capacity: int, per: int, arrivals: list[tuple[int, int]]) -> None:
     limit, now = Limit("fixed_window", capacity, per), epoch
     for gap, cost in arrivals:
         now += gap
