@@ -41,14 +41,17 @@ def markdown(families: Mapping[str, ProviderFamily]) -> str:
 
 
 def _graded(provider: Provider, operation: Operation, status: int) -> str:
-    """A status as text, in brackets unless the operation, or one error entry behind it, is documented."""
-    grades = [
+    """A status as text, in brackets unless the provider documents that the operation answers it."""
+    grades = {
         entry.source.grade
         for name in operation.refusals
         for entry in provider.errors[name]
         if entry.status == status and (entry.operations is None or operation.id in entry.operations)
-    ]
-    known = "documented" in (grades or [operation.source.grade])
+    }
+    if operation.documented is not None:
+        known = status in operation.documented
+    else:
+        known = operation.source.grade != "assumed" and "documented" in (grades or {operation.source.grade})
     return str(status) if known else f"({status})"
 
 

@@ -104,6 +104,8 @@ class Operation:
     success: int
     secured: bool
     source: Source
+    documented: tuple[int, ...] | None
+    """The statuses its source tells of, when those of the error entries are not about it."""
     query: BodySchema | None
     """The query parameters, as one object."""
     body: BodySchema | None

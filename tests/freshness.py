@@ -8,16 +8,17 @@ from pathlib import Path
 from emulator import catalog, overview
 
 ROOT = Path(__file__).resolve().parent.parent
-_TABLE = re.compile(r"(<!-- providers -->\n).*?(\n<!-- /providers -->)", re.DOTALL)
+_TABLE = re.compile(r"(?<=<!-- providers -->\n).*(?=\n<!-- /providers -->)", re.DOTALL)
 
 
 def generated() -> dict[Path, str]:
     """File -> what it should hold."""
     readme = ROOT / "README.md"
-    table = overview.markdown(catalog.load())
+    text, tables = _TABLE.subn(lambda _: overview.markdown(catalog.load()), readme.read_text(encoding="utf-8"))
+    assert tables == 1, "README.md has lost the comments around its table of providers"
     return {
         ROOT / "fixtures" / "schema.json": json.dumps(catalog.schema(), indent=2) + "\n",
-        readme: _TABLE.sub(lambda found: found[1] + table + found[2], readme.read_text(encoding="utf-8")),
+        readme: text,
     }
 
 

@@ -166,6 +166,7 @@ class Compiler:
             success=spec.success,
             secured=spec.secured,
             source=self.sources[declared.source],
+            documented=None if declared.documented is None else tuple(declared.documented),
             query=self._schema(spec, spec.query, "parameters"),
             body=self._schema(spec, spec.schema, "requestBody"),
             act=self._act(declared.act, (*path, "act")) if declared.act else None,

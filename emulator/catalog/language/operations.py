@@ -24,6 +24,9 @@ class Operation(Model):
     """One operation. With `read` it makes completions, with `act` it works on resources; else it answers its shape."""
 
     source: SourceName
+    documented: list[int] | None = Field(
+        None, description="The statuses its source tells of, when those of the error entries are not about it."
+    )
     act: Act | None = None
     read: str | None = Field(None, description="A name under `read`.")
     facts: dict[Literal["id", "created"], Tree] = Field(default_factory=dict)
