@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from emulator.catalog import LoadError
+from emulator.commands import CommandError
 
 
 def _give_up(message: str, hint: str = "", code: int = 2) -> NoReturn:
@@ -128,10 +129,9 @@ def serve(
     except LoadError as error:
         _show_problems(error)
     except KeyError as error:
-        _give_up(
-            f"there is no `{error.args[0]}`",
-            "`emulator list` shows providers, `emulator list PROVIDER` its scenarios and variants",
-        )
+        _give_up(f"no provider is called `{error.args[0]}`", "`emulator list` shows them all")
+    except CommandError as error:
+        _give_up(str(error), "`emulator list PROVIDER` shows its scenarios and variants")
     except (OSError, sqlite3.Error) as error:
         _give_up(f"cannot keep state in {state}: {error}", "choose a new file in a folder you can write to")
     wanted = port

@@ -54,9 +54,7 @@ def play(runtime: Runtime, tenant_name: str, provider_id: str, scenario: str | l
         found = provider(runtime, tenant, provider_id)
         plays = tenant.cell("plays", provider_id, list)
         if isinstance(scenario, str):
-            if scenario not in found.scenarios:
-                known = ", ".join(found.scenarios) or "none"
-                raise CommandError(f"{provider_id} has no scenario {scenario!r}; there are: {known}")
+            known_scenario(found, scenario)
             scenarios.start(plays, scenario, "control")
             return
         steps = json.dumps(scenario)
@@ -81,15 +79,27 @@ def _title(scenario: scenarios.Scenario) -> str:
     )
 
 
+def with_variants(runtime: Runtime, provider_id: str, names: Sequence[str]) -> Provider:
+    """The provider with the named overlays. Raises CommandError for a name that does not exist."""
+    found = family(runtime, provider_id)
+    try:
+        return found.with_variants(tuple(names))
+    except KeyError as error:
+        known = ", ".join(found.base.variants) or "none"
+        raise CommandError(f"{provider_id} has no variant {error.args[0]!r}; there are: {known}") from None
+
+
+def known_scenario(found: Provider, name: str) -> None:
+    """Raises CommandError unless the provider has the scenario."""
+    if name not in found.scenarios:
+        known = ", ".join(found.scenarios) or "none"
+        raise CommandError(f"{found.id} has no scenario {name!r}; there are: {known}")
+
+
 def use(runtime: Runtime, tenant_name: str, provider_id: str, variants: Sequence[str]) -> None:
     """Serve this tenant with the given variants of a provider instead of those it had."""
     with _open(runtime, tenant_name) as tenant:
-        found = family(runtime, provider_id)
-        try:
-            found.with_variants(tuple(variants))
-        except KeyError as error:
-            known = ", ".join(found.base.variants) or "none"
-            raise CommandError(f"{provider_id} has no variant {error.args[0]!r}; there are: {known}") from None
+        with_variants(runtime, provider_id, variants)
         tenant.cell("variants", provider_id, dict)["names"] = list(variants)
 
 

@@ -10,7 +10,7 @@ from types import TracebackType
 
 import uvicorn
 
-from emulator import catalog
+from emulator import catalog, commands
 from emulator.app import EmulatorApp
 from emulator.exchange import Runtime
 from emulator.handles import DEFAULT_TENANT, Emulation, Handle
@@ -33,8 +33,8 @@ def make_runtime(
 ) -> Runtime:
     """Load the data and put it beside a store.
 
-    Raises catalog.LoadError for data that cannot be used, KeyError for a provider, scenario or variant
-    that does not exist.
+    Raises catalog.LoadError for data that cannot be used, KeyError for a provider that does not exist,
+    CommandError for a scenario or variant that does not.
     """
     runtime = Runtime(
         providers=catalog.load(data, providers),
@@ -46,10 +46,9 @@ def make_runtime(
         variants={name: tuple(chosen) for name, chosen in (variants or {}).items()},
     )
     for name, chosen in runtime.variants.items():
-        runtime.providers[name].with_variants(chosen)
+        commands.with_variants(runtime, name, chosen)
     for name, scenario in runtime.scenarios.items():
-        if scenario not in runtime.providers[name].base.scenarios:
-            raise KeyError(scenario)
+        commands.known_scenario(commands.family(runtime, name).base, scenario)
     return runtime
 
 

@@ -153,12 +153,15 @@ def test_port_in_use(run: Run) -> None:
 
 
 WRONG = {
-    "unknown provider": (["nope"], "`nope`"),
-    "unknown scenario": (["--scenario", "nugen=nope"], "`nope`"),
-    "scenario of an unknown provider": (["--scenario", "nope=flaky"], "`nope`"),
-    "scenario of a provider that is not served": (["nugen", "--scenario", "barrack=flaky"], "`barrack`"),
-    "unknown variant": (["--variant", "nugen=nope"], "`nope`"),
-    "variant of an unknown provider": (["--variant", "nope=calm"], "`nope`"),
+    "unknown provider": (["nope"], "no provider is called `nope`"),
+    "unknown scenario": (["--scenario", "nugen=nope"], "nugen has no scenario 'nope'; there are: "),
+    "scenario of an unknown provider": (["--scenario", "nope=flaky"], "no provider is called 'nope'; there are "),
+    "scenario of a provider that is not served": (
+        ["nugen", "--scenario", "barrack=flaky"],
+        "no provider is called 'barrack'; there are nugen",
+    ),
+    "unknown variant": (["--variant", "nugen=nope"], "nugen has no variant 'nope'; there are: "),
+    "variant of an unknown provider": (["--variant", "nope=calm"], "no provider is called 'nope'; there are "),
     "malformed scenario": (["--scenario", "nugen"], "`--scenario nugen` is not PROVIDER=NAME"),
     "malformed variant": (["--variant", "nugen="], "`--variant nugen=` is not PROVIDER=NAME"),
     "no provider in a scenario": (["--scenario", "=flaky"], "`--scenario =flaky` is not PROVIDER=NAME"),
