@@ -165,7 +165,8 @@ def unfinished(runtime: Runtime, tenant_name: str) -> list[str]:
 def unmatched(runtime: Runtime, tenant_name: str) -> list[str]:
     """Requests that met no operation, one line each."""
     return [
-        f"{entry['provider']}: {entry['method']} {entry['path']} -> {entry['status']} {entry['refusal']}"
+        f"{entry['provider'] or 'no provider'}: {entry['method']} {entry['path']} -> {entry['status']}"
+        f" {entry['refusal'] or 'unknown address'}"
         for entry in journal(runtime, tenant_name)
         if not entry["matched"]
     ]

@@ -8,6 +8,8 @@ import orjson
 
 from emulator import pipeline
 from emulator.exchange import Exchange, Reply, Runtime, Unaddressed
+from emulator.stages.record import record_unaddressed
+from emulator.stages.route import DEFAULT_TENANT, split_tenant
 
 log = logging.getLogger("emulator")
 MOST_BODY = 64 * 1024 * 1024
@@ -40,17 +42,23 @@ def answer(
     try:
         pipeline.run(exchange)
     except Unaddressed as missing:
-        return _unaddressed(runtime, str(missing)), None
+        return _unaddressed(exchange, str(missing)), None
     except Exception:
         log.exception("%s %s could not be answered", method, path)
         return own_reply(500, "the emulator failed on this request", "please report it with the log above"), None
     return exchange.reply, exchange
 
 
-def _unaddressed(runtime: Runtime, head: str) -> Reply:
-    known = ", ".join(f"/{name}/" for name in runtime.providers)
-    what = f"no provider is called {head[:80]!r}" if head else "this is the emulator, not a provider"
-    return own_reply(404 if head else 200, what, f"put a provider's id first in the path: {known}")
+def _unaddressed(exchange: Exchange, head: str) -> Reply:
+    """What the emulator says where no provider is meant; a mistyped one is for the tenant's journal, too."""
+    known = ", ".join(f"/{name}/" for name in exchange.runtime.providers)
+    hint = f"put a provider's id first in the path: {known}"
+    if not head:
+        return own_reply(200, "this is the emulator, not a provider", hint)
+    with exchange.runtime.store.lock:
+        tenant, path = split_tenant(exchange.path)
+        record_unaddressed(exchange, tenant or exchange.tenant_name or DEFAULT_TENANT, path)
+    return own_reply(404, f"no provider is called {head[:80]!r}", hint)
 
 
 def own_reply(status: int, message: str, hint: str) -> Reply:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from emulator.mechanisms.clock import Clock
 from emulator.mechanisms.credentials import Credential
 from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
 from emulator.mechanisms.patches import Headers, Patch, Target
@@ -61,8 +60,6 @@ class Reply:
     frames: list[Frame] | None = None
     complete: bool = True
     """False when the connection ends before the body does."""
-    stall: float = 0.0
-    """Seconds of silence before a stream that is cut ends."""
     wire: Patch | None = None
     exact_head: bool = False
     """Header names go out as they are written here, which only the socket itself can do."""
@@ -90,7 +87,8 @@ class Exchange:
     provider: Provider = field(init=False)
     local_path: str = ""
     """The path as the real provider would see it."""
-    clock: Clock = field(init=False)
+    now: float = 0.0
+    """The moment of the exchange in Unix seconds, by the tenant's clock: one for all stages."""
     scope: Scope = field(init=False)
     operation: Operation | None = None
     credential: Credential | None = None

@@ -107,7 +107,8 @@ class EmulatorServer:
         self._roots: dict[str, int] = {}
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
-        self.url = f"http://{host}:{self._port(self._sockets[0])}"
+        self._shown_host = f"[{host}]" if ":" in host else host
+        self.url = f"http://{self._shown_host}:{self._port(self._sockets[0])}"
 
     @staticmethod
     def _port(sock: socket.socket) -> int:
@@ -131,7 +132,7 @@ class EmulatorServer:
 
     def root(self, provider: str) -> str:
         """The address at whose root a provider answers."""
-        return f"http://{self._host}:{self._roots[provider]}"
+        return f"http://{self._shown_host}:{self._roots[provider]}"
 
     def tenant(self, name: str = DEFAULT_TENANT) -> Emulation:
         """The emulator as one tenant sees it."""

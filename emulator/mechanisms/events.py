@@ -8,7 +8,7 @@ from emulator.mechanisms.patches import Patch
 from emulator.mechanisms.templates import Template
 
 EventKind = Literal["open", "role", "content", "tool_call", "arguments", "finish", "usage", "close", "done"]
-Ending = Literal["complete", "cut", "stall"]
+Ending = Literal["complete", "cut"]
 
 
 @dataclass(slots=True)
@@ -35,7 +35,6 @@ class Timeline:
     events: list[Event] = field(default_factory=list)
     ending: Ending = "complete"
     cut_after_bytes: int | None = None
-    stall_seconds: float = 0.0
 
 
 def bend(timeline: Timeline, patch: Patch, scope: Scope, error: Any) -> None:

@@ -11,7 +11,7 @@ from emulator.provider import LimitRule
 
 def limit(ex: Exchange) -> None:
     """May refuse with rate_limited, quota_exhausted or what a rule names, and insufficient_credit."""
-    now = ex.clock.now()
+    now = ex.now
     wanted: list[tuple[LimitRule, dict[str, Any], float, float]] = []
     for rule in ex.provider.limits:
         if not _applies(ex, rule):

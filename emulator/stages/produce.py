@@ -50,7 +50,7 @@ def _act(ex: Exchange, act: Act) -> None:
 
 
 def _collection(ex: Exchange, kind: ResourceType) -> dict[str, Any]:
-    now = ex.clock.now()
+    now = ex.now
     key = f"{ex.provider.id}:{kind.account(ex.scope)}:{kind.name}"
     collection: dict[str, Any] = ex.tenant.cell("resources", key, lambda: resources.new_collection(kind, now))
     return collection
@@ -73,7 +73,7 @@ def _guard(ex: Exchange, act: Act) -> None:
 def _change(ex: Exchange, act: Act, kind: ResourceType, collection: dict[str, Any]) -> None:
     try:
         if act.verb == "create":
-            resources.create(kind, collection, ex.scope, ex.clock.now())
+            resources.create(kind, collection, ex.scope, ex.now)
         else:
             resources.update(kind, collection, ex.scope["item"], ex.scope)
     except Conflict as conflict:

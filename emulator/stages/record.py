@@ -2,6 +2,7 @@
 
 from emulator.exchange import Exchange
 from emulator.mechanisms import journal
+from emulator.mechanisms.clock import Clock
 
 
 def record(ex: Exchange) -> None:
@@ -9,7 +10,7 @@ def record(ex: Exchange) -> None:
     ex.entry = journal.append(
         ex.tenant,
         {
-            "at": ex.clock.now(),
+            "at": ex.now,
             "method": ex.method,
             "path": ex.local_path,
             "provider": ex.provider.id,
@@ -28,3 +29,14 @@ def record(ex: Exchange) -> None:
         },
     )
     ex.runtime.store.commit(ex.tenant)
+
+
+def record_unaddressed(ex: Exchange, tenant_name: str, path: str) -> None:
+    """An entry for a request that named no provider there is."""
+    tenant = ex.runtime.store.tenant(tenant_name)
+    unknown = dict.fromkeys(("provider", "operation", "refusal", "usage", "charged", "client"))
+    request = {"headers": journal.shown_headers(ex.headers), "body": journal.shown_body(ex.body)}
+    now = Clock(tenant.cell("clock", "", dict)).now()
+    told = {"at": now, "method": ex.method, "path": path, "matched": False, "status": 404, "streamed": False}
+    journal.append(tenant, {**told, **unknown, "principal": {}, "request": request, "notices": [], "trace": []})
+    ex.runtime.store.commit(tenant)

@@ -21,7 +21,7 @@ def render(ex: Exchange) -> None:
         if (value := template(ex.scope)) is not None:
             ex.reply.headers.append((name, str(value)))
     _bend(ex)
-    ex.reply.headers.append(("date", http_date(ex.clock.now())))
+    ex.reply.headers.append(("date", http_date(ex.now)))
     ex.reply.headers += [("x-emulator-notice", _header_text(notice)) for notice in ex.notices]
     if ex.preference_applied:
         ex.reply.headers.append(("preference-applied", ex.preference_applied))
@@ -66,7 +66,7 @@ def _tell(ex: Exchange, refusal: Refused) -> None:
 
 def _limits(ex: Exchange) -> dict[str, Any]:
     """How every limit stands for this principal, for headers and bodies to tell."""
-    now = ex.clock.now()
+    now = ex.now
     facts = {}
     for rule in ex.provider.limits:
         if not ex.meant(rule.operations):

@@ -24,7 +24,7 @@ def route(ex: Exchange) -> None:
     ex.tenant = ex.runtime.store.tenant(named or DEFAULT_TENANT)
     ex.provider = provider = family.with_variants(_variants(ex, provider_id))
     match = provider.router.match(ex.method, ex.local_path)
-    ex.clock = Clock(ex.tenant.cell("clock", "", dict))
+    ex.now = Clock(ex.tenant.cell("clock", "", dict)).now()
     _open_scope(ex, match.operation if match and match.operation else "")
     if match is None:
         raise Refused("unknown_route", path=ex.local_path)
@@ -62,7 +62,6 @@ def _variants(ex: Exchange, provider_id: str) -> tuple[str, ...]:
 
 
 def _open_scope(ex: Exchange, operation: str) -> None:
-    now = ex.clock.now()
     ex.scope = Scope(_entropy(ex, ex.provider, operation), {})
     ex.scope.variables.update(
         method=ex.method,
@@ -75,7 +74,7 @@ def _open_scope(ex: Exchange, operation: str) -> None:
         principal=dict(ex.provider.anonymous),
         models=ex.provider.listed_models,
         plans=ex.provider.plans,
-        clock={"unix": int(now), "seconds": now, "iso": iso8601(now)},
+        clock={"unix": int(ex.now), "seconds": ex.now, "iso": iso8601(ex.now)},
     )
 
 

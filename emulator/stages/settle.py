@@ -8,7 +8,7 @@ from emulator.mechanisms import ledger, windows
 
 def settle(ex: Exchange) -> None:
     """Correct the units of limits that count what only the reply shows; charge the account."""
-    now = ex.clock.now()
+    now = ex.now
     for rule, state, taken in ex.taken:
         if rule.settle is not None:
             used = float(rule.settle(ex.scope) or 0)
