@@ -20,7 +20,7 @@ from emulator.mechanisms.router import Router
 from emulator.mechanisms.scenarios import Scenario
 from emulator.mechanisms.templates import Template
 from emulator.mechanisms.tokens import TokenRatio
-from emulator.mechanisms.violations import BodySchema
+from emulator.mechanisms.violations import RequestSchema
 from emulator.mechanisms.windows import Algorithm
 from emulator.mechanisms.wording import Wording
 from emulator.refusals import RefusalName
@@ -106,9 +106,9 @@ class Operation:
     source: Source
     documented: tuple[int, ...] | None
     """The statuses its source tells of, when those of the error entries are not about it."""
-    query: BodySchema | None
+    query: RequestSchema | None
     """The query parameters, as one object."""
-    body: BodySchema | None
+    body: RequestSchema | None
     act: Act | None
     reader: Reader | None
     facts: Mapping[str, Template]

@@ -27,7 +27,7 @@ from emulator.mechanisms.router import Router
 from emulator.mechanisms.scenarios import Scenario
 from emulator.mechanisms.templates import Template
 from emulator.mechanisms.tokens import TokenRatio
-from emulator.mechanisms.violations import BodySchema
+from emulator.mechanisms.violations import RequestSchema
 from emulator.mechanisms.wording import Wording
 from emulator.provider import (
     Act,
@@ -200,11 +200,11 @@ class Compiler:
             and any(e.status in spec.statuses and (e.operations is None or spec.id in e.operations) for e in entries)
         )
 
-    def _schema(self, spec: SpecOperation, schema: dict[str, Any] | None, part: str) -> BodySchema | None:
+    def _schema(self, spec: SpecOperation, schema: dict[str, Any] | None, part: str) -> RequestSchema | None:
         if not schema:
             return None
         try:
-            return BodySchema.compile(schema, self.spec.document, required=spec.body_required)
+            return RequestSchema.compile(schema, self.spec.document, required=spec.body_required)
         except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
             reason = str(error).splitlines()[0]
             self.problems.append(Problem(spec.place, f"{spec.id}.{part}", f"its schema is none: {reason}"))

@@ -15,8 +15,8 @@ _MOST_DEPTH = 200  # … and none of a body over 255 levels deep
 
 
 @dataclass(frozen=True, slots=True)
-class BodySchema:
-    """A compiled request schema. `document` is the bundled spec that `$ref`s point into."""
+class RequestSchema:
+    """A compiled schema of a body or of query parameters. `document` is the bundled spec that `$ref`s point into."""
 
     schema: dict[str, Any]
     document: dict[str, Any]
@@ -24,7 +24,7 @@ class BodySchema:
     required: bool
 
     @classmethod
-    def compile(cls, schema: dict[str, Any], document: dict[str, Any], *, required: bool) -> "BodySchema":
+    def compile(cls, schema: dict[str, Any], document: dict[str, Any], *, required: bool) -> "RequestSchema":
         """Raises jsonschema_rs.ValidationError for a schema that is none."""
         whole = {**schema, "components": document.get("components", {})}
         return cls(schema, document, jsonschema_rs.Draft202012Validator(whole), required)

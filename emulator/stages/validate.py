@@ -5,7 +5,7 @@ from typing import Any
 from emulator.exchange import Exchange, Refused
 from emulator.mechanisms import patches, requests
 from emulator.mechanisms.encoding import MalformedJSON, loads
-from emulator.mechanisms.violations import BodySchema
+from emulator.mechanisms.violations import RequestSchema
 from emulator.mechanisms.wording import by_field
 
 
@@ -27,7 +27,7 @@ def validate(ex: Exchange) -> None:
         ex.scope["request"] = ex.request
 
 
-def _check(ex: Exchange, schema: BodySchema, value: Any, place: str) -> None:
+def _check(ex: Exchange, schema: RequestSchema, value: Any, place: str) -> None:
     if violations := schema.violations(value):
         for violation in violations:
             violation["loc"] = [place, *violation["path"]]

@@ -8,7 +8,7 @@ from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.requests import Reader
 from emulator.mechanisms.tokens import TokenRatio
-from emulator.mechanisms.violations import BodySchema, Violation
+from emulator.mechanisms.violations import RequestSchema, Violation
 
 SCHEMA = {
     "type": "object",
@@ -21,7 +21,7 @@ SCHEMA = {
 
 
 def broken(body: Any) -> list[Violation]:
-    return BodySchema.compile(SCHEMA, {}, required=True).violations(body)
+    return RequestSchema.compile(SCHEMA, {}, required=True).violations(body)
 
 
 def nested(depth: int) -> list[Any]:
