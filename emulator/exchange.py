@@ -104,8 +104,8 @@ class Exchange:
     # authenticate, validate, limit, disrupt
     principal: dict[str, Any] = field(default_factory=dict)
     request: dict[str, Any] | None = None
-    taken: list[tuple[LimitRule, dict[str, Any], float]] = field(default_factory=list)
-    """Limit rules that admitted the request: rule, window data, units taken."""
+    taken: list[tuple[LimitRule, dict[str, Any], float, float]] = field(default_factory=list)
+    """Limit rules that admitted the request: rule, window data, capacity, units taken."""
     script: Any = None
     faults: list[Patch] = field(default_factory=list)
 

@@ -1,7 +1,8 @@
 """Expressions of the fixture language: plain paths natively, everything else in CEL.
 
-A plain path (`request.model`) is a dictionary walk in which a missing step gives null. A literal is a
-constant. What is left is compiled as CEL; there a missing key is an error, so `has(...)` comes first.
+A plain path (`request.model`, `plans[principal.plan].requests`) is a dictionary walk in which a missing step
+gives null; so is the argument of a function of ours (`iso8601(clock.unix)`). A literal is a constant. What is left
+is compiled as CEL; there a missing key is an error, so `has(...)` comes first.
 The CEL package is touched in this module only.
 """
 
@@ -33,7 +34,10 @@ Variable = Literal[
     "parent", "value",
 ]  # fmt: skip
 
-_PATH = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
+_NAME = r"[A-Za-z_]\w*(?:\.\w+)*"
+_PATH = re.compile(rf"{_NAME}(?:\[{_NAME}\](?:\.\w+)*)*")
+_CALL = re.compile(rf"(\w+)\(({_NAME})\)")
+_STEP = re.compile(rf"\.?(\w+)|\[({_NAME})\]")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _STRING = re.compile(r"'([^'\\]*)'|\"([^\"\\]*)\"")
 _CONSTANTS = {"true": True, "false": False, "null": None}
@@ -63,6 +67,9 @@ def _load_cel() -> Any:
 
 
 _cel = _load_cel()
+
+
+Path_ = tuple[str | tuple[str, ...], ...]
 
 
 class ExpressionError(ValueError):
@@ -137,12 +144,14 @@ _BUILT_IN = {
 class Expression:
     """One compiled expression; call it with a scope."""
 
-    __slots__ = ("_constant", "_names", "_path", "_program", "source")
+    __slots__ = ("_constant", "_function", "_names", "_path", "_program", "source")
+    _path: Path_
 
     def __init__(self, source: str | int | float | bool, names: Iterable[str]) -> None:
         """`names` are the variables that will be there. Raises ExpressionError for anything else."""
         self.source = str(source)
-        self._path: tuple[str, ...] = ()
+        self._path = ()
+        self._function: str | None = None
         self._program: Any = None
         self._names: tuple[str, ...] = ()
         self._constant: Any = None
@@ -156,10 +165,16 @@ class Expression:
         elif match := _STRING.fullmatch(text):
             self._constant = match[1] if match[1] is not None else match[2]
         elif _PATH.fullmatch(text):
-            self._path = tuple(text.split("."))
-            _known(self.source, [self._path[0]], names)
+            self._take_path(text, names)
+        elif (call := _CALL.fullmatch(text)) and call[1] in FUNCTIONS:
+            self._function = call[1]
+            self._take_path(call[2], names)
         else:
             self._compile(text, names)
+
+    def _take_path(self, text: str, names: Iterable[str]) -> None:
+        self._path = tuple(name or tuple(key.split(".")) for name, key in _STEP.findall(text))
+        _known(self.source, [root if isinstance(root, str) else root[0] for root in _roots(self._path)], names)
 
     def _compile(self, text: str, names: Iterable[str]) -> None:
         try:
@@ -181,14 +196,28 @@ class Expression:
 
     def __call__(self, scope: Scope) -> Any:
         """The value for this exchange. Raises ExpressionError when CEL cannot compute it."""
-        if self._path:
-            return walk(scope.variables, self._path)
-        if self._program is None:
-            return self._constant
+        if self._path and self._function is None:
+            return _follow(scope.variables, self._path)
         try:
+            if self._function is not None:
+                return FUNCTIONS[self._function](scope)(_follow(scope.variables, self._path))
+            if self._program is None:
+                return self._constant
             return self._program.execute(scope.context(self._names))
         except (KeyError, ValueError, TypeError, RuntimeError, ZeroDivisionError, OverflowError) as error:
             raise ExpressionError(f"`{self.source}` failed: {error}") from None
+
+    def number(self, scope: Scope) -> float:
+        """The value as a number. Raises ExpressionError when it is none."""
+        value = self(scope)
+        if not isinstance(value, (int, float)):
+            raise ExpressionError(f"`{self.source}` gave {value!r} where a number is needed")
+        return float(value)
+
+
+def _roots(path: Path_) -> list[str | tuple[str, ...]]:
+    """The variables a path starts from: its own, and those of the paths in its brackets."""
+    return [path[0], *(step for step in path[1:] if isinstance(step, tuple))]
 
 
 def _known(source: str, used: Iterable[str], names: Iterable[str]) -> None:
@@ -198,6 +227,15 @@ def _known(source: str, used: Iterable[str], names: Iterable[str]) -> None:
             raise ExpressionError(
                 f"`{source}` uses `{name}`, which does not exist; there are {', '.join(sorted(known))}"
             )
+
+
+def _follow(variables: Mapping[str, Any], path: Path_) -> Any:
+    """A path from the variables; a bracket holds a path of its own, whose value is the key."""
+    data: Any = variables
+    for step in path:
+        key = str(walk(variables, step)) if isinstance(step, tuple) else step
+        data = data.get(key) if isinstance(data, dict) else walk(data, (key,))
+    return data
 
 
 def walk(data: Any, path: Iterable[str]) -> Any:

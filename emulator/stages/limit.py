@@ -12,11 +12,11 @@ from emulator.provider import LimitRule
 def limit(ex: Exchange) -> None:
     """May refuse with rate_limited, quota_exhausted or what a rule names, and insufficient_credit."""
     now = ex.now
-    wanted: list[tuple[LimitRule, dict[str, Any], float, float]] = []
+    wanted = []
     for rule in ex.provider.limits:
         if not _applies(ex, rule):
             continue
-        capacity, cost = float(rule.capacity(ex.scope)), float(rule.cost(ex.scope) or 0)
+        capacity, cost = rule.capacity.number(ex.scope), float(rule.cost(ex.scope) or 0)
         state = ex.tenant.cell("windows", f"{ex.provider.id}:{rule.name}:{rule.key(ex.scope)}", windows.new)
         if not windows.admits(state, rule.algorithm, capacity, rule.per, now, cost):
             facts = windows.standing(state, rule.algorithm, capacity, rule.per, now).facts(now)
@@ -26,7 +26,7 @@ def limit(ex: Exchange) -> None:
     _check_balance(ex)
     for rule, state, capacity, cost in wanted:
         windows.take(state, rule.algorithm, capacity, rule.per, now, cost)
-        ex.taken.append((rule, state, cost))
+        ex.taken.append((rule, state, capacity, cost))
         ex.note("limit", rule.name, cost=cost, limit=capacity, grade=rule.source.grade)
 
 

@@ -9,10 +9,10 @@ from emulator.mechanisms import ledger, windows
 def settle(ex: Exchange) -> None:
     """Correct the units of limits that count what only the reply shows; charge the account."""
     now = ex.now
-    for rule, state, taken in ex.taken:
+    for rule, state, capacity, taken in ex.taken:
         if rule.settle is not None:
             used = float(rule.settle(ex.scope) or 0)
-            windows.take(state, rule.algorithm, float(rule.capacity(ex.scope)), rule.per, now, used - taken)
+            windows.take(state, rule.algorithm, capacity, rule.per, now, used - taken)
     prices = ex.provider.prices
     if prices is None or ex.scope["account"] is None or ex.active.id not in prices.charges:
         return
