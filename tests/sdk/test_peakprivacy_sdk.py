@@ -47,6 +47,14 @@ def test_a_completion(client: Any) -> None:
     assert reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens
 
 
+def test_a_token_can_be_checked(sdk: Any, client: Any, peakprivacy: Handle) -> None:
+    assert client.chat.check_api_token()
+    assert [entry.operation for entry in peakprivacy.journal] == ["ping"]
+    peakprivacy.fail("invalid_credentials")
+    with pytest.raises(sdk.AuthenticationError):
+        client.chat.check_api_token()
+
+
 def test_everything_left_out_is_sent_as_null(client: Any, peakprivacy: Handle) -> None:
     client.chat.completions.create(messages=MESSAGES, model=MODEL)
     sent = peakprivacy.journal[-1].json
