@@ -6,6 +6,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -134,23 +135,31 @@ def serve(
         _give_up(str(error), "`emulator list PROVIDER` shows its scenarios and variants")
     except (OSError, sqlite3.Error) as error:
         _give_up(f"cannot keep state in {state}: {error}", "choose a new file in a folder you can write to")
+    with closing(runtime.store):
+        running = _listen(runtime, host, port, own_ports=ports)
+        _greet(running)
+        running.run(reload_from=list(data) if reload else None)
+
+
+def _listen(runtime: Any, host: str, port: int, *, own_ports: bool) -> Any:
+    """A server on its sockets: one provider at the root of the port, several below it and on ports of their own."""
+    from emulator.server import EmulatorServer
+
     wanted = port
     try:
-        running = server.EmulatorServer(runtime, host, port)
+        running = EmulatorServer(runtime, host, port)
         if len(runtime.providers) == 1:
             running.mount(next(iter(runtime.providers)))
-        elif ports:
-            for i, name in enumerate(runtime.providers, start=1):
-                wanted = port + i if port else 0
-                running.own_port(name, wanted)
+        for i, name in enumerate(runtime.providers if own_ports and len(runtime.providers) > 1 else (), start=1):
+            wanted = port + i if port else 0
+            running.own_port(name, wanted)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             _give_up(f"port {wanted} on {host} is in use", f"choose another: emulator serve --port {port + 100}")
         _give_up(f"cannot listen on {host}:{wanted}: {error.strerror}", "try --host 127.0.0.1 and a port over 1023")
     except OverflowError:
         _give_up(f"{wanted} is no port", "choose one from 1 to 65535, or 0 for any that is free")
-    _greet(running)
-    running.run(reload_from=list(data) if reload else None)
+    return running
 
 
 def _greet(running: Any) -> None:

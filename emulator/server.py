@@ -34,11 +34,11 @@ def make_runtime(
     """Load the data and put it beside a store.
 
     Raises catalog.LoadError for data that cannot be used, KeyError for a provider that does not exist,
-    CommandError for a scenario or variant that does not.
+    CommandError for a scenario or variant that does not, sqlite3.Error or OSError for an unusable `state`.
     """
     runtime = Runtime(
         providers=catalog.load(data, providers),
-        store=Store() if state is None else SQLiteStore(state),
+        store=Store(),
         seed=seed,
         pace=pace,
         strict_auth=strict_auth,
@@ -49,6 +49,8 @@ def make_runtime(
         commands.with_variants(runtime, name, chosen)
     for name, scenario in runtime.scenarios.items():
         commands.known_scenario(commands.family(runtime, name).base, scenario)
+    if state is not None:
+        runtime.store = SQLiteStore(state)
     return runtime
 
 

@@ -70,11 +70,21 @@ class Store:
 
 
 class SQLiteStore(Store):
-    """The same, kept in one SQLite file, so that a restarted server goes on where it stopped."""
+    """The same, kept in one SQLite file, so that a restarted server goes on where it stopped.
+
+    Raises sqlite3.Error for a file that cannot be opened or is no database.
+    """
 
     def __init__(self, path: str | Path) -> None:
         super().__init__()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        try:
+            self._read()
+        except sqlite3.Error:
+            self._db.close()
+            raise
+
+    def _read(self) -> None:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute(
