@@ -43,7 +43,8 @@ def project(pytester: Pytester) -> Pytester:
 
 def outcome(project: Pytester, source: str, *options: str) -> RunResult:
     project.makepyfile(HELPERS + dedent(source))
-    return project.runpytest("-p", "no:schemathesis", "-p", "no:cacheprovider", *options)
+    # in a process of its own: pytester would take back what the run imported, and leave libraries in two copies
+    return project.runpytest_subprocess("-p", "no:schemathesis", "-p", "no:cacheprovider", *options)
 
 
 def test_the_example_of_the_design(project: Pytester) -> None:
