@@ -74,7 +74,7 @@ BROKEN = {
         "sliding_window", "leaky", "6 limits.rules[0].algorithm: \"leaky\" is not known; use 'sliding_window', "
     ),
     "unknown source": _limits(
-        "convention", "hearsay", '8 limits.rules[0].source: "hearsay" does not exist; there are openai_sdk, convention'
+        "convention", "hearsay", '8 limits.rules[0].source: "hearsay" does not exist; there are convention'
     ),
     "unknown operation in a rule": _limits(
         "name: requests",
