@@ -36,9 +36,8 @@ def family(runtime: Runtime, provider_id: str) -> ProviderFamily:
 
 def provider(runtime: Runtime, tenant: Tenant, provider_id: str) -> Provider:
     """The provider with the variants this tenant uses."""
-    chosen = (tenant.peek("variants", provider_id) or {}).get("names")
-    names = tuple(chosen) if chosen is not None else runtime.variants.get(provider_id, ())
-    return family(runtime, provider_id).with_variants(names)
+    family(runtime, provider_id)
+    return runtime.provider(tenant, provider_id)
 
 
 def fail(runtime: Runtime, tenant_name: str, provider_id: str, step: dict[str, Any]) -> None:
@@ -148,12 +147,8 @@ def unfinished(runtime: Runtime, tenant_name: str) -> list[str]:
                 continue
             found = provider(runtime, tenant, provider_id)
             for entry in tenant.peek(kind, provider_id):
-                scenario = (
-                    found.compile_steps(entry["name"], entry["steps"])
-                    if "steps" in entry
-                    else found.scenarios[entry["name"]]
-                )
-                if scenarios.unfinished(entry, scenario):
+                scenario = found.played(entry)
+                if scenario is not None and scenarios.unfinished(entry, scenario):
                     step = scenario.steps[entry["index"]]
                     left = "" if step.times is None else f", {step.times - entry['done']} to go"
                     lines.append(

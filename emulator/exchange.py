@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from emulator.mechanisms.credentials import Credential
-from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
+from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.patches import Headers, Patch, Target
 from emulator.mechanisms.store import Store, Tenant
-from emulator.provider import ErrorEntry, LimitRule, Operation, Provider, ProviderFamily, Quirk
+from emulator.provider import ErrorEntry, LimitRule, Operation, Provider, ProviderFamily, Quirk, concerns
 from emulator.refusals import RefusalName
 
 
@@ -38,6 +38,12 @@ class Runtime:
     """Provider id -> scenario every tenant starts with."""
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Provider id -> variants every tenant starts with."""
+
+    def provider(self, tenant: Tenant, provider_id: str) -> Provider:
+        """The provider with the variants a tenant uses. Raises KeyError for a provider that is not served."""
+        chosen = (tenant.peek("variants", provider_id) or {}).get("names")
+        names = tuple(chosen) if chosen is not None else self.variants.get(provider_id, ())
+        return self.providers[provider_id].with_variants(names)
 
 
 @dataclass(slots=True)
@@ -132,14 +138,11 @@ class Exchange:
 
     def meant(self, operations: tuple[str, ...] | None) -> bool:
         """Whether data that names operations (None: all) is about this exchange's."""
-        return operations is None or (self.operation is not None and self.operation.id in operations)
+        return concerns(operations, self.operation.id if self.operation else None)
 
     def holds(self, when: Expression | None) -> bool:
-        """Whether a condition holds; one that cannot be computed from this request does not."""
-        try:
-            return when is None or bool(when(self.scope))
-        except ExpressionError:
-            return False
+        """Whether a condition holds, or there is none."""
+        return when is None or when.holds(self.scope)
 
     def error_entry(self, name: RefusalName, facts: Mapping[str, Any], status: int | None = None) -> ErrorEntry | None:
         """The reply to a refusal: the first entry meant for this exchange, or the one of a given status.

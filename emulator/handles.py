@@ -74,9 +74,7 @@ class Handle:
         """A port of the provider's own, for clients that drop the path of their base URL; the key names the tenant."""
         self.api_key = found.api_key if tenant == DEFAULT_TENANT else f"{found.api_key}~{tenant}"
         """A key that works, and that leads to this tenant by itself."""
-        place = found.places[0]
-        value = f"Bearer {self.api_key}" if place.scheme == "bearer" else self.api_key
-        self.headers = {place.name: value, **found.client_headers}
+        self.headers = found.headers(self.api_key)
         """Ready headers: the credential, and what else the provider asks for."""
         holes = {"base_url": self.base_url, "origin": self.origin, "api_key": self.api_key}
         self.env = {name: template.format(**holes) for name, template in found.env.items()}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.provider import Operation, Provider, ProviderFamily
+from emulator.provider import Operation, Provider, ProviderFamily, concerns
 from emulator.stages.route import split_tenant
 
 
@@ -46,7 +46,7 @@ def _graded(provider: Provider, operation: Operation, status: int) -> str:
         entry.source.grade
         for name in operation.refusals
         for entry in provider.errors[name]
-        if entry.status == status and (entry.operations is None or operation.id in entry.operations)
+        if entry.status == status and concerns(entry.operations, operation.id)
     }
     if operation.documented is not None:
         known = status in operation.documented
@@ -57,7 +57,7 @@ def _graded(provider: Provider, operation: Operation, status: int) -> str:
 
 def request_example(provider: Provider, operation: Operation) -> Any:
     """A request body that works: the spec's example called `hello`, or its first, with a model the provider has."""
-    raw = provider.document["paths"][_spec_path(provider, operation)][operation.method.lower()]
+    _, raw = spec_operation(provider, operation)
     media = raw.get("requestBody", {}).get("content", {}).get("application/json", {})
     examples = media.get("examples", {})
     chosen = examples.get("hello") or next(iter(examples.values()), None)
@@ -77,16 +77,16 @@ def example_path(provider: Provider, operation: Operation) -> str:
 
 def path_examples(provider: Provider, operation: Operation) -> dict[str, str]:
     """The spec's example for each path parameter."""
-    item = provider.document["paths"][_spec_path(provider, operation)]
-    parameters = [*item.get("parameters", []), *item[operation.method.lower()].get("parameters", [])]
+    item, raw = spec_operation(provider, operation)
+    parameters = [*item.get("parameters", []), *raw.get("parameters", [])]
     return {p["name"]: str(p.get("example", "example")) for p in parameters if p.get("in") == "path"}
 
 
-def _spec_path(provider: Provider, operation: Operation) -> str:
-    paths = provider.document["paths"]
-    return next(
-        str(p) for p, item in paths.items() if item.get(operation.method.lower(), {}).get("operationId") == operation.id
-    )
+def spec_operation(provider: Provider, operation: Operation) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The path item and the operation as the bundled OpenAPI document has them."""
+    items = provider.document["paths"].values()
+    found = ((item, item.get(operation.method.lower(), {})) for item in items)
+    return next((item, raw) for item, raw in found if raw.get("operationId") == operation.id)
 
 
 def curl(provider: Provider, origin: str) -> str:
@@ -95,17 +95,12 @@ def curl(provider: Provider, origin: str) -> str:
         (o for o in provider.operations.values() if o.reader is not None), next(iter(provider.operations.values()))
     )
     parts = ["curl", "-sS", origin + example_path(provider, operation)]
-    for name, value in {**_auth_header(provider), **provider.client_headers}.items():
+    for name, value in provider.headers(provider.api_key).items():
         parts += ["-H", f"{name}: {value}"]
     body = request_example(provider, operation)
     if body is not None:
         parts += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
     return shlex.join(parts)
-
-
-def _auth_header(provider: Provider) -> dict[str, str]:
-    place = provider.places[0]
-    return {place.name: f"Bearer {provider.api_key}" if place.scheme == "bearer" else provider.api_key}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +137,6 @@ def explain(provider: Provider, operation: Operation) -> list[Line]:
     def at(*steps: str) -> str:
         return provider.locations(steps) or "the language's default"
 
-    def meant(operations: tuple[str, ...] | None) -> bool:
-        return operations is None or operation.id in operations
-
     return [
         Line("operation", operation.id, operation.where, operation.source.grade),
         Line("checks", ", ".join(provider.checks), at("checks")),
@@ -156,12 +148,12 @@ def explain(provider: Provider, operation: Operation) -> list[Line]:
             Line("refusal", f"{entry.status} {name}", entry.where, entry.source.grade)
             for name in operation.refusals
             for entry in provider.errors[name]
-            if meant(entry.operations) and entry.status in operation.statuses
+            if concerns(entry.operations, operation.id) and entry.status in operation.statuses
         ),
         *(
             Line("quirk", f"{quirk.id} ({quirk.target})", quirk.where, quirk.source.grade)
             for quirk in provider.quirks
-            if meant(quirk.operations)
+            if concerns(quirk.operations, operation.id)
         ),
     ]
 
@@ -171,7 +163,7 @@ def _secured(provider: Provider, operation: Operation, at: Callable[..., str]) -
     yield Line("credential", ", ".join(f"{p.where} {p.name}" for p in provider.places), at("auth", "accept"))
     yield Line("principal", "first matching pattern", at("auth", "credentials"))
     for rule in provider.limits:
-        if rule.operations is None or operation.id in rule.operations:
+        if concerns(rule.operations, operation.id):
             yield Line("limit", f"{rule.name} in {rule.per:g}s", rule.where, rule.source.grade)
     if provider.prices is not None and operation.id in provider.prices.charges:
         yield Line("price", "drawn from the prepaid balance", at("prices", "charges", operation.id))

@@ -29,6 +29,11 @@ Grade = Literal["documented", "observed", "assumed"]
 CheckName = Literal["authenticate", "validate", "limit", "disrupt"]
 
 
+def concerns(operations: tuple[str, ...] | None, operation: str | None) -> bool:
+    """Whether data that names operations (None: all) is about an operation (None: a request that met none)."""
+    return operations is None or operation in operations
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a fact comes from and how well it is known."""
@@ -244,6 +249,11 @@ class Provider:
     """A name and the JSON text of steps, as a test gives them -> a scenario. Raises ValueError with the remedy."""
     locations: Callable[[tuple[str | int, ...]], str | None] = field(repr=False)
     """The path of a fixture value -> `file:line`."""
+
+    def headers(self, key: str) -> dict[str, str]:
+        """What every request of a client carries: the credential where it is a header, and what else is asked for."""
+        place = self.places[0]
+        return {**({place.name: place.written(key)} if place.where == "header" else {}), **self.client_headers}
 
     def played(self, play: Mapping[str, Any]) -> Scenario | None:
         """The scenario of a play: one of the fixture's, or the steps a test gave."""

@@ -25,9 +25,10 @@ def load(
     Raises LoadError with every problem found, KeyError for a wanted provider that does not exist.
     """
     library = _Library([packaged(), *map(own, folders)])
-    wanted = list(only) or library.concrete()
+    served = library.concrete()
+    wanted = list(only) or served
     for name in wanted:
-        if name not in library.concrete():
+        if name not in served:
             raise KeyError(name)
     problems = list(library.problems)
     families = {}

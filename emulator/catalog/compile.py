@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 import jsonschema_rs
 from pydantic import BaseModel
@@ -44,10 +44,9 @@ from emulator.provider import (
     Source,
     StreamPlan,
     Variant,
+    concerns,
 )
 from emulator.refusals import RefusalName
-
-T = TypeVar("T")
 
 
 class Compiler:
@@ -68,6 +67,7 @@ class Compiler:
         self.sources = {name: Source(name, s.ref, s.grade) for name, s in document.sources.items()}
         auth, errors, encoding = document.auth, document.errors, document.encoding
         self.streams = {name: self._stream(name) for name in document.streams}
+        self.resources = {name: self._resource(name) for name in document.resources}
         catalog = {name: self._entries(name) for name in errors.catalog}
         operations = {o.id: self._operation(o, catalog) for o in self.spec.operations.values()}
         provider = Provider(
@@ -197,7 +197,7 @@ class Compiler:
             name
             for name, entries in catalog.items()
             if (name not in _CAUSED or name in met)
-            and any(e.status in spec.statuses and (e.operations is None or spec.id in e.operations) for e in entries)
+            and any(e.status in spec.statuses and concerns(e.operations, spec.id) for e in entries)
         )
 
     def _schema(self, spec: SpecOperation, schema: dict[str, Any] | None, part: str) -> RequestSchema | None:
@@ -227,7 +227,7 @@ class Compiler:
         page = declared.page
         return Act(
             verb=declared.verb,
-            resource=self._resource(declared.resource) if declared.resource else None,
+            resource=self.resources[declared.resource] if declared.resource else None,
             items=None if declared.items is None else self._expression(declared.items, (*path, "items")),
             where=None if declared.where is None else self._expression(declared.where, (*path, "where")),
             newest_first=declared.newest_first,
@@ -332,8 +332,7 @@ class Compiler:
 
     def _wording(self) -> Wording:
         messages = self.document.validation.messages if self.document.validation else {}
-        self._templates(messages, ("validation", "messages"))  # a problem is told at its own line
-        return Wording({} if self.problems else messages, NAMES)
+        return Wording(self._templates(messages, ("validation", "messages")))
 
     def _quirk(self, index: int, declared: Any) -> Quirk:
         path: Path_ = ("quirks", index)

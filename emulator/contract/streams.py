@@ -12,6 +12,7 @@ import jsonschema_rs
 from emulator.contract import curl
 from emulator.contract.report import Finding, Report
 from emulator.contract.target import Target
+from emulator.overview import spec_operation
 from emulator.provider import Operation
 
 PATIENCE = 120.0
@@ -36,17 +37,10 @@ def check(target: Target, report: Report, progress: Callable[[str], object]) -> 
         progress(report.so_far(target.provider.id, "streams"))
 
 
-def _raw(target: Target, operation: Operation) -> dict[str, Any]:
-    for item in target.provider.document["paths"].values():
-        raw = item.get(operation.method.lower())
-        if isinstance(raw, dict) and raw.get("operationId") == operation.id:
-            return raw
-    raise KeyError(operation.id)
-
-
 def _event_schema(target: Target, operation: Operation) -> tuple[str, Any] | None:
     """The media type of the operation's stream and the validator of its events."""
-    content = _raw(target, operation).get("responses", {}).get(str(operation.success), {}).get("content", {})
+    _, raw = spec_operation(target.provider, operation)
+    content = raw.get("responses", {}).get(str(operation.success), {}).get("content", {})
     for media_type, media in content.items():
         if "x-event-schema" in media:
             whole = {**media["x-event-schema"], "components": target.provider.document.get("components", {})}
@@ -56,7 +50,8 @@ def _event_schema(target: Target, operation: Operation) -> tuple[str, Any] | Non
 
 def _bodies(target: Target, operation: Operation) -> list[dict[str, Any]]:
     """The examples called `stream…`; without any, all examples with `stream: true`."""
-    media = _raw(target, operation).get("requestBody", {}).get("content", {}).get("application/json", {})
+    _, raw = spec_operation(target.provider, operation)
+    media = raw.get("requestBody", {}).get("content", {}).get("application/json", {})
     examples = {name: example["value"] for name, example in media.get("examples", {}).items()}
     if "example" in media:
         examples[""] = media["example"]

@@ -63,9 +63,7 @@ class Target:
     @property
     def headers(self) -> dict[str, str]:
         """What every request carries: the credential, and what else the provider asks for."""
-        place = self.provider.places[0]
-        value = f"Bearer {self.key}" if place.scheme == "bearer" else self.key
-        return {**({place.name: value} if place.where == "header" else {}), **self.provider.client_headers}
+        return self.provider.headers(self.key)
 
     @property
     def query(self) -> dict[str, str]:

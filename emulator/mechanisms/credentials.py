@@ -20,6 +20,10 @@ class Place:
     name: str
     scheme: Literal["bearer", "bare"]
 
+    def written(self, key: str) -> str:
+        """A key as it stands there."""
+        return f"Bearer {key}" if self.scheme == "bearer" else key
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:

@@ -207,6 +207,13 @@ class Expression:
         except (KeyError, ValueError, TypeError, RuntimeError, ZeroDivisionError, OverflowError) as error:
             raise ExpressionError(f"`{self.source}` failed: {error}") from None
 
+    def holds(self, scope: Scope) -> bool:
+        """The value as a condition; one that cannot be computed from this request does not hold."""
+        try:
+            return bool(self(scope))
+        except ExpressionError:
+            return False
+
     def number(self, scope: Scope) -> float:
         """The value as a number. Raises ExpressionError when it is none."""
         value = self(scope)

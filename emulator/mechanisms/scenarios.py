@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator.mechanisms.completions import Script
-from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
+from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.patches import Patch
 from emulator.refusals import RefusalName
 
@@ -76,11 +76,8 @@ def advance(play: dict[str, Any], step: Step) -> None:
 
 
 def meets(step: Step, operation: str, scope: Scope) -> bool:
-    """Whether a request is one the step is for; a condition that it cannot be asked does not hold."""
-    try:
-        return step.operation in (None, operation) and (step.when is None or bool(step.when(scope)))
-    except ExpressionError:
-        return False
+    """Whether a request is one the step is for."""
+    return step.operation in (None, operation) and (step.when is None or step.when.holds(scope))
 
 
 def next_step(

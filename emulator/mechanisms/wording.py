@@ -1,6 +1,6 @@
 """A provider's words for what a request body breaks."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from emulator.mechanisms.expressions import Scope
@@ -17,8 +17,8 @@ class Wording:
 
     __slots__ = ("_messages",)
 
-    def __init__(self, messages: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -> None:
-        self._messages = {key: Template(dict(fields), names) for key, fields in messages.items()}
+    def __init__(self, messages: Mapping[str, Template]) -> None:
+        self._messages = dict(messages)
 
     @property
     def keys(self) -> frozenset[str]:

@@ -17,22 +17,28 @@ def encode(ex: Exchange) -> None:
     bends = _patches(ex, "stream")
     for patch in _patches(ex, "wire"):
         ex.reply.wire = patch
+    _tell_wishes(ex)
     if ex.streaming:
         assert ex.active.stream is not None
         _encode_stream(ex, ex.active.stream, bends)
         return
-    _tell_unused(ex)
     content = ex.reply.content
     ex.reply.body = b"" if content is None and not _has_body(ex) else _bytes(content, ex.provider.encoding)
     ex.reply.headers.append(("content-length", str(len(ex.reply.body))))
 
 
-def _tell_unused(ex: Exchange) -> None:
-    for fault in ex.faults:
-        if fault.target == "stream":
-            notice = f"the fault {fault.op} needs a stream, and this reply is none"
-            ex.notices.append(notice)
-            ex.reply.headers.append(("x-emulator-notice", notice))
+def _tell_wishes(ex: Exchange) -> None:
+    """Headers that say what was asked of the emulator and could not be honoured, and what could."""
+    unused = [fault.op for fault in ex.faults if fault.target == "stream" and not ex.streaming]
+    ex.notices += [f"the fault {name} needs a stream, and this reply is none" for name in unused]
+    ex.reply.headers += [("x-emulator-notice", _header_text(notice)) for notice in ex.notices]
+    if ex.preference_applied:
+        ex.reply.headers.append(("preference-applied", ex.preference_applied))
+
+
+def _header_text(text: str) -> str:
+    """A notice as a header may carry it: printable ASCII."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text)[:500]
 
 
 def _has_body(ex: Exchange) -> bool:

@@ -23,9 +23,6 @@ def render(ex: Exchange) -> None:
             ex.reply.headers.append((name, str(value)))
     _bend(ex)
     ex.reply.headers.append(("date", http_date(ex.now)))
-    ex.reply.headers += [("x-emulator-notice", _header_text(notice)) for notice in ex.notices]
-    if ex.preference_applied:
-        ex.reply.headers.append(("preference-applied", ex.preference_applied))
 
 
 def _render_refusal(ex: Exchange, refusal: Refused) -> None:
@@ -97,8 +94,3 @@ def _bend(ex: Exchange) -> None:
     for quirk in ex.quirks("status"):
         ex.reply.status = quirk.patches[-1].arguments["status"]
         ex.note("render", quirk.id, grade=quirk.source.grade)
-
-
-def _header_text(text: str) -> str:
-    """A notice as a header may carry it: printable ASCII."""
-    return "".join(c if " " <= c <= "~" else "?" for c in text)[:500]

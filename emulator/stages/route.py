@@ -22,7 +22,7 @@ def route(ex: Exchange) -> None:
     ex.credential = credentials.find(family.base.places, ex.headers, ex.query)
     named = tenant or ex.tenant_name or (ex.credential.tenant if ex.credential else None)
     ex.tenant = ex.runtime.store.tenant(named or DEFAULT_TENANT)
-    ex.provider = provider = family.with_variants(_variants(ex, provider_id))
+    ex.provider = provider = ex.runtime.provider(ex.tenant, provider_id)
     match = provider.router.match(ex.method, ex.local_path)
     ex.now = Clock(ex.tenant.cell("clock", "", dict)).now()
     _open_scope(ex, match.operation if match and match.operation else "")
@@ -54,11 +54,6 @@ def _provider(ex: Exchange, path: str) -> tuple[str, str]:
     if head not in ex.runtime.providers:
         raise Unaddressed(head)
     return head, f"/{rest}"
-
-
-def _variants(ex: Exchange, provider_id: str) -> tuple[str, ...]:
-    chosen = (ex.tenant.peek("variants", provider_id) or {}).get("names")
-    return tuple(chosen) if chosen is not None else ex.runtime.variants.get(provider_id, ())
 
 
 def _open_scope(ex: Exchange, operation: str) -> None:
