@@ -27,7 +27,7 @@ from emulator.mechanisms.router import Router
 from emulator.mechanisms.scenarios import Scenario
 from emulator.mechanisms.templates import Template
 from emulator.mechanisms.tokens import TokenRatio
-from emulator.mechanisms.violations import RequestSchema
+from emulator.mechanisms.violations import RequestPart, RequestSchema
 from emulator.mechanisms.wording import Wording
 from emulator.provider import (
     Act,
@@ -167,8 +167,8 @@ class Compiler:
             secured=spec.secured,
             source=self.sources[declared.source],
             documented=None if declared.documented is None else tuple(declared.documented),
-            query=self._schema(spec, spec.query, "parameters"),
-            body=self._schema(spec, spec.schema, "requestBody"),
+            query=self._schema(spec, "query"),
+            body=self._schema(spec, "body"),
             act=self._act(declared.act, (*path, "act")) if declared.act else None,
             reader=reader,
             facts=self._templates(declared.facts, (*path, "facts")),
@@ -200,11 +200,15 @@ class Compiler:
             and any(e.status in spec.statuses and concerns(e.operations, spec.id) for e in entries)
         )
 
-    def _schema(self, spec: SpecOperation, schema: dict[str, Any] | None, part: str) -> RequestSchema | None:
+    def _schema(self, spec: SpecOperation, place: RequestPart) -> RequestSchema | None:
+        schema, required, part = {
+            "body": (spec.schema, spec.body_required, "requestBody"),
+            "query": (spec.query, False, "parameters"),
+        }[place]
         if not schema:
             return None
         try:
-            return RequestSchema.compile(schema, self.spec.document, required=spec.body_required)
+            return RequestSchema.compile(schema, self.spec.document, required=required, place=place)
         except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
             reason = str(error).splitlines()[0]
             self.problems.append(Problem(spec.place, f"{spec.id}.{part}", f"its schema is none: {reason}"))

@@ -4,11 +4,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import jsonschema_rs
 
 Violation = dict[str, Any]
+RequestPart = Literal["body", "query"]
 _MOST = 50  # a body with thousands of wrong items must not make a reply of megabytes
 _MOST_ITEMS = 1000  # the validator tells all errors at once: a minute for a few million wrong items
 _MOST_DEPTH = 200  # … and none of a body over 255 levels deep
@@ -22,12 +23,20 @@ class RequestSchema:
     document: dict[str, Any]
     validator: Any
     required: bool
+    place: RequestPart
 
     @classmethod
-    def compile(cls, schema: dict[str, Any], document: dict[str, Any], *, required: bool) -> "RequestSchema":
+    def compile(
+        cls,
+        schema: dict[str, Any],
+        document: dict[str, Any],
+        *,
+        required: bool,
+        place: Literal["body", "query"] = "body",
+    ) -> "RequestSchema":
         """Raises jsonschema_rs.ValidationError for a schema that is none."""
         whole = {**schema, "components": document.get("components", {})}
-        return cls(schema, document, jsonschema_rs.Draft202012Validator(whole), required)
+        return cls(schema, document, jsonschema_rs.Draft202012Validator(whole), required, place)
 
     def typed(self, values: Mapping[str, str]) -> dict[str, Any]:
         """Query values as the types their schemas name; those that are not there are left out."""
@@ -39,7 +48,11 @@ class RequestSchema:
         if self.validator.is_valid(body):
             return []
         found = self._found(_bounded(body, _MOST_DEPTH)) or self._found(body) or [_violation("unknown", [], body)]
-        return sorted(found, key=lambda v: [self._rank(v["path"][: i + 1]) for i in range(len(v["path"]))])
+        ranked = sorted(found, key=lambda v: [self._rank(v["path"][: i + 1]) for i in range(len(v["path"]))])
+        return [self._located(violation) for violation in ranked]
+
+    def _located(self, violation: Violation) -> Violation:
+        return {**violation, "loc": [self.place, *violation["path"]]}
 
     def _found(self, body: Any) -> list[Violation]:
         try:
@@ -52,10 +65,11 @@ class RequestSchema:
         """A violation of the first required field, or of the first at all, for refusals nobody caused."""
         schema = self._resolve(self.schema)
         if schema.get("required"):
-            return [_violation("required", [schema["required"][0]], None, property=schema["required"][0])]
+            first = schema["required"][0]
+            return [self._located(_violation("required", [first], None, property=first))]
         name = next(iter(schema.get("properties", {})), "body")
         kind = self._resolve(schema.get("properties", {}).get(name)).get("type", "string")
-        return [_violation("type", [name], None, expected=kind if isinstance(kind, str) else kind[0])]
+        return [self._located(_violation("type", [name], None, expected=kind if isinstance(kind, str) else kind[0]))]
 
     def _rank(self, path: list[Any]) -> tuple[int, str]:
         """Where the last step of a path is declared among its siblings."""
@@ -155,7 +169,6 @@ def _violation(keyword: str, path: list[Any], value: Any, **details: Any) -> Vio
         "dotted": dotted(path),
         "bracketed": bracketed(path) or "body",
         "parent": bracketed(path[:-1]),
-        "loc": ["body", *path],
         "attribute": dotted(path).replace("_", " "),
         "received": json_type(value),
         "size": len(value) if isinstance(value, (str, list, dict)) else None,

@@ -18,7 +18,7 @@ def validate(ex: Exchange) -> None:
     body = _parsed(ex)
     ex.scope["body"] = body if isinstance(body, dict) else {}
     _patch_fields(ex, body)
-    _check(ex, ex.active.body, body, "body")
+    _check(ex, ex.active.body, body)
     if ex.active.reader is not None:
         ex.request = ex.active.reader.read(ex.scope, ex.provider.tokens)
         ex.scope["request"] = ex.request
@@ -27,10 +27,8 @@ def validate(ex: Exchange) -> None:
         ex.scope["request"] = ex.request
 
 
-def _check(ex: Exchange, schema: RequestSchema, value: Any, place: str) -> None:
+def _check(ex: Exchange, schema: RequestSchema, value: Any) -> None:
     if violations := schema.violations(value):
-        for violation in violations:
-            violation["loc"] = [place, *violation["path"]]
         told = ex.provider.wording.tell(violations, ex.scope)
         ex.note("validate", "invalid", fields=[{"at": v["loc"], "wording": v["wording"]} for v in told])
         raise Refused("invalid_request", violations=told, errors_by_field=by_field(told))
@@ -43,7 +41,7 @@ def _check_query(ex: Exchange) -> None:
         return
     typed = schema.typed({k: v for k, v in ex.query.items() if v or k not in schema.schema["x-allow-empty"]})
     ex.scope["query"] = {**dict.fromkeys(schema.schema["properties"]), **typed}
-    _check(ex, schema, typed, "query")
+    _check(ex, schema, typed)
 
 
 def _require_headers(ex: Exchange) -> None:
