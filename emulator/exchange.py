@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.credentials import Credential
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.patches import Headers, Patch, Target
@@ -110,6 +111,7 @@ class Exchange:
     # authenticate, validate, limit, disrupt
     principal: dict[str, Any] = field(default_factory=dict)
     request: dict[str, Any] | None = None
+    _account: Account | None = None
     taken: list[tuple[LimitRule, dict[str, Any], float, float]] = field(default_factory=list)
     """Limit rules that admitted the request: rule, window data, capacity, units taken."""
     script: Any = None
@@ -155,6 +157,17 @@ class Exchange:
             if entry.status == status if status is not None else self.holds(entry.when):
                 return entry
         return meant[-1] if meant and status is None else None
+
+    @property
+    def account(self) -> Account | None:
+        """The principal's account, brought up to the moment when it is first looked at; None without any."""
+        rules = self.provider.accounts
+        if self._account is None and rules is not None:
+            data = self.tenant.cell("accounts", f"{self.provider.id}:{rules.owner(self.scope)}", dict)
+            self._account = Account(rules, data, self.scope, self.now)
+            for event in self._account.events:
+                self.note("account", "timed", **event)
+        return self._account
 
     @property
     def active(self) -> Operation:

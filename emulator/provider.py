@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from emulator.mechanisms.accounts import AccountRules
 from emulator.mechanisms.credentials import Place, Rule
 from emulator.mechanisms.encoding import Encoding
 from emulator.mechanisms.events import EventKind
@@ -84,17 +85,36 @@ class Guard:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Resources that are created with another, one for each body of a list; expressions see it as `parent`."""
+
+    resource: ResourceType
+    each: Expression
+    fields: Mapping[str, Template]
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
-    """What an operation does with resources: a verb on a kind of them, or a list of something computed."""
+    """What an operation does with resources: a verb on a kind of them, or a list of the entries of a book."""
 
     verb: Verb
     resource: ResourceType | None
-    items: Expression | None
-    where: Expression | None
+    book: str | None
+    item: Expression | None
+    """The id, or a list of ids, all of which or none are changed."""
+    others: Mapping[str, Expression]
+    """Kind -> id or ids of further resources, which expressions see under `other`."""
+    states: frozenset[str]
+    """Those the item may be in; empty: any."""
+    guards: tuple[Guard, ...]
+    fields: Mapping[str, Template]
+    """What is computed: of a new item, or anew."""
+    call: str | None
+    """create: the state it begins in; call: the transition."""
+    parts: tuple[Part, ...]
+    filter: Mapping[str, Expression]
     newest_first: bool
     paging: Paging | None
-    item: Expression | None
-    guards: tuple[Guard, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +176,11 @@ class ChargeLine:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What operations cost, and the balance an account opens with (decimal text, per principal)."""
+    """What operations cost, and which are served only while the balance is above zero."""
 
-    account: Expression
-    opening_balance: Expression
     charges: Mapping[str, tuple[ChargeLine, ...]]
+    prepaid: frozenset[str]
+    """Operations that need credit, charged or not."""
     refuse: RefusalName
 
 
@@ -236,6 +256,7 @@ class Provider:
     plans: Mapping[str, Any]
     limits: tuple[LimitRule, ...]
     limit_headers: Mapping[str, Template]
+    accounts: AccountRules | None
     prices: Prices | None
     envelope: Template
     errors: Mapping[RefusalName, tuple[ErrorEntry, ...]]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from emulator.catalog.language import Document
 from emulator.catalog.language.errors import Entry
 from emulator.catalog.language.operations import Operation
-from emulator.catalog.language.resources import Act
+from emulator.catalog.owned import Finding, act, owned, reachable_by_act, unknown
 from emulator.catalog.source import Path_, Problem, Tree, show_path
 from emulator.catalog.specs import Spec, SpecOperation
 from emulator.refusals import RefusalName
@@ -20,14 +20,12 @@ def check(document: Document, spec: Spec, tree: Tree) -> list[Problem]:
             *_sources(document),
             *_operations(document, spec),
             *_names(document, spec),
+            *owned(document),
             *_twice(document),
             *_refusals(document, spec),
         ]
     ]
     return list(dict.fromkeys(found))
-
-
-Finding = tuple[Path_, str]
 
 
 def _needed(document: Document) -> Iterator[Finding]:
@@ -36,11 +34,7 @@ def _needed(document: Document) -> Iterator[Finding]:
             yield (section,), "is missing"
 
 
-def _unknown(name: str, known: Iterable[str]) -> str:
-    return f'"{name}" does not exist; there are {", ".join(known) or "none"}'
-
-
-_FREE = ("fields", "changes", "seed", "facts", "error", "body", "info", "principal", "value")
+_FREE = ("fields", "changes", "seed", "facts", "error", "body", "info", "principal", "value", "record")
 """Keys below which the names are a provider's own."""
 
 
@@ -51,7 +45,7 @@ def _sources(document: Document) -> Iterator[Finding]:
         if isinstance(node, dict):
             for key, value in node.items():
                 if key in ("source", "body_source") and isinstance(value, str) and value not in document.sources:
-                    yield (*path, key), _unknown(value, document.sources)
+                    yield (*path, key), unknown(value, document.sources)
                 if key not in _FREE:
                     yield from walk(value, (*path, str(key)))
         elif isinstance(node, list):
@@ -68,14 +62,9 @@ def _operations(document: Document, spec: Spec) -> Iterator[Finding]:
         for key, known in (("read", document.read), ("shape", document.shapes), ("stream", document.streams)):
             value = getattr(operation, key)
             if value is not None and value not in known:
-                yield (*path, key), _unknown(value, known)
-        act = operation.act
-        if act is not None and act.resource is not None and act.resource not in document.resources:
-            yield (*path, "act", "resource"), _unknown(act.resource, document.resources)
-        if act is not None and (act.resource is None) == (act.items is None):
-            yield (*path, "act"), "works on a `resource:` or lists `items:`; say one"
-        if act is not None and act.verb not in ("list", "create") and act.item is None:
-            yield (*path, "act"), f"`{act.verb}` needs `item:`, an expression for the id"
+                yield (*path, key), unknown(value, known)
+        if operation.act is not None:
+            yield from act(document, operation.act, (*path, "act"))
         if operation.read is not None and operation.shape is None:
             yield path, "makes completions, so it needs a `shape:`"
     for name, declared in spec.operations.items():
@@ -87,7 +76,7 @@ def _operations(document: Document, spec: Spec) -> Iterator[Finding]:
     for alias, target in document.aliases.items():
         paths = [operation.path for operation in spec.operations.values()]
         if target not in paths:
-            yield ("aliases", alias), _unknown(target, dict.fromkeys(paths))
+            yield ("aliases", alias), unknown(target, dict.fromkeys(paths))
 
 
 def _names(document: Document, spec: Spec) -> Iterator[Finding]:
@@ -96,7 +85,7 @@ def _names(document: Document, spec: Spec) -> Iterator[Finding]:
     def operations(names: Iterable[str] | None, path: Path_) -> Iterator[Finding]:
         for name in names or ():
             if name not in spec.operations:
-                yield path, _unknown(name, spec.operations)
+                yield path, unknown(name, spec.operations)
 
     for i, rule in enumerate(document.limits.rules):
         yield from operations(rule.operations, ("limits", "rules", i, "operations"))
@@ -104,6 +93,7 @@ def _names(document: Document, spec: Spec) -> Iterator[Finding]:
         yield from operations(quirk.operations, ("quirks", i, "operations"))
     for operation in document.prices.charges if document.prices else ():
         yield from operations([operation], ("prices", "charges", operation))
+    yield from operations(document.prices.needs_credit if document.prices else (), ("prices", "needs_credit"))
     for name, scenario in document.scenarios.items():
         for i, step in enumerate(scenario.steps):
             yield from operations([step.operation] if step.operation else (), ("scenarios", name, i, "operation"))
@@ -130,7 +120,7 @@ def _refusals(document: Document, spec: Spec) -> Iterator[Finding]:
     for title, scenario in document.scenarios.items():
         for i, step in enumerate(scenario.steps):
             if step.refuse is not None and step.refuse not in catalog:
-                yield ("scenarios", title, i, "refuse"), _unknown(step.refuse, catalog)
+                yield ("scenarios", title, i, "refuse"), unknown(step.refuse, catalog)
     for name in ("unknown_route", "method_not_allowed"):
         if name not in catalog:
             yield ("errors", "catalog"), f"needs `{name}`: any client can send such a request"
@@ -172,7 +162,7 @@ def reachable(
     if declared is not None and declared.read is not None:
         yield from _reachable_by_model(document)
     if declared is not None and declared.act is not None:
-        yield from _reachable_by_act(document, declared.act)
+        yield from reachable_by_act(document, declared.act)
 
 
 def _reachable_by_key(document: Document, operation: SpecOperation) -> Iterator[tuple[RefusalName, str]]:
@@ -184,8 +174,9 @@ def _reachable_by_key(document: Document, operation: SpecOperation) -> Iterator[
     for rule in document.limits.rules:
         if rule.operations is None or operation.id in rule.operations:
             yield rule.refuse, f"the limit {rule.name}"
-    if document.prices is not None and operation.id in document.prices.charges:
-        yield document.prices.refuse, "it is charged"
+    prices = document.prices
+    if prices is not None and (operation.id in prices.charges or operation.id in prices.needs_credit):
+        yield prices.refuse, "it needs credit"
 
 
 def _reachable_by_model(document: Document) -> Iterator[tuple[RefusalName, str]]:
@@ -193,13 +184,3 @@ def _reachable_by_model(document: Document) -> Iterator[tuple[RefusalName, str]]
         yield "unknown_model", "it reads a model, and models are listed"
     if any(model.context is not None for model in document.models):
         yield "context_overflow", "models have a context window"
-
-
-def _reachable_by_act(document: Document, act: Act) -> Iterator[tuple[RefusalName, str]]:
-    if act.item is not None:
-        yield "not_found", "it names a resource"
-    resource = document.resources.get(act.resource or "")
-    if resource is not None and act.verb in ("create", "update") and (resource.unique or resource.most):
-        yield "conflict", f"{act.resource} has unique fields or a limit"
-    for guard in act.guards:
-        yield guard.refuse, f"the guard {guard.when}"

@@ -1,44 +1,36 @@
 """A validated document and its spec -> the frozen provider the pipeline uses."""
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 import jsonschema_rs
 from pydantic import BaseModel
 
+from emulator.catalog.accounts import account_rules, act, compile_prices, resource_type
 from emulator.catalog.checks import check, reachable
 from emulator.catalog.language import Document
 from emulator.catalog.language import limits as limits_language
 from emulator.catalog.language import operations as operations_language
-from emulator.catalog.language import resources as resources_language
-from emulator.catalog.source import LoadError, Path_, Problem, Tree, show_path
+from emulator.catalog.leaves import Leaves
+from emulator.catalog.source import LoadError, Path_, Problem, Tree
 from emulator.catalog.specs import Spec, SpecOperation
-from emulator.catalog.steps import NAMES, played_step, scenario_from_text
+from emulator.catalog.steps import played_step, scenario_from_text
 from emulator.mechanisms.credentials import Place, rule
 from emulator.mechanisms.encoding import Encoding
-from emulator.mechanisms.expressions import Expression, ExpressionError
-from emulator.mechanisms.ledger import Price
 from emulator.mechanisms.patches import Patch
 from emulator.mechanisms.requests import Reader
-from emulator.mechanisms.resources import Paging, ResourceType
 from emulator.mechanisms.router import Router
 from emulator.mechanisms.scenarios import Scenario
-from emulator.mechanisms.templates import Template
 from emulator.mechanisms.tokens import TokenRatio
 from emulator.mechanisms.violations import RequestPart, RequestSchema
 from emulator.mechanisms.wording import Wording
 from emulator.provider import (
-    Act,
     BodyPolicy,
-    ChargeLine,
     ContextPolicy,
     ErrorEntry,
-    Guard,
     LimitRule,
     Operation,
-    Prices,
     Provider,
     Quirk,
     Source,
@@ -56,7 +48,8 @@ class Compiler:
         self.document = document
         self.spec = spec
         self.tree = tree
-        self.problems: list[Problem] = []
+        self.leaves = Leaves(tree)
+        self.problems = self.leaves.problems
 
     def provider(self) -> Provider:
         """The provider. Raises LoadError."""
@@ -67,7 +60,7 @@ class Compiler:
         self.sources = {name: Source(name, s.ref, s.grade) for name, s in document.sources.items()}
         auth, errors, encoding = document.auth, document.errors, document.encoding
         self.streams = {name: self._stream(name) for name in document.streams}
-        self.resources = {name: self._resource(name) for name in document.resources}
+        self.kinds = {name: resource_type(name, r, self.leaves) for name, r in document.resources.items()}
         catalog = {name: self._entries(name) for name in errors.catalog}
         operations = {o.id: self._operation(o, catalog) for o in self.spec.operations.values()}
         provider = Provider(
@@ -92,9 +85,10 @@ class Compiler:
             tokens=TokenRatio(document.tokens.characters, document.tokens.per_message, document.tokens.per_request),
             plans=document.limits.plans,
             limits=tuple(self._limit(i, r) for i, r in enumerate(document.limits.rules)),
-            limit_headers=self._templates(document.limits.headers, ("limits", "headers")),
-            prices=self._prices(),
-            envelope=self._template(errors.envelope, ("errors", "envelope")),
+            limit_headers=self.leaves.templates(document.limits.headers, ("limits", "headers")),
+            accounts=account_rules(document, self.leaves, self.kinds, {}),
+            prices=compile_prices(document, self.leaves),
+            envelope=self.leaves.template(errors.envelope, ("errors", "envelope")),
             errors=catalog,
             wording=self._wording(),
             quirks=tuple(self._quirk(i, q) for i, q in enumerate(document.quirks)),
@@ -107,29 +101,6 @@ class Compiler:
         if self.problems:
             raise LoadError(self.problems)
         return provider
-
-    # leaves
-
-    def _guard(self, path: Path_, make: Any, *arguments: Any) -> Any:
-        try:
-            return make(*arguments, NAMES)
-        except ExpressionError as error:
-            self.problems.append(Problem(self.tree.place(path), show_path(path), str(error)))
-            return make("null", NAMES)
-
-    def _expression(self, source: Any, path: Path_) -> Expression:
-        compiled: Expression = self._guard(path, Expression, source)
-        return compiled
-
-    def _when(self, source: Any, path: Path_) -> Expression | None:
-        return None if source is None else self._expression(source, (*path, "when"))
-
-    def _template(self, tree: Any, path: Path_) -> Template:
-        compiled: Template = self._guard(path, Template, tree)
-        return compiled
-
-    def _templates(self, trees: Mapping[Any, Any], path: Path_) -> dict[str, Template]:
-        return {name: self._template(tree, (*path, name)) for name, tree in trees.items()}
 
     def _names(self, names: Iterable[str] | None) -> tuple[str, ...] | None:
         return None if names is None else tuple(names)
@@ -169,10 +140,10 @@ class Compiler:
             documented=None if declared.documented is None else tuple(declared.documented),
             query=self._schema(spec, "query"),
             body=self._schema(spec, "body"),
-            act=self._act(declared.act, (*path, "act")) if declared.act else None,
+            act=act(declared.act, self.kinds, self.leaves, (*path, "act")) if declared.act else None,
             reader=reader,
-            facts=self._templates(declared.facts, (*path, "facts")),
-            shape=self._template(shape, ("shapes", declared.shape)) if declared.shape else None,
+            facts=self.leaves.templates(declared.facts, (*path, "facts")),
+            shape=self.leaves.template(shape, ("shapes", declared.shape)) if declared.shape else None,
             stream=self.streams[declared.stream] if declared.stream else None,
             context=ContextPolicy(declared.context.max_tokens, tuple(declared.context.evict)),
             example=spec.example,
@@ -214,56 +185,19 @@ class Compiler:
             self.problems.append(Problem(spec.place, f"{spec.id}.{part}", f"its schema is none: {reason}"))
             return None
 
-    def _resource(self, name: str) -> ResourceType:
-        declared, path = self.document.resources[name], ("resources", name)
-        return ResourceType(
-            name=name,
-            account=self._expression(declared.account, (*path, "account")),
-            id=self._template(declared.id, (*path, "id")),
-            fields=self._templates(declared.fields, (*path, "fields")),
-            changes=self._templates(declared.changes, (*path, "changes")),
-            unique=tuple(declared.unique),
-            most=declared.most,
-            seed=tuple(declared.seed),
-        )
-
-    def _act(self, declared: resources_language.Act, path: Path_) -> Act:
-        page = declared.page
-        return Act(
-            verb=declared.verb,
-            resource=self.resources[declared.resource] if declared.resource else None,
-            items=None if declared.items is None else self._expression(declared.items, (*path, "items")),
-            where=None if declared.where is None else self._expression(declared.where, (*path, "where")),
-            newest_first=declared.newest_first,
-            paging=None
-            if page is None
-            else Paging(
-                self._expression(page.number, (*path, "page", "number")),
-                self._expression(page.size, (*path, "page", "size")),
-                page.default,
-                page.most,
-            ),
-            item=None if declared.item is None else self._expression(declared.item, (*path, "item")),
-            guards=tuple(
-                Guard(
-                    self._expression(guard.when, (*path, "guards", i, "when")),
-                    guard.refuse,
-                    self._templates(guard.facts, (*path, "guards", i, "facts")),
-                )
-                for i, guard in enumerate(declared.guards)
-            ),
-        )
-
     def _reader(self, name: str) -> Reader:
         fields = self.document.read[name]
         return Reader(
-            {f: [self._expression(e, ("read", name, f)) for e in expressions] for f, expressions in fields.items()}
+            {
+                f: [self.leaves.expression(e, ("read", name, f)) for e in expressions]
+                for f, expressions in fields.items()
+            }
         )
 
     def _stream(self, name: str) -> StreamPlan:
         stream = self.document.streams[name]
         return StreamPlan(
-            events={kind: self._template(t, ("streams", name, "events", kind)) for kind, t in stream.events.items()},
+            events=self.leaves.templates(stream.events, ("streams", name, "events")),
             framing=stream.framing,
             media_type=stream.media_type,
             terminator=stream.terminator,
@@ -277,37 +211,16 @@ class Compiler:
         return LimitRule(
             name=declared.name,
             operations=self._names(declared.operations),
-            when=self._when(declared.when, path),
-            key=self._expression(declared.key, (*path, "key")),
-            cost=self._expression(declared.cost, (*path, "cost")),
-            settle=None if declared.settle is None else self._expression(declared.settle, (*path, "settle")),
-            capacity=self._expression(declared.capacity, (*path, "capacity")),
+            when=self.leaves.optional(declared.when, (*path, "when")),
+            key=self.leaves.expression(declared.key, (*path, "key")),
+            cost=self.leaves.expression(declared.cost, (*path, "cost")),
+            settle=self.leaves.optional(declared.settle, (*path, "settle")),
+            capacity=self.leaves.expression(declared.capacity, (*path, "capacity")),
             per=declared.per,
             algorithm=declared.algorithm,
             refuse=declared.refuse,
             source=self.sources[declared.source],
             where=self.tree.place(path),
-        )
-
-    def _prices(self) -> Prices | None:
-        prices = self.document.prices
-        if prices is None:
-            return None
-        charges = {
-            operation: tuple(
-                ChargeLine(
-                    self._expression(line.quantity, ("prices", "charges", operation, i, "quantity")),
-                    Price(Decimal(line.unit), dict(line.by_model), line.default),
-                )
-                for i, line in enumerate(lines)
-            )
-            for operation, lines in prices.charges.items()
-        }
-        return Prices(
-            account=self._expression(prices.account, ("prices", "account")),
-            opening_balance=self._expression(prices.opening_balance, ("prices", "opening_balance")),
-            charges=charges,
-            refuse=prices.refuse,
         )
 
     def _entries(self, name: RefusalName) -> tuple[ErrorEntry, ...]:
@@ -319,13 +232,13 @@ class Compiler:
             entries.append(
                 ErrorEntry(
                     name=name,
-                    when=self._when(entry.when, path),
+                    when=self.leaves.optional(entry.when, (*path, "when")),
                     operations=self._names(entry.operations),
                     status=entry.status,
-                    error=self._template(entry.error, (*path, "error")),
-                    body=None if entry.body is None else self._template(entry.body, (*path, "body")),
+                    error=self.leaves.template(entry.error, (*path, "error")),
+                    body=None if entry.body is None else self.leaves.template(entry.body, (*path, "body")),
                     media_type=entry.media_type,
-                    headers=self._templates(entry.headers, (*path, "headers")),
+                    headers=self.leaves.templates(entry.headers, (*path, "headers")),
                     facts=entry.facts,
                     source=self.sources[entry.source],
                     body_source=self.sources[entry.body_source or self.document.errors.body_source or entry.source],
@@ -336,7 +249,7 @@ class Compiler:
 
     def _wording(self) -> Wording:
         messages = self.document.validation.messages if self.document.validation else {}
-        return Wording(self._templates(messages, ("validation", "messages")))
+        return Wording(self.leaves.templates(messages, ("validation", "messages")))
 
     def _quirk(self, index: int, declared: Any) -> Quirk:
         path: Path_ = ("quirks", index)
@@ -344,7 +257,7 @@ class Compiler:
             id=declared.id,
             target=declared.target,
             operations=self._names(declared.operations),
-            when=self._when(declared.when, path),
+            when=self.leaves.optional(declared.when, (*path, "when")),
             patches=tuple(self._patch(declared.target, op, (*path, "do", i)) for i, op in enumerate(declared.do)),
             source=self.sources[declared.source],
             where=self.tree.place(path),
@@ -354,7 +267,7 @@ class Compiler:
         arguments = operation.model_dump(exclude_none=True, exclude={"op", "value"})
         value = getattr(operation, "value", None)
         has_value = "value" in operation.model_fields_set
-        template = self._template(value, (*path, "value")) if has_value else None
+        template = self.leaves.template(value, (*path, "value")) if has_value else None
         return Patch(target, operation.op, arguments, template)  # type: ignore[attr-defined]
 
     def _scenario(self, name: str) -> Scenario:
@@ -364,13 +277,13 @@ class Compiler:
             path = (*path, "steps")
         steps = []
         for i, step in enumerate(declared.steps):
-            when = self._when(step.when, (*path, i))
+            when = self.leaves.optional(step.when, (*path, i, "when"))
             steps.append(played_step(step, when, self.tree.place((*path, i))))
         return Scenario(name, tuple(steps), declared.summary)
 
 
 _CAUSED: tuple[RefusalName, ...] = (
     "unknown_route", "method_not_allowed", "malformed_json", "unsupported_media_type", "invalid_request",
-    "unknown_model", "context_overflow", "not_found", "conflict",
+    "unknown_model", "context_overflow", "not_found", "conflict", "illegal_state", "in_use", "out_of_stock",
 )  # fmt: skip
 """Refusals that only a request of the right form can meet; any operation can meet the others."""

@@ -18,7 +18,7 @@ from emulator.provider import Provider, ProviderFamily
 SERVED = "http://127.0.0.1:8000"
 """Where `emulator serve` listens: curl lines for an emulator that lived only for the run point there."""
 _MOMENT = 1_700_000_000.0
-_USED_UP = ("windows", "accounts", "plays", "journal", "journal_count")
+_USED_UP = ("windows", "plays", "journal", "journal_count")
 
 
 class CannotRun(Exception):
@@ -48,9 +48,9 @@ class Target:
     any_key: bool = False
     """An emulator that takes any key, so that nothing can be said about credentials."""
     fresh: Callable[[], None] = field(default=_nothing, repr=False)
-    """Forget what the requests so far used up: limits, balance."""
+    """Forget what the requests so far used up: limits."""
     anew: Callable[[], None] = lambda: None
-    """Give resources back, too: what earlier cases made or deleted."""
+    """Give accounts back as they were, too: balance, resources."""
 
     @property
     def provider(self) -> Provider:
@@ -97,7 +97,7 @@ def started(families: Mapping[str, ProviderFamily], seed: int) -> Iterator[list[
         commands.reset(runtime, DEFAULT_TENANT, kinds=_USED_UP)
 
     def anew() -> None:
-        commands.reset(runtime, DEFAULT_TENANT, kinds=(*_USED_UP, "resources"))
+        commands.reset(runtime, DEFAULT_TENANT, kinds=(*_USED_UP, "accounts"))
 
     with EmulatorServer(runtime) as server:
         yield [

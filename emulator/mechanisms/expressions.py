@@ -1,8 +1,8 @@
 """Expressions of the fixture language: plain paths natively, everything else in CEL.
 
 A plain path (`request.model`, `plans[principal.plan].requests`) is a dictionary walk in which a missing step
-gives null; so is the argument of a function of ours (`iso8601(clock.unix)`). A literal is a constant. What is left
-is compiled as CEL; there a missing key is an error, so `has(...)` comes first.
+gives null; so are the arguments of a function of ours (`first(body.name, 'none')`). A literal is a constant. What is
+left is compiled as CEL; there a missing key is an error, so `has(...)` comes first.
 The CEL package is touched in this module only.
 """
 
@@ -12,10 +12,10 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from emulator.mechanisms.clock import http_date, iso8601
 from emulator.mechanisms.entropy import Entropy
@@ -25,7 +25,7 @@ Variable = Literal[
     "method", "path", "headers", "query", "params", "body",
     # what stages made of it
     "operation", "principal", "request", "model", "models", "plans", "limits", "account",
-    "item", "items", "page",
+    "item", "items", "page", "totals", "other",
     # the reply
     "completion", "usage", "choice", "piece", "call", "id", "created", "clock",
     # refusals
@@ -36,8 +36,10 @@ Variable = Literal[
 
 _NAME = r"[A-Za-z_]\w*(?:\.\w+)*"
 _PATH = re.compile(rf"{_NAME}(?:\[{_NAME}\](?:\.\w+)*)*")
-_CALL = re.compile(rf"(\w+)\(({_NAME})\)")
+_PLAIN = rf"{_PATH.pattern}|-?\d+(?:\.\d+)?|'[^'\\]*'"
+_CALL = re.compile(rf"(\w+)\(((?:{_PLAIN})(?:, (?:{_PLAIN}))*)\)")
 _STEP = re.compile(rf"\.?(\w+)|\[({_NAME})\]")
+_MACRO = re.compile(r"\.(?:all|exists|exists_one|map|filter)\(\s*([A-Za-z_]\w*)\s*,")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _STRING = re.compile(r"'([^'\\]*)'|\"([^\"\\]*)\"")
 _CONSTANTS = {"true": True, "false": False, "null": None}
@@ -76,13 +78,22 @@ class ExpressionError(ValueError):
     """An expression that does not compile, or failed on a request. The text says which and why."""
 
 
-class Scope:
-    """The variables one exchange offers to expressions, and its chance."""
+class Owner(Protocol):
+    """Whoever owns the resources that expressions look up."""
 
-    __slots__ = ("_context", "_fresh", "entropy", "variables")
+    def find(self, name: str, identity: Any) -> dict[str, Any] | None: ...
+
+    def referring(self, name: str, field: str, target: str) -> list[dict[str, Any]]: ...
+
+
+class Scope:
+    """The variables one exchange offers to expressions, its chance, and whose resources it is about."""
+
+    __slots__ = ("_context", "_fresh", "entropy", "owner", "variables")
 
     def __init__(self, entropy: Entropy, variables: Mapping[str, Any]) -> None:
         self.entropy = entropy
+        self.owner: Owner | None = None
         self.variables: dict[str, Any] = dict(variables)
         self._context: Any = None
         self._fresh: set[str] = set()
@@ -107,14 +118,32 @@ class Scope:
         return self._context
 
 
+def _find(scope: Scope) -> Callable[[str, Any], Any]:
+    """A resource of a kind by its id, or null."""
+    return lambda name, identity: scope.owner.find(name, identity) if scope.owner else None
+
+
+def _referring(scope: Scope) -> Callable[[str, str, str], Any]:
+    """The resources of a kind whose field holds an id."""
+    return lambda name, field, target: scope.owner.referring(name, field, target) if scope.owner else []
+
+
 def _first(*values: Any) -> Any:
     return next((value for value in values if value is not None), None)
 
 
 def _sum(items: list[Any], path: str) -> int | float:
     """The sum of a field over items, in decimals; amounts may be text."""
-    total = sum((Decimal(str(walk(item, path.split(".")) or 0)) for item in items), Decimal(0))
-    return int(total) if total == int(total) else float(total)
+    return _plain(sum((Decimal(str(walk(item, path.split(".")) or 0)) for item in items), Decimal(0)))
+
+
+def _round(amount: str | float, digits: int) -> int | float:
+    """A decimal amount, text or number, rounded half up."""
+    return _plain(Decimal(str(amount)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
+
+
+def _plain(amount: Decimal) -> int | float:
+    return int(amount) if amount == int(amount) else float(amount)
 
 
 FUNCTIONS: dict[str, Callable[[Scope], Callable[..., Any]]] = {
@@ -123,8 +152,12 @@ FUNCTIONS: dict[str, Callable[[Scope], Callable[..., Any]]] = {
     "digits": lambda scope: scope.entropy.digits,
     "alnum": lambda scope: scope.entropy.alnum,
     "uuid": lambda scope: scope.entropy.uuid,
+    # of the account's resources
+    "find": _find,
+    "referring": _referring,
     # pure
     "iso8601": lambda _: iso8601,
+    "iso8601_without_zone": lambda _: lambda seconds: iso8601(seconds).removesuffix("Z"),
     "http_date": lambda _: http_date,
     "ceil": lambda _: math.ceil,
     "min": lambda _: min,
@@ -133,6 +166,7 @@ FUNCTIONS: dict[str, Callable[[Scope], Callable[..., Any]]] = {
     "join": lambda _: lambda items, separator: separator.join(map(str, items)),
     "json": lambda _: lambda value: json.dumps(value, separators=(",", ":")),
     "sum": lambda _: _sum,
+    "round": lambda _: _round,
     "lower": lambda _: lambda text: str(text).lower(),
 }
 _BUILT_IN = {
@@ -144,7 +178,7 @@ _BUILT_IN = {
 class Expression:
     """One compiled expression; call it with a scope."""
 
-    __slots__ = ("_constant", "_function", "_names", "_path", "_program", "source")
+    __slots__ = ("_arguments", "_constant", "_function", "_names", "_path", "_program", "source")
     _path: Path_
 
     def __init__(self, source: str | int | float | bool, names: Iterable[str]) -> None:
@@ -152,6 +186,7 @@ class Expression:
         self.source = str(source)
         self._path = ()
         self._function: str | None = None
+        self._arguments: tuple[Expression, ...] = ()
         self._program: Any = None
         self._names: tuple[str, ...] = ()
         self._constant: Any = None
@@ -168,7 +203,7 @@ class Expression:
             self._take_path(text, names)
         elif (call := _CALL.fullmatch(text)) and call[1] in FUNCTIONS:
             self._function = call[1]
-            self._take_path(call[2], names)
+            self._arguments = tuple(Expression(plain[0], names) for plain in re.finditer(_PLAIN, call[2]))
         else:
             self._compile(text, names)
 
@@ -182,7 +217,8 @@ class Expression:
         except ValueError as error:
             reason = str(error).splitlines()[0].split("ERROR: ")[-1]
             raise ExpressionError(f"`{self.source}` is not an expression: {reason}") from None
-        self._names = tuple(self._program.variables())
+        own = set(_MACRO.findall(text))  # `items.exists(i, …)` brings its own variable
+        self._names = tuple(name for name in self._program.variables() if name not in own)
         _known(self.source, self._names, names)
         for function in self._program.functions():
             if function[0].isalpha() and function not in FUNCTIONS and function not in _BUILT_IN:
@@ -192,15 +228,15 @@ class Expression:
     @property
     def constant(self) -> bool:
         """Whether the value is the same for every request."""
-        return self._program is None and not self._path
+        return self._program is None and self._function is None and not self._path
 
     def __call__(self, scope: Scope) -> Any:
         """The value for this exchange. Raises ExpressionError when CEL cannot compute it."""
-        if self._path and self._function is None:
+        if self._path:
             return _follow(scope.variables, self._path)
         try:
             if self._function is not None:
-                return FUNCTIONS[self._function](scope)(_follow(scope.variables, self._path))
+                return FUNCTIONS[self._function](scope)(*(argument(scope) for argument in self._arguments))
             if self._program is None:
                 return self._constant
             return self._program.execute(scope.context(self._names))

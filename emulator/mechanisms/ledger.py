@@ -1,8 +1,14 @@
-"""A prepaid account: an opening balance, charges in decimals, never binary floats."""
+"""A prepaid ledger: a balance, and books of the entries that explain it. Decimals, never binary floats.
+
+Amounts are kept as text, so that a store keeps every digit. At any moment the opening balance and what was paid in,
+less the amounts of all entries, is the balance.
+"""
 
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+MOST_ENTRIES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,25 +24,72 @@ class Price:
 
 
 def opened(balance: Decimal) -> dict[str, Any]:
-    """A new account's data. Amounts are kept as text, so that a store keeps every digit."""
-    return {"balance": str(balance), "spent": "0", "entries": []}
+    """A new ledger's data."""
+    return {"balance": str(balance), "paid_in": "0", "spent": "0", "books": {}}
 
 
-def balance(account: dict[str, Any]) -> Decimal:
-    return Decimal(account["balance"])
+def balance(ledger: dict[str, Any]) -> Decimal:
+    return Decimal(ledger["balance"])
 
 
-MOST_ENTRIES = 10000
+def pay_in(ledger: dict[str, Any], amount: Decimal) -> Decimal:
+    """Give the new balance."""
+    ledger["balance"] = str(balance(ledger) + amount)
+    ledger["paid_in"] = str(Decimal(ledger["paid_in"]) + amount)
+    return balance(ledger)
 
 
-def charge(account: dict[str, Any], amount: Decimal, entry: dict[str, Any]) -> Decimal:
-    """Draw `amount` from the account and keep `entry` as its reason; the oldest entries leave when there are too many.
+def charge(ledger: dict[str, Any], book: str, amount: Decimal, entry: dict[str, Any]) -> Decimal:
+    """Draw an amount and keep `entry` as its reason; every count in `entry.usage` is totalled.
 
     Gives the new balance, below zero when the last draw overshot.
     """
-    left = balance(account) - amount
-    account["balance"] = str(left)
-    account["entries"].append({**entry, "amount": str(amount)})
-    del account["entries"][:-MOST_ENTRIES]
-    account["spent"] = str(Decimal(account["spent"]) + amount)
+    post(ledger, book, entry)
+    usage = totals(ledger, book)["usage"]
+    for name, count in (entry.get("usage") or {}).items():
+        if isinstance(count, (int, float)):
+            usage[name] = usage.get(name, 0) + count
+    return draw(ledger, book, entry, amount)
+
+
+def post(ledger: dict[str, Any], book: str, entry: dict[str, Any]) -> str:
+    """Add an entry that has cost nothing yet, and give its key.
+
+    Of very many entries the oldest leave; the totals keep them.
+    """
+    kept = ledger["books"].setdefault(book, {"entries": {}, "totals": _no_totals()})
+    kept["totals"]["count"] += 1
+    key = str(kept["totals"]["count"])
+    kept["entries"][key] = entry
+    entry["amount"] = "0"
+    if len(kept["entries"]) > MOST_ENTRIES:
+        del kept["entries"][next(iter(kept["entries"]))]
+    return key
+
+
+def draw(ledger: dict[str, Any], book: str, entry: dict[str, Any], amount: Decimal) -> Decimal:
+    """Draw an amount more for an entry of a book; gives the new balance."""
+    left = balance(ledger) - amount
+    ledger["balance"] = str(left)
+    for account in (ledger, totals(ledger, book), entry):
+        name = "spent" if account is ledger else "amount"
+        account[name] = str(Decimal(account[name]) + amount)
     return left
+
+
+def totals(ledger: dict[str, Any], book: str) -> dict[str, Any]:
+    """What all entries of a book come to: `{count, amount, minutes, statuses: {status: how many}, usage, …}`."""
+    kept = ledger["books"].get(book)
+    found: dict[str, Any] = kept["totals"] if kept else _no_totals()
+    return found
+
+
+def _no_totals() -> dict[str, Any]:
+    return {"count": 0, "amount": "0", "minutes": 0, "statuses": {}, "usage": {}}
+
+
+def entries(ledger: dict[str, Any], book: str) -> dict[str, dict[str, Any]]:
+    """The entries of a book by key, oldest first."""
+    kept = ledger["books"].get(book)
+    found: dict[str, dict[str, Any]] = kept["entries"] if kept else {}
+    return found

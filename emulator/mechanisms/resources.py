@@ -1,27 +1,56 @@
-"""Collections of resources: plain data in a cell, changed by verbs, read in pages.
+"""Collections of resources: plain data, found by id, by unique field, and by what they refer to.
 
-A collection is `{items: {id: item}}`; an item is the resource's fields with `id` and `created_at` (Unix
-seconds). Nothing here knows what a resource means.
+A collection is `{items, unique, referring, due}`; an item is the resource's fields with `id`, `created_at` (Unix
+seconds) and, where it has states, `status`. Nothing here knows what a resource means.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 from emulator.mechanisms.expressions import Expression, Scope
+from emulator.mechanisms.states import StateMachine
 from emulator.mechanisms.templates import Template
+from emulator.refusals import RefusalName
 
-Verb = Literal["list", "get", "create", "update", "delete", "delete_many"]
+Verb = Literal["list", "get", "create", "update", "delete", "call"]
 Item = dict[str, Any]
+Collection = dict[str, Any]
 
 
 class Conflict(Exception):
-    """A change that the collection does not allow: `reason` is `taken` (with the field) or `full`."""
+    """A change that the account's resources do not allow: the refusal it is, and the facts its error tells."""
 
-    def __init__(self, reason: Literal["taken", "full"], field: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.field = field
+    def __init__(self, refusal: RefusalName, **facts: Any) -> None:
+        super().__init__(refusal)
+        self.refusal: RefusalName = refusal
+        self.facts = facts
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A field that holds the id of another resource, or a list of ids."""
+
+    field: str
+    resource: str
+    on_delete: Literal["refuse", "clear", "delete"]
+    """What becomes of the other's deletion, of this field, or of this resource."""
+    call: str | None
+    """clear: the transition that this resource makes, too, where its state allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What a resource takes from a counted stock while it is in some states."""
+
+    resource: str
+    item: Template
+    """The id of the stock."""
+    field: str
+    amount: Expression
+    states: frozenset[str]
+    refuse: RefusalName
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +58,6 @@ class ResourceType:
     """What a kind of resource is made of."""
 
     name: str
-    account: Expression
-    """Requests with the same value share the collection."""
     id: Template
     fields: Mapping[str, Template]
     """Computed from the request, in order; a later one sees the earlier ones in `item`."""
@@ -38,49 +65,88 @@ class ResourceType:
     """Fields that an update computes anew."""
     unique: tuple[str, ...]
     most: int | None
+    references: tuple[Reference, ...]
+    states: StateMachine | None
+    holds: tuple[Hold, ...]
     seed: tuple[Item, ...]
-    """Items that every collection begins with."""
+    """Items that a collection begins with."""
+    seed_when: Expression | None
 
 
-def new_collection(kind: ResourceType, now: float) -> dict[str, Any]:
-    return {"items": {item["id"]: {"created_at": now, **item} for item in kind.seed}}
+def new_collection() -> Collection:
+    """`due` says when a timed transition of an item comes, and to which state."""
+    return {"items": {}, "unique": {}, "referring": {}, "due": {}}
 
 
-def create(kind: ResourceType, collection: dict[str, Any], scope: Scope, now: float) -> Item:
-    """A new item, computed from the request in the scope. Raises Conflict."""
-    items = collection["items"]
-    if kind.most is not None and len(items) >= kind.most:
-        raise Conflict("full")
-    item: Item = {"id": kind.id(scope), "created_at": now}
-    while item["id"] in items:
-        item["id"] = kind.id(scope)
-    _compute(kind.fields, item, scope)
-    _check_unique(kind, items, item)
-    items[item["id"]] = item
-    return item
-
-
-def update(kind: ResourceType, collection: dict[str, Any], item: Item, scope: Scope) -> Item:
-    """The item with its changes computed from the request. Raises Conflict; the item is then as it was."""
-    changed = dict(item)
-    _compute(kind.changes, changed, scope)
-    _check_unique(kind, collection["items"], changed)
-    item.update(changed)
-    scope["item"] = item
-    return item
-
-
-def _compute(fields: Mapping[str, Template], item: Item, scope: Scope) -> None:
-    for name, template in fields.items():
+def computed(templates: Mapping[str, Template], item: Item, scope: Scope) -> Item:
+    """The item with fields computed from the request in the scope; `item` there is what is computed so far."""
+    for name, template in templates.items():
         scope["item"] = item
         item[name] = template(scope)
     scope["item"] = item
+    return item
 
 
-def _check_unique(kind: ResourceType, items: dict[str, Item], item: Item) -> None:
+def check(kind: ResourceType, collection: Collection, item: Item) -> None:
+    """Raises Conflict for a value that another item has, or one item too many."""
+    items = collection["items"]
+    if kind.most is not None and item["id"] not in items and len(items) >= kind.most:
+        raise Conflict("conflict", reason="full", field="", resource=kind.name)
     for field in kind.unique:
-        if any(other["id"] != item["id"] and other[field] == item[field] for other in items.values()):
-            raise Conflict("taken", field)
+        if collection["unique"].get(field, {}).get(str(item[field]), item["id"]) != item["id"]:
+            raise Conflict("conflict", reason="taken", field=field, resource=kind.name)
+
+
+def insert(kind: ResourceType, collection: Collection, item: Item) -> None:
+    collection["items"][item["id"]] = item
+    for field in kind.unique:
+        collection["unique"].setdefault(field, {})[str(item[field])] = item["id"]
+    for reference in kind.references:
+        index = collection["referring"].setdefault(reference.field, {})
+        for target in targets(item, reference):
+            index.setdefault(target, {})[item["id"]] = True
+
+
+def remove(kind: ResourceType, collection: Collection, item: Item) -> None:
+    del collection["items"][item["id"]]
+    collection["due"].pop(item["id"], None)
+    _forget(kind, collection, item)
+
+
+def replace(kind: ResourceType, collection: Collection, item: Item, changed: Item) -> None:
+    """Give an item the fields of `changed`; it keeps its place in the collection."""
+    _forget(kind, collection, item)
+    item.update(changed)
+    insert(kind, collection, item)
+
+
+def referring(collection: Collection, field: str, target: str) -> list[Item]:
+    """The items whose field holds the id."""
+    return [collection["items"][identity] for identity in collection["referring"].get(field, {}).get(target, {})]
+
+
+def without(item: Item, reference: Reference, target: str) -> Item:
+    """The item as it is when what it refers to is gone."""
+    held = item.get(reference.field)
+    left = [identity for identity in held if identity != target] if isinstance(held, list) else None
+    return {**item, reference.field: left}
+
+
+def targets(item: Item, reference: Reference) -> list[str]:
+    """The ids that an item's field holds."""
+    held = item.get(reference.field)
+    return held if isinstance(held, list) else [] if held is None else [held]
+
+
+def _forget(kind: ResourceType, collection: Collection, item: Item) -> None:
+    for field in kind.unique:
+        collection["unique"].get(field, {}).pop(str(item[field]), None)
+    for reference in kind.references:
+        index = collection["referring"].get(reference.field, {})
+        for target in targets(item, reference):
+            index.get(target, {}).pop(item["id"], None)
+            if not index.get(target, True):
+                del index[target]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +159,12 @@ class Paging:
     most: int
 
 
-def page(items: list[Item], paging: Paging | None, scope: Scope) -> tuple[list[Item], dict[str, int]]:
+def page(items: Iterable[Item], total: int, paging: Paging | None, scope: Scope) -> tuple[list[Item], dict[str, int]]:
     """The items of the page asked for, and `{number, size, total, pages}`. Pages count from 1."""
     if paging is None:
-        return items, {"number": 1, "size": len(items), "total": len(items), "pages": 1}
+        return list(items), {"number": 1, "size": total, "total": total, "pages": 1}
     size = min(max(int(paging.size(scope) or paging.default), 1), paging.most)
     number = max(int(paging.number(scope) or 1), 1)
-    facts = {"number": number, "size": size, "total": len(items), "pages": -(-len(items) // size)}
-    return items[(number - 1) * size : number * size], facts
+    facts = {"number": number, "size": size, "total": total, "pages": -(-total // size)}
+    first = min((number - 1) * size, total)
+    return list(islice(items, first, first + size)), facts

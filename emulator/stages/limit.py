@@ -1,11 +1,7 @@
 """Every limit that applies, then the balance. A refused request uses nothing up."""
 
-from decimal import Decimal, InvalidOperation
-from typing import Any
-
 from emulator.exchange import Exchange, Refused
-from emulator.mechanisms import ledger, windows
-from emulator.mechanisms.expressions import ExpressionError
+from emulator.mechanisms import windows
 from emulator.provider import LimitRule
 
 
@@ -34,21 +30,8 @@ def _applies(ex: Exchange, rule: LimitRule) -> bool:
     return ex.active.secured and ex.meant(rule.operations) and ex.holds(rule.when)
 
 
-def _amount(value: Any) -> Decimal:
-    """Raises ExpressionError for what is no decimal amount."""
-    try:
-        return Decimal(str(value))
-    except InvalidOperation:
-        raise ExpressionError(f"prices.opening_balance: {value!r} is no amount") from None
-
-
 def _check_balance(ex: Exchange) -> None:
-    """Open the account. Prepaid: a charged operation is served while anything is left."""
-    prices = ex.provider.prices
-    if prices is None or not ex.active.secured:
-        return
-    opening = _amount(prices.opening_balance(ex.scope))
-    account = ex.tenant.cell("accounts", f"{ex.provider.id}:{prices.account(ex.scope)}", lambda: ledger.opened(opening))
-    ex.scope["account"] = account
-    if ex.active.id in prices.charges and ledger.balance(account) <= 0:
-        raise Refused(prices.refuse, balance=account["balance"])
+    """Prepaid: what needs credit is served while anything is left."""
+    prices, account = ex.provider.prices, ex.account if ex.active.secured else None
+    if prices is not None and account is not None and ex.active.id in prices.prepaid and account.balance <= 0:
+        raise Refused(prices.refuse, balance=str(account.balance))

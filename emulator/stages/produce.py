@@ -3,15 +3,17 @@
 from typing import Any
 
 from emulator.exchange import Exchange, Refused
-from emulator.mechanisms import resources
+from emulator.mechanisms import ledger, resources
+from emulator.mechanisms.accounts import Account, listed
 from emulator.mechanisms.completions import complete
+from emulator.mechanisms.expressions import Expression
 from emulator.mechanisms.requests import Reader
 from emulator.mechanisms.resources import Conflict, Item, ResourceType
 from emulator.provider import Act
 
 
 def produce(ex: Exchange) -> None:
-    """May refuse with not_found, conflict, and whatever a guard names."""
+    """May refuse with not_found, conflict, illegal_state, in_use, and whatever a guard or a stock names."""
     operation = ex.active
     for name, template in operation.facts.items():
         ex.scope[name] = template(ex.scope)
@@ -34,70 +36,92 @@ def _complete(ex: Exchange, reader: Reader) -> None:
 
 
 def _act(ex: Exchange, act: Act) -> None:
-    collection = _collection(ex, act.resource) if act.resource is not None else {"items": {}}
-    if act.verb in ("get", "update", "delete"):
-        ex.scope["item"] = _find(ex, act, collection)
-    _guard(ex, act)
-    if act.resource is not None and act.verb in ("create", "update"):
-        _change(ex, act, act.resource, collection)
-    elif act.verb == "list":
-        _list(ex, act, collection)
-    elif act.verb == "delete":
-        del collection["items"][ex.scope["item"]["id"]]
-    elif act.verb == "delete_many":
-        _delete_many(ex, act, collection)
-    ex.note("produce", act.verb, resource=act.resource.name if act.resource else None)
+    account = ex.account
+    assert account is not None  # a provider with acts has accounts
+    found = _find_all(account, act.resource, act.item(ex.scope)) if act.item and act.resource else []
+    ex.scope["items"], ex.scope["item"] = found, found[0] if found else None
+    ex.scope["other"] = {name: _others(account, ex, name, wanted) for name, wanted in act.others.items()}
+    for item in found:
+        ex.scope["item"] = item
+        _guard(ex, act, item)
+    if not found:
+        _guard(ex, act, None)
+    try:
+        if act.verb == "list":
+            _list(ex, act, account)
+        elif act.resource is not None:
+            _change(ex, act, act.resource, account, found)
+    except Conflict as conflict:
+        raise Refused(conflict.refusal, **conflict.facts) from None
+    ex.note("produce", act.verb, resource=act.resource.name if act.resource else act.book)
 
 
-def _collection(ex: Exchange, kind: ResourceType) -> dict[str, Any]:
-    now = ex.now
-    key = f"{ex.provider.id}:{kind.account(ex.scope)}:{kind.name}"
-    collection: dict[str, Any] = ex.tenant.cell("resources", key, lambda: resources.new_collection(kind, now))
-    return collection
+def _find_all(account: Account, kind: ResourceType, wanted: Any) -> list[Item]:
+    """The resources with the given id, or ids: all of them, or the first unknown one is refused."""
+    found = []
+    for identity in dict.fromkeys(wanted) if isinstance(wanted, list) else [wanted]:
+        item = account.find(kind.name, identity)
+        if item is None:
+            raise Refused("not_found", id=identity, resource=kind.name)
+        found.append(item)
+    return found
 
 
-def _find(ex: Exchange, act: Act, collection: dict[str, Any]) -> Item:
-    wanted = act.item(ex.scope) if act.item is not None else None
-    item: Item | None = collection["items"].get(wanted)
-    if item is None:
-        raise Refused("not_found", id=wanted, resource=act.resource.name if act.resource else "")
-    return item
+def _others(account: Account, ex: Exchange, name: str, expression: Expression) -> Any:
+    wanted = expression(ex.scope)
+    if wanted is None:
+        return None
+    found = _find_all(account, account.rules.kinds[name], wanted)
+    return found if isinstance(wanted, list) else found[0]
 
 
-def _guard(ex: Exchange, act: Act) -> None:
+def _guard(ex: Exchange, act: Act, item: Item | None) -> None:
+    if item is not None and act.states and item["status"] not in act.states:
+        raise Refused("illegal_state", id=item["id"], state=item["status"], call=ex.active.id)
     for guard in act.guards:
         if ex.holds(guard.when):
             raise Refused(guard.refuse, **{name: fact(ex.scope) for name, fact in guard.facts.items()})
 
 
-def _change(ex: Exchange, act: Act, kind: ResourceType, collection: dict[str, Any]) -> None:
+def _change(ex: Exchange, act: Act, kind: ResourceType, account: Account, found: list[Item]) -> None:
+    """Raises Conflict."""
+    if act.verb == "create":
+        _create(ex, act, kind, account)
+    for item in found if act.call else ():
+        account.target(kind, item, act.call or "")  # all of them or none
+    for item in found:
+        ex.scope["item"] = item
+        if act.verb == "update":
+            account.update(kind, item, act.fields)
+        elif act.verb == "call" and act.call is not None:
+            account.call(kind, item, act.call)
+            account.update(kind, item, act.fields)
+        elif act.verb == "delete":
+            account.delete(kind, item)
+
+
+def _create(ex: Exchange, act: Act, kind: ResourceType, account: Account) -> None:
+    """The resource and its parts, or nothing. Raises Conflict."""
+    item = account.create(kind, act.fields, act.call)
     try:
-        if act.verb == "create":
-            resources.create(kind, collection, ex.scope, ex.now)
-        else:
-            resources.update(kind, collection, ex.scope["item"], ex.scope)
-    except Conflict as conflict:
-        raise Refused("conflict", reason=conflict.reason, field=conflict.field, resource=kind.name) from None
-
-
-def _list(ex: Exchange, act: Act, collection: dict[str, Any]) -> None:
-    items = list(collection["items"].values()) if act.items is None else list(act.items(ex.scope) or [])
-    if act.newest_first:
-        items.reverse()
-    if act.where is not None:
-        items = [item for item in items if _selected(ex, act, item)]
-    ex.scope["items"], ex.scope["page"] = resources.page(items, act.paging, ex.scope)
-
-
-def _selected(ex: Exchange, act: Act, item: Item) -> bool:
+        for part in act.parts:
+            ex.scope["item"] = item
+            for body in part.each(ex.scope) or ():
+                account.create_part(part.resource, part.fields, item, body)
+    except Conflict:
+        account.remove(kind, item)
+        raise
     ex.scope["item"] = item
-    return ex.holds(act.where)
 
 
-def _delete_many(ex: Exchange, act: Act, collection: dict[str, Any]) -> None:
-    """All of them or none: an unknown id is not found."""
-    wanted = list(dict.fromkeys(act.item(ex.scope) or [])) if act.item is not None else []
-    missing = [identity for identity in wanted if identity not in collection["items"]]
-    if missing:
-        raise Refused("not_found", id=missing[0], resource=act.resource.name if act.resource else "")
-    ex.scope["items"] = [collection["items"].pop(identity) for identity in wanted]
+def _list(ex: Exchange, act: Act, account: Account) -> None:
+    if act.resource is not None:
+        values = {name: wanted(ex.scope) for name, wanted in act.filter.items()}
+        items, total = listed(account.collection(act.resource.name), values)
+    else:
+        ex.scope["totals"] = ledger.totals(account.data, act.book or "")
+        entries = ledger.entries(account.data, act.book or "")
+        items, total = entries.values(), len(entries)
+    if act.newest_first:
+        items = reversed(list(items))
+    ex.scope["items"], ex.scope["page"] = resources.page(items, total, act.paging, ex.scope)

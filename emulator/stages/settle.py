@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from emulator.exchange import Exchange
-from emulator.mechanisms import ledger, windows
+from emulator.mechanisms import windows
 
 
 def settle(ex: Exchange) -> None:
@@ -13,14 +13,17 @@ def settle(ex: Exchange) -> None:
         if rule.settle is not None:
             used = float(rule.settle(ex.scope) or 0)
             windows.take(state, rule.algorithm, capacity, rule.per, now, used - taken)
+    _charge(ex)
+
+
+def _charge(ex: Exchange) -> None:
     prices = ex.provider.prices
-    if prices is None or ex.scope["account"] is None or ex.active.id not in prices.charges:
+    if prices is None or ex.active.id not in prices.charges or not ex.active.secured or ex.account is None:
         return
     model = ex.request["model"] if ex.request else None
     lines = prices.charges[ex.active.id]
     amount = sum((line.price.of(line.quantity(ex.scope) or 0, model) for line in lines), Decimal(0))
-    facts = {name: ex.scope[name] for name in ("id", "usage")}
-    entry = {"at": now, "operation": ex.active.id, "model": model, **facts}
-    left = ledger.charge(ex.scope["account"], amount, entry)
+    entry = {"id": ex.scope["id"], "at": ex.now, "model": model, "usage": ex.scope["usage"]}
+    left = ex.account.charge(ex.active.id, amount, entry)
     ex.charged = {"amount": str(amount), "balance": str(left)}
     ex.note("settle", "charged", **ex.charged)

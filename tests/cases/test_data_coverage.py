@@ -127,7 +127,7 @@ def quirks_met(emulator: Emulation, provider: Provider) -> set[str]:
     for operation in provider.operations:
         asking = caller(emulator[provider.id], operation)
         assert asking.ask().status == asking.operation.success
-        commands.reset(emulator.runtime, emulator.tenant, provider.id, ["resources"])
+        commands.reset(emulator.runtime, emulator.tenant, provider.id, ["accounts"])
         found |= {note["what"] for note in asking.handle.journal[-1].raw["trace"]}
     return found & {quirk.id for quirk in provider.quirks}
 

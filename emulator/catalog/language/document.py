@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from emulator.catalog.language.auth import Auth
-from emulator.catalog.language.base import Model, SourceName, Tree
+from emulator.catalog.language.base import Expr, Model, SourceName, Tree
 from emulator.catalog.language.errors import Errors, Validation
 from emulator.catalog.language.limits import Limits
 from emulator.catalog.language.operations import Operation, Read
@@ -70,6 +70,7 @@ class Document(Model):
     body: Body = Body()
     encoding: Encoding = Encoding()
     auth: Auth | None = None
+    account: Expr = Field("principal.id", description="Requests with the same value share resources and balance.")
     limits: Limits = Limits()
     prices: Prices | None = None
     read: dict[str, Read] = Field(default_factory=dict)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from pydantic import Field
 
 from emulator.catalog.language.base import Expr, Model, SourceName
+from emulator.catalog.language.resources import Depletion, Meter
 from emulator.refusals import RefusalName
 
 
@@ -18,11 +19,13 @@ class ChargeLine(Model):
 
 
 class Prices(Model):
-    """A charged operation is served while the balance is above zero."""
+    """An operation that is charged, or needs credit, is served while the balance is above zero."""
 
-    currency: str
-    account: Expr = "principal.id"
+    source: SourceName
+    currency: Expr
     opening_balance: Expr
     refuse: RefusalName = "insufficient_credit"
-    charges: dict[str, list[ChargeLine]] = Field(description="By operation id.")
-    source: SourceName
+    charges: dict[str, list[ChargeLine]] = Field(default_factory=dict, description="By operation id.")
+    needs_credit: list[str] = Field(default_factory=list, description="Further operations.")
+    meters: dict[str, Meter] = Field(default_factory=dict, description="By resource.")
+    depletion: Depletion | None = None

@@ -1,0 +1,398 @@
+"""An account: the resources somebody owns and the ledger that pays for them, as they are at one moment.
+
+Nothing runs in the background. Whoever looks at an account first brings it up to the moment: timed transitions
+happen in their order, meters draw what has become due between them, and what a used-up balance leads to happens at
+the very moment it is used up.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from heapq import heappop, heappush
+from typing import Any
+
+from emulator.mechanisms import ledger, resources
+from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
+from emulator.mechanisms.meters import Meter, used_up_at
+from emulator.mechanisms.resources import Collection, Conflict, Item, Reference, ResourceType
+from emulator.mechanisms.templates import Template
+
+Data = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRules:
+    """What every account of a provider is made of."""
+
+    owner: Expression
+    """Requests with the same value share the account."""
+    opening_balance: Expression
+    currency: Expression
+    kinds: Mapping[str, ResourceType]
+    meters: Mapping[str, Meter]
+    """By the kind of resource they measure."""
+    depletion: Mapping[str, str]
+    """What resources are called to do when the balance is used up: kind -> call."""
+    initial: Mapping[str, tuple[Item, ...]]
+    """What a user's own data adds to a new account, as bodies of requests would say it: kind -> fields."""
+
+    def pointing_at(self, name: str) -> Iterator[tuple[ResourceType, Reference]]:
+        """The kinds that refer to a kind."""
+        for kind in self.kinds.values():
+            for reference in kind.references:
+                if reference.resource == name:
+                    yield kind, reference
+
+
+class Account:
+    """One account at one moment. Expressions see its money as `account`."""
+
+    __slots__ = ("data", "events", "now", "rules", "scope")
+
+    def __init__(self, rules: AccountRules, data: Data, scope: Scope, now: float) -> None:
+        """`data` is the account's cell, empty when it is new. Raises ExpressionError for a fixture that miscounts."""
+        self.rules = rules
+        self.data = data
+        self.scope = scope
+        self.now = now
+        self.events: list[dict[str, Any]] = []
+        """What happened to resources while nobody looked, oldest first."""
+        scope.owner = self
+        outer = scope["item"]
+        if not data:
+            try:
+                self._open()
+            except (ExpressionError, Conflict):
+                data.clear()  # or the next request would find half an account
+                raise
+        self._show()
+        self._advance()
+        scope["item"] = outer
+        self._show()
+
+    # the ledger
+
+    @property
+    def balance(self) -> Decimal:
+        return ledger.balance(self.data)
+
+    def charge(self, book: str, amount: Decimal, entry: Data) -> Decimal:
+        """Draw an amount for an entry of a book; gives the new balance."""
+        ledger.charge(self.data, book, amount, {**entry, "currency": self.data["currency"]})
+        self._deplete(self.now)
+        self._show()
+        return self.balance
+
+    def pay_in(self, amount: Decimal) -> Decimal:
+        """Top the balance up; gives the new one."""
+        ledger.pay_in(self.data, amount)
+        self.data["depleted"] = self.balance <= 0
+        self._show()
+        return self.balance
+
+    def _show(self) -> None:
+        self.scope["account"] = {name: self.data[name] for name in ("balance", "paid_in", "spent", "currency")}
+
+    # resources
+
+    def collection(self, name: str) -> Collection:
+        """All resources of a kind; what they begin with is there from the first look."""
+        collections: dict[str, Collection] = self.data["collections"]
+        if name not in collections:
+            collections[name] = resources.new_collection()
+            kind, outer = self.rules.kinds[name], self.scope["item"]
+            if kind.seed_when is None or kind.seed_when.holds(self.scope):
+                for seed in kind.seed:
+                    self._insert(kind, {"created_at": self.now, **seed}, seed.get("status"))
+            self.scope["item"] = outer
+        return collections[name]
+
+    def find(self, name: str, identity: Any) -> Item | None:
+        """The resource of a kind with an id."""
+        found: Item | None = self.collection(name)["items"].get(identity) if isinstance(identity, str) else None
+        return found
+
+    def referring(self, name: str, field: str, target: str) -> list[Item]:
+        """The resources of a kind whose field holds an id."""
+        return resources.referring(self.collection(name), field, target)
+
+    def create(self, kind: ResourceType, fields: Mapping[str, Template], state: str | None = None) -> Item:
+        """A new resource, its fields computed from the request in the scope, in its first state. Raises Conflict."""
+        collection = self.collection(kind.name)
+        item: Item = {"id": kind.id(self.scope), "created_at": self.now}
+        while item["id"] in collection["items"]:
+            item["id"] = kind.id(self.scope)
+        resources.computed(fields, item, self.scope)
+        return self._add(kind, item, state)
+
+    def _add(self, kind: ResourceType, item: Item, state: str | None) -> Item:
+        resources.check(kind, self.collection(kind.name), item)
+        self._insert(kind, item, state or (kind.states.first if kind.states else None))
+        return item
+
+    def update(self, kind: ResourceType, item: Item, changes: Mapping[str, Template]) -> Item:
+        """The resource with fields computed from the request anew. Raises Conflict; it is then as it was."""
+        collection = self.collection(kind.name)
+        changed = resources.computed(changes, dict(item), self.scope)
+        resources.check(kind, collection, changed)
+        resources.replace(kind, collection, item, changed)
+        self.scope["item"] = item
+        self._measure(kind, item, self.now)
+        return item
+
+    def create_part(self, kind: ResourceType, fields: Mapping[str, Template], parent: Item, body: Any) -> Item:
+        """A resource that comes with another, its fields computed from a body of its own. Raises Conflict."""
+        outer, self.scope["body"], self.scope["parent"] = self.scope["body"], body, parent
+        try:
+            return self.create(kind, fields)
+        finally:
+            self.scope["body"] = outer
+
+    def target(self, kind: ResourceType, item: Item, call: str) -> str:
+        """The state that a call leads to. Raises Conflict in a state that does not allow it."""
+        machine = kind.states
+        if machine is None or item["status"] not in machine.calls[call].sources:
+            raise Conflict("illegal_state", id=item["id"], state=item.get("status"), call=call, resource=kind.name)
+        return machine.calls[call].to
+
+    def call(self, kind: ResourceType, item: Item, name: str) -> None:
+        """Make a called transition. Raises Conflict in a state that does not allow it, or when a stock is short."""
+        self._enter(kind, item, self.target(kind, item, name), self.now)
+
+    def delete(self, kind: ResourceType, item: Item) -> None:
+        """Remove a resource, or begin to where its machine has a call `delete`.
+
+        Raises Conflict when something that refers to it forbids that, or its state does.
+        """
+        for other, reference in self.rules.pointing_at(kind.name):
+            if reference.on_delete == "refuse":
+                for user in self.referring(other.name, reference.field, item["id"]):
+                    raise Conflict("in_use", id=item["id"], by=user["id"], resource=kind.name)
+        if kind.states is not None and "delete" in kind.states.calls:
+            self.call(kind, item, "delete")
+        else:
+            self.remove(kind, item)
+
+    def remove(self, kind: ResourceType, item: Item) -> None:
+        """Take a resource away at once, whatever its machine says."""
+        self._remove(kind, item, self.now)
+
+    def load(self, kind: ResourceType, given: Item) -> Item:
+        """A resource that is there without a request: with the given fields, the others as a request would make them.
+
+        It is in the state given as `status`, or in the one it comes to by itself. Raises Conflict.
+        """
+        own = {name: value for name, value in given.items() if name in ("id", "created_at") or name in kind.fields}
+        item: Item = {"id": kind.id(self.scope), "created_at": self.now, **own}
+        body, self.scope["body"] = self.scope["body"], given
+        try:
+            resources.computed({n: t for n, t in kind.fields.items() if n not in own}, item, self.scope)
+        finally:
+            self.scope["body"] = body
+        for reference in kind.references:
+            for target in resources.targets(item, reference):
+                if self.find(reference.resource, target) is None:
+                    raise Conflict("not_found", id=target, resource=reference.resource)
+        if item["id"] in self.collection(kind.name)["items"]:
+            raise Conflict("conflict", reason="taken", field="id", resource=kind.name)
+        return self._add(kind, item, given.get("status") or self._rest(kind, item))
+
+    def _rest(self, kind: ResourceType, item: Item) -> str | None:
+        """The state that a new resource comes to by itself."""
+        self.scope["item"] = item
+        state = kind.states.first if kind.states else None
+        while kind.states and state and (timed := kind.states.follows(state, self.scope)):
+            state = timed.to or state
+        return state
+
+    def _insert(self, kind: ResourceType, item: Item, state: str | None) -> None:
+        collection = self.collection(kind.name)
+        self.scope["item"] = item
+        if state is not None:
+            self._hold(kind, item, state)
+        resources.insert(kind, collection, item)
+        if state is not None:
+            self._settle(kind, item, state, self.now)
+
+    def _remove(self, kind: ResourceType, item: Item, moment: float) -> None:
+        self.scope["item"] = item
+        if kind.states is not None:
+            self._hold(kind, item, None)
+            item["status"] = None
+            self._measure(kind, item, moment)
+        resources.remove(kind, self.collection(kind.name), item)
+        for other, reference in list(self.rules.pointing_at(kind.name)):
+            for user in self.referring(other.name, reference.field, item["id"]):
+                if reference.on_delete == "delete":
+                    self._remove(other, user, moment)
+                else:
+                    self._clear(other, user, reference, item["id"], moment)
+
+    def _clear(self, kind: ResourceType, item: Item, reference: Reference, target: str, moment: float) -> None:
+        """Let a resource no longer refer to one that is gone."""
+        changed = resources.without(item, reference, target)
+        resources.replace(kind, self.collection(kind.name), item, changed)
+        call = kind.states.calls[reference.call] if kind.states and reference.call else None
+        if call is not None and item["status"] in call.sources:
+            self._enter(kind, item, call.to, moment)
+
+    # states
+
+    def _enter(self, kind: ResourceType, item: Item, state: str, moment: float) -> None:
+        """Raises Conflict, before anything changed, when a stock that the state takes from is short."""
+        self.scope["item"] = item
+        self._hold(kind, item, state)
+        self._settle(kind, item, state, moment)
+
+    def _settle(self, kind: ResourceType, item: Item, state: str, moment: float) -> None:
+        """Be in a state: what follows by time is set, what it costs runs."""
+        item["status"] = state
+        due = self.collection(kind.name)["due"]
+        due.pop(item["id"], None)
+        timed = kind.states.follows(state, self.scope) if kind.states else None
+        if timed is not None:
+            due[item["id"]] = [moment + timed.after, timed.to]
+            heappush(self.data["timers"], [moment + timed.after, kind.name, item["id"]])
+        self._measure(kind, item, moment)
+
+    def _hold(self, kind: ResourceType, item: Item, state: str | None) -> None:
+        """Take from the stocks that a state holds and the last one did not, or give back."""
+        before = item.get("status") if item["id"] in self.collection(kind.name)["items"] else None
+        taken: list[tuple[Item, str, int]] = []
+        for hold in kind.holds:
+            was, will = before in hold.states, state in hold.states
+            if was == will:
+                continue
+            amount = int(hold.amount.number(self.scope))
+            stock_id = hold.item(self.scope)
+            stock = self.find(hold.resource, stock_id)
+            if will and (stock is None or stock[hold.field] < amount):
+                left = stock[hold.field] if stock else 0
+                raise Conflict(hold.refuse, id=stock_id, wanted=amount, available=left)
+            if stock is not None:
+                taken.append((stock, hold.field, amount if will else -amount))
+        for stock, field, amount in taken:
+            stock[field] -= amount
+
+    # meters
+
+    def _measure(self, kind: ResourceType, item: Item, moment: float) -> None:
+        """See to it that what runs on the resource's meter is what it costs now."""
+        meter = self.rules.meters.get(kind.name)
+        if meter is None:
+            return
+        running: dict[str, str] = self.data["running"].setdefault(kind.name, {})
+        key = running.get(item["id"])
+        if key is not None:
+            entry = ledger.entries(self.data, meter.book)[key]
+            if meter.same(entry, item, self.scope):
+                return
+            meter.stop(self.data, entry, moment)
+            del running[item["id"]]
+        key = meter.start(self.data, item, self.scope, moment)
+        if key is not None:
+            running[item["id"]] = key
+            heappush(self.data["intervals"], [moment + meter.every, kind.name, item["id"], key])
+
+    def _draw(self, until: float) -> float:
+        """Charge the intervals complete by a moment, or by the earlier one at which the balance is used up."""
+        intervals = self.data["intervals"]
+        due, found = [], []
+        while intervals and intervals[0][0] <= until:
+            _, name, identity, key = heappop(intervals)
+            if self.data["running"][name].get(identity) == key:
+                meter = self.rules.meters[name]
+                due.append((name, identity, key))
+                found.append((meter, ledger.entries(self.data, meter.book)[key]))
+        if found and not self.data["depleted"]:
+            moment = used_up_at(found, self.balance, until)
+            until = until if moment is None else moment
+        for (name, identity, key), (meter, entry) in zip(due, found, strict=True):
+            meter.charge(self.data, entry, until)
+            heappush(intervals, [meter.next(entry), name, identity, key])
+        return until
+
+    def _deplete(self, moment: float) -> None:
+        """What a balance that is used up leads to, once."""
+        if self.data["depleted"] or self.balance > 0:
+            return
+        self.data["depleted"] = True
+        for name, call in self.rules.depletion.items():
+            kind = self.rules.kinds[name]
+            machine = kind.states
+            for item in list(self.collection(name)["items"].values()) if machine else ():
+                if machine and item["status"] in machine.calls[call].sources:
+                    self._note(kind, item, machine.calls[call].to, moment)
+                    self._enter(kind, item, machine.calls[call].to, moment)
+
+    # time
+
+    def _open(self) -> None:
+        self.data.update(ledger.opened(_amount(self.rules.opening_balance, self.scope)))
+        self.data["currency"] = self.rules.currency(self.scope)
+        self.data.update(depleted=False, collections={}, timers=[], intervals=[], running={})
+        self._show()
+        for name, kind in self.rules.kinds.items():
+            if kind.states is not None and kind.seed:
+                self.collection(name)
+        for name, items in self.rules.initial.items():
+            for given in items:
+                self.load(self.rules.kinds[name], given)
+
+    def _advance(self) -> None:
+        """Everything that happened up to now, in its order."""
+        timers = self.data["timers"]
+        while True:
+            moment = min(timers[0][0], self.now) if timers else self.now
+            reached = self._draw(moment)
+            self._deplete(reached)
+            if reached < moment:
+                continue
+            if not timers or timers[0][0] > self.now:
+                return
+            self._pass(*heappop(timers))
+
+    def _pass(self, moment: float, name: str, identity: str) -> None:
+        """A timed transition, unless the resource went another way meanwhile."""
+        collection, kind = self.collection(name), self.rules.kinds[name]
+        at, state = collection["due"].get(identity, (None, None))
+        if at != moment:
+            return
+        item = collection["items"][identity]
+        self._note(kind, item, state, moment)
+        if state is None:
+            self._remove(kind, item, moment)
+        else:
+            self._enter(kind, item, state, moment)
+
+    def _note(self, kind: ResourceType, item: Item, state: str | None, moment: float) -> None:
+        self.events.append({"id": item["id"], "from": item["status"], "to": state, "at": moment})
+
+
+def listed(collection: Collection, filters: Mapping[str, Any]) -> tuple[Iterable[Item], int]:
+    """The items whose fields are, or hold, the given values, and how many there are.
+
+    Null wants any value; text is the same in any letter case.
+    """
+    wanted = {name: _folded(value) for name, value in filters.items() if value is not None}
+    items = collection["items"]
+    if not wanted:
+        return items.values(), len(items)
+    found = [item for item in items.values() if all(_is(item.get(name), value) for name, value in wanted.items())]
+    return found, len(found)
+
+
+def _is(held: Any, wanted: Any) -> bool:
+    return wanted in map(_folded, held) if isinstance(held, list) else _folded(held) == wanted
+
+
+def _folded(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _amount(expression: Expression, scope: Scope) -> Decimal:
+    value = expression(scope)
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        raise ExpressionError(f"`{expression.source}` gave {value!r} where an amount is needed") from None

@@ -1,0 +1,143 @@
+"""Meters: what a resource costs for every interval it spends in a state.
+
+Each period at one rate is one entry of the meter's book: `{id, resource, since, until, minutes, rate, per_minute,
+amount, currency, status, …}`, with `until` null while it runs. Whole intervals count; what is left of the last one is
+free.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from emulator.mechanisms import ledger
+from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
+from emulator.mechanisms.resources import Item
+from emulator.mechanisms.templates import Template
+
+_CENT = Decimal("1e-10")  # the smallest amount an entry can have, so that every sum of amounts is exact
+_SLACK = 1e-6  # seconds: the resolution of the clock
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """The price of `unit` units of a quantity, in some states."""
+
+    states: frozenset[str]
+    price: Expression
+    quantity: Expression
+    unit: Decimal
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """One kind of resource and its rates per `per` seconds, charged every `every` seconds."""
+
+    book: str
+    every: float
+    per: float
+    rates: tuple[Rate, ...]
+    id: Template
+    record: Mapping[str, Template]
+    sums: tuple[str, ...]
+    completed: str
+
+    def rate(self, item: Item, scope: Scope) -> tuple[Decimal, str] | None:
+        """What the item costs per `per` seconds in its state, and the status of the entry; None: nothing."""
+        for rate in self.rates:
+            if item["status"] in rate.states:
+                price, quantity = _decimal(rate.price, scope), _decimal(rate.quantity, scope)
+                return price * quantity / rate.unit, rate.status
+        return None
+
+    def start(self, account: dict[str, Any], item: Item, scope: Scope, moment: float) -> str | None:
+        """Begin an entry at the item's rate, unless that is none; gives its key."""
+        found = self.rate(item, scope)
+        if found is None:
+            return None
+        rate, status = found
+        entry = {
+            "id": self.id(scope),
+            "resource": item["id"],
+            "since": moment,
+            "until": None,
+            "minutes": 0,
+            "intervals": 0,
+            "rate": str(rate),
+            "per_minute": str(rate * 60 / Decimal(str(self.per))),
+            "currency": account["currency"],
+            "status": status,
+            **{name: template(scope) for name, template in self.record.items()},
+        }
+        key = ledger.post(account, self.book, entry)
+        totals = ledger.totals(account, self.book)
+        for name in self.sums:
+            totals[name] = totals.get(name, 0) + entry[name]
+        _count(totals, status, 1)
+        return key
+
+    def same(self, entry: Mapping[str, Any], item: Item, scope: Scope) -> bool:
+        """Whether a running entry is still what the item costs."""
+        return self.rate(item, scope) == (Decimal(entry["rate"]), entry["status"])
+
+    def stop(self, account: dict[str, Any], entry: dict[str, Any], moment: float) -> None:
+        totals = ledger.totals(account, self.book)
+        _count(totals, entry["status"], -1)
+        _count(totals, self.completed, 1)
+        entry["until"], entry["status"] = moment, self.completed
+
+    def next(self, entry: Mapping[str, Any]) -> float:
+        """The moment an entry's next interval is complete."""
+        return float(entry["since"] + (entry["intervals"] + 1) * self.every)
+
+    def complete(self, entry: Mapping[str, Any], moment: float) -> int:
+        """How many of an entry's intervals are complete at a moment."""
+        return int((moment - entry["since"] + _SLACK) // self.every)
+
+    def cost(self, entry: Mapping[str, Any], intervals: int) -> Decimal:
+        """What an entry comes to after a number of intervals."""
+        per_interval = Decimal(entry["rate"]) * Decimal(str(self.every)) / Decimal(str(self.per))
+        return (per_interval * intervals).quantize(_CENT)
+
+    def charge(self, account: dict[str, Any], entry: dict[str, Any], moment: float) -> None:
+        """Draw what an entry's intervals up to a moment cost, as far as they are not drawn yet."""
+        intervals = self.complete(entry, moment)
+        more = self.cost(entry, intervals) - Decimal(entry["amount"])
+        totals = ledger.totals(account, self.book)
+        totals["minutes"] -= entry["minutes"]
+        entry["intervals"], entry["minutes"] = intervals, _whole(intervals * self.every / 60)
+        totals["minutes"] += entry["minutes"]
+        ledger.draw(account, self.book, entry, more)
+
+
+def used_up_at(running: list[tuple[Meter, dict[str, Any]]], balance: Decimal, until: float) -> float | None:
+    """The first moment up to `until` at which running entries have drawn a balance, or None."""
+
+    def drawn(moment: float) -> Decimal:
+        costs = (m.cost(e, m.complete(e, moment)) - Decimal(e["amount"]) for m, e in running)
+        return sum(costs, Decimal(0))
+
+    if drawn(until) < balance:
+        return None
+    low, high = min(entry["since"] for _, entry in running), until
+    while high - low > _SLACK:
+        middle = (low + high) / 2
+        low, high = (low, middle) if drawn(middle) >= balance else (middle, high)
+    return float(max(e["since"] + m.complete(e, high) * m.every for m, e in running))
+
+
+def _decimal(expression: Expression, scope: Scope) -> Decimal:
+    value = expression(scope)
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ExpressionError(f"`{expression.source}` gave {value!r} where an amount is needed")
+    return Decimal(str(value))
+
+
+def _count(totals: dict[str, Any], status: str, by: int) -> None:
+    statuses = totals["statuses"]
+    statuses[status] = statuses.get(status, 0) + by
+
+
+def _whole(number: float) -> int | float:
+    return int(number) if number == int(number) else number

@@ -1,0 +1,41 @@
+"""State machines of resources: states that follow by time, and states that a call leads to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from emulator.mechanisms.expressions import Expression, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """What follows a state by itself, after some seconds."""
+
+    after: float
+    to: str | None
+    """None: the resource is gone."""
+    when: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a client may ask for: the states it may ask in, and the state it leads to."""
+
+    sources: tuple[str, ...]
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateMachine:
+    """Every way from one state to another. Nothing else changes a state."""
+
+    first: str
+    timed: Mapping[str, tuple[Timed, ...]]
+    """By the state that is left; the first whose condition holds on entry."""
+    calls: Mapping[str, Call]
+
+    def follows(self, state: str, scope: Scope) -> Timed | None:
+        """What will follow a state that is being entered; the resource stands in the scope as `item`."""
+        for timed in self.timed.get(state, ()):
+            if timed.when is None or timed.when.holds(scope):
+                return timed
+        return None
