@@ -1,31 +1,34 @@
 """Values that a JSON Schema accepts, drawn from an exchange's chance: tool arguments, structured output."""
 
+import json
 import math
 import random
 import re
-from functools import cache
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import jsonschema_rs
-import rstr
 
-from emulator.mechanisms.clock import iso8601
+from emulator.mechanisms import folding
+from emulator.mechanisms.folding import MOST_DEPTH, Contradiction, Folding
+from emulator.mechanisms.texts import matching, text
 
-_PLACES = ("city", "location", "place", "country")
-_MOST_DEPTH = 6
 _OPTIONAL_DEPTH = 3
+_NESTED = 50
 _TRIES = 20
+_DRAWS = 3
 _MOST_VALUES = 2000
-_MOST_LENGTH = 10000
-# property name (or schema format) -> the Faker provider whose values look like it
-_LOOKS = {
-    "name": "name", "full_name": "name", "first_name": "first_name", "last_name": "last_name", "email": "email",
-    "city": "city", "location": "city", "country": "country", "address": "street_address", "company": "company",
-    "phone": "phone_number", "title": "job", "uri": "url",
-    "url": "url", "iri": "url", "uri-reference": "url", "idn-email": "email", "idn-hostname": "hostname",
-    "uuid": "uuid4", "ipv4": "ipv4", "ipv6": "ipv6", "hostname": "hostname", "currency": "currency_code",
-    "color": "color_name", "language": "language_name", "username": "user_name",
-}  # fmt: skip
+_MOST_CAREFUL = 1200
+_CONTEXT = ("$schema", "$defs", "definitions")
+_UNDRAWABLE = (
+    Contradiction, re.error, ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError,
+    ZeroDivisionError, RecursionError,
+)  # fmt: skip
+_IDENTIFIER = {"type": "string", "pattern": "^[a-z]{1,8}$"}
+_NAME_LENGTH = 6
+_NO_VALIDATOR = (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError)
 
 
 def instance(schema: Any, chance: random.Random, words: list[str]) -> Any:
@@ -36,44 +39,64 @@ def instance(schema: Any, chance: random.Random, words: list[str]) -> Any:
     if not isinstance(schema, (dict, bool)):
         return None
     try:
-        validator = jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
-    except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
+        validator = _validator(schema)
+    except _NO_VALIDATOR:
         return None
-    for _ in range(_TRIES):
-        try:
-            value = _Drawing(schema, chance, words).draw(schema, "", 0)
-        except _UNDRAWABLE:
-            return None
-        if validator.is_valid(value):
-            return value
+    for drawing in (
+        _Drawing(schema, chance, words),
+        _CarefulDrawing(schema, chance, words),
+        _CarefulDrawing(schema, chance, words, sparing=True),
+    ):
+        for _ in range(_DRAWS):
+            try:
+                value = drawing.draw(schema, "", 0)
+            except _TooLarge:
+                break
+            except _UNDRAWABLE:
+                continue
+            if validator.is_valid(value):
+                return value
+            drawing.left //= 8  # a schema that failed once is tried again, but not as patiently
     return None
 
 
+def _validator(schema: Any) -> jsonschema_rs.Validator:
+    """Patterns that backtrack without end fail early: a value they would accept is then not found."""
+    options = jsonschema_rs.FancyRegexOptions(backtrack_limit=10_000, size_limit=1_000_000)
+    return jsonschema_rs.validator_for(schema, validate_formats=True, offline=True, pattern_options=options)
+
+
+@lru_cache(256)
+def _finds(pattern: str, name: str) -> bool:
+    return _validator({"pattern": pattern}).is_valid(name)
+
+
 class _TooLarge(Exception):
-    """The schema asks for more values than a reply should hold."""
-
-
-_UNDRAWABLE = (_TooLarge, re.error, ValueError, TypeError, KeyError, OverflowError, ZeroDivisionError, RecursionError)
-
-
-def _repeats(pattern: str) -> int:
-    """An upper bound for the repetitions that a pattern's counts demand."""
-    return math.prod(max(int(count), 1) for count in re.findall(r"\{(\d+)", pattern))
+    """The schema asks for more values than a reply should hold, or more tries than a request should take."""
 
 
 class _Drawing:
-    def __init__(self, root: Any, chance: random.Random, words: list[str]) -> None:
+    """A draw by the ordinary keywords, unchecked; a sparing one leaves out what is not required."""
+
+    def __init__(self, root: Any, chance: random.Random, words: list[str], *, sparing: bool = False) -> None:
         self.root = root
         self.chance = chance
         self.words = words or ["example"]
         self.left = _MOST_VALUES
+        self.sparing = sparing
 
-    def draw(self, schema: Any, name: str, depth: int) -> Any:
-        self.left -= 1
+    def spend(self, cost: int = 1) -> None:
+        self.left -= cost
         if self.left < 0:
             raise _TooLarge
+
+    def draw(self, schema: Any, name: str, depth: int) -> Any:
+        """A value for a schema at `depth`, called `name` where it stands. Raises _UNDRAWABLE and _TooLarge."""
+        self.spend()
+        if schema is False:
+            raise Contradiction
         if not isinstance(schema, dict):
-            return self.text({}, name)
+            return self.string({}, name, depth)
         schema = self.resolved(schema)
         for key in ("const", "default"):
             if key in schema:
@@ -83,80 +106,132 @@ class _Drawing:
         for key in ("oneOf", "anyOf"):
             options = [o for o in schema.get(key) or [] if not (isinstance(o, dict) and o.get("type") == "null")]
             if options:
-                if depth >= _MOST_DEPTH and len(options) < len(schema[key]):
+                if depth >= MOST_DEPTH and len(options) < len(schema[key]):
                     return None
                 rest = {k: v for k, v in schema.items() if k != key}
-                return self.draw(_merged(rest, self.option(options, depth)), name, depth)
+                return self.draw(folding.merged(rest, self.option(options, depth)), name, depth)
             if schema.get(key):
                 return None  # null is all they allow
-        draw = getattr(self, _type_of(schema), None)
-        return draw(schema, name, depth) if draw else None
+        return self.typed(_type_of(schema), schema, name, depth)
 
     def option(self, options: list[Any], depth: int) -> dict[str, Any]:
         """One of several schemas; deep inside a recursive one the simplest, so that it ends."""
         resolved = [self.resolved(option) for option in options]
-        return min(resolved, key=lambda o: len(str(o))) if depth >= _MOST_DEPTH else self.chance.choice(resolved)
+        return min(resolved, key=lambda o: len(str(o))) if depth >= MOST_DEPTH else self.chance.choice(resolved)
 
     def resolved(self, schema: Any) -> dict[str, Any]:
         """Follow `$ref` and fold `allOf` in."""
-        for _ in range(_MOST_DEPTH):
-            if not isinstance(schema, dict) or "$ref" not in schema:
-                break
-            target: Any = self.root
-            for step in str(schema["$ref"]).removeprefix("#").strip("/").split("/"):
-                if step:
-                    key = step.replace("~1", "/").replace("~0", "~")
-                    target = target.get(key, {}) if isinstance(target, dict) else {}
-            schema = target
+        schema = folding.target(self.root, schema)
         folded: dict[str, Any] = schema if isinstance(schema, dict) else {}
         for part in folded.get("allOf") or []:
-            folded = _merged({k: v for k, v in folded.items() if k != "allOf"}, self.resolved(part))
+            folded = folding.merged({k: v for k, v in folded.items() if k != "allOf"}, self.resolved(part))
         return folded
 
+    def typed(self, kind: str, schema: dict[str, Any], name: str, depth: int) -> Any:
+        """A value of one type; null for a type that there is not."""
+        draw = getattr(self, kind, None) if kind in _KINDS else None
+        return draw(schema, name, depth) if draw else None
+
     def object(self, schema: dict[str, Any], name: str, depth: int) -> dict[str, Any]:
-        properties = schema.get("properties") or {}
-        required = [key for key in schema.get("required") or [] if key not in properties]
-        wanted = {k: v for k, v in properties.items() if depth < _OPTIONAL_DEPTH or k in (schema.get("required") or [])}
-        value = {key: self.draw(below, key, depth + 1) for key, below in wanted.items()}
-        other = schema.get("additionalProperties")
-        other = other if isinstance(other, dict) else {"type": "string"}
-        value.update({key: self.draw(other, key, depth + 1) for key in required})
-        while len(value) < schema.get("minProperties", 0):
-            value[f"key_{len(value)}"] = self.draw(other, "", depth + 1)
+        required = list(schema.get("required") or [])
+        least, most = schema.get("minProperties", 0), schema.get("maxProperties", math.inf)
+        if max(least, len(required)) > self.left:
+            raise _TooLarge
+        properties = {k: v for k, v in (schema.get("properties") or {}).items() if k in required or v is not False}
+        optional = [k for k in properties if k not in required and depth < _OPTIONAL_DEPTH and not self.sparing]
+        optional = optional[: max(most - len(required), 0)] if most < math.inf else optional
+        value: dict[str, Any] = {}
+        names = [k for k in properties if k in required or k in optional]
+        for key in [*names, *(key for key in required if key not in properties)]:
+            try:
+                value[key] = self.draw(self.property(schema, key), key, depth + 1)
+            except Contradiction:
+                if key in required:
+                    raise
+        while len(value) < least:
+            key = self.new_name(schema, properties, value, depth)
+            value[key] = self.draw(self.property(schema, key), key if key in properties else "", depth + 1)
         return value
 
+    def property(self, schema: dict[str, Any], name: str) -> Any:
+        """The schema for one property: declared, or for all names like it, or for all others."""
+        properties = schema.get("properties") or {}
+        rules = [properties[name]] if name in properties else []
+        rules += [below for pattern, below in (schema.get("patternProperties") or {}).items() if _finds(pattern, name)]
+        if not rules:
+            other = schema.get("additionalProperties", schema.get("unevaluatedProperties"))
+            return {"type": "string"} if other in (None, True) else other
+        return rules[0] if len(rules) == 1 else {"allOf": rules}
+
+    def new_name(self, schema: dict[str, Any], properties: dict[str, Any], taken: dict[str, Any], depth: int) -> str:
+        """A name for one more property. Raises Contradiction when none comes up."""
+        declared = [key for key in properties if key not in taken]
+        patterns = [pattern for pattern, below in (schema.get("patternProperties") or {}).items() if below is not False]
+        for attempt in range(_TRIES):
+            if declared:
+                name = declared.pop(0)
+            elif isinstance(schema.get("propertyNames"), dict):
+                named = _IDENTIFIER if attempt % 2 else {"type": "string"}
+                name = str(self.draw({"allOf": [named, schema["propertyNames"]]}, "", depth + 1))
+            elif patterns:
+                name = matching(self.chance.choice(patterns), self.chance, _NAME_LENGTH)
+            else:
+                name = f"key_{len(taken)}"
+            if name not in taken and self.property(schema, name) is not False:
+                return name
+        raise Contradiction
+
     def array(self, schema: dict[str, Any], name: str, depth: int) -> list[Any]:
-        first = schema.get("prefixItems") or []
-        least = max(schema.get("minItems", 0), 1 if depth < _MOST_DEPTH else 0, len(first))
+        first, rest = _items(schema)
+        demands = schema.get("contains") if isinstance(schema.get("contains"), list) else []
+        asked = [below for below, least in demands or [] for _ in range(min(int(least), self.left))]
+        usual = 0 if depth >= MOST_DEPTH or self.sparing else 1
+        least = max(schema.get("minItems", 0), usual, len(first) + len(asked))
         size = min(
             least + (1 if schema.get("minItems", 0) == 0 and self.chance.random() < 0.5 else 0),
             schema.get("maxItems", least + 1),
+            len(first) if rest is False else math.inf,
         )
+        if size > self.left:
+            raise _TooLarge
+        size = int(size)
+        start = len(first) if size >= len(first) + len(asked) else 0
+        places = self.chance.sample(range(start, size), len(asked)) if asked else []
+        wanted = dict(zip(places, asked, strict=True))
         items: list[Any] = []
         for index in range(size):
-            below = first[index] if index < len(first) else schema.get("items", {"type": "string"})
-            for attempt in range(_TRIES):
-                item = self.draw(below, name.removesuffix("s"), depth + 1)
-                if attempt and isinstance(item, str) and _free(self.resolved(below)):
-                    item += f" {attempt}"
-                if not schema.get("uniqueItems") or item not in items:
-                    items.append(item)
-                    break
+            below = first[index] if index < len(first) else rest
+            below = {"allOf": [wanted[index], below]} if index in wanted else below
+            self.add_item(items, below, name.removesuffix("s"), depth, bool(schema.get("uniqueItems")))
         return items
 
+    def add_item(self, items: list[Any], below: Any, name: str, depth: int, unique: bool) -> None:
+        """One more item, unlike the others if it must be; none when that does not come up."""
+        for attempt in range(_TRIES + 5 * len(items)):
+            item = self.draw(below, name, depth + 1)
+            if attempt and isinstance(item, str) and _free(self.resolved(below)):
+                item += f" {attempt}"
+            if not unique or not any(_equal(item, other) for other in items):
+                items.append(item)
+                return
+
     def integer(self, schema: dict[str, Any], name: str, depth: int) -> int:
-        low, high = _bounds(schema, 1)
-        step = int(schema.get("multipleOf", 1)) or 1
-        first, last = -(-int(low) // step), int(high) // step
+        low, high = _bounds(schema, None)
+        step = Fraction(str(schema.get("multipleOf", 1))).numerator or 1
+        first, last = math.ceil(Fraction(low) / step), math.floor(Fraction(high) / step)
         return step * self.chance.randint(first, max(last, first))
 
     def number(self, schema: dict[str, Any], name: str, depth: int) -> float:
         step = schema.get("multipleOf", 0.01)
         low, high = _bounds(schema, step)
         if "multipleOf" in schema:
-            return float(step * self.chance.randint(int(-(-low // step)), int(high // step)))
+            exact = Fraction(str(step))
+            first, last = math.ceil(Fraction(str(low)) / exact), math.floor(Fraction(str(high)) / exact)
+            return float(exact * self.chance.randint(first, max(first, last)))
         value = round(self.chance.uniform(low, high), 2)
-        return value if low <= value <= high else (low + high) / 2
+        low, high = _bounds(schema, 0)
+        inside = low < value < high or value in (schema.get("minimum"), schema.get("maximum"))
+        return value if inside else (low + high) / 2
 
     def boolean(self, schema: dict[str, Any], name: str, depth: int) -> bool:
         return self.chance.random() < 0.5
@@ -165,41 +240,88 @@ class _Drawing:
         return None
 
     def string(self, schema: dict[str, Any], name: str, depth: int) -> str:
-        return self.text(schema, name)
-
-    def text(self, schema: dict[str, Any], name: str) -> str:
-        pattern = schema.get("pattern")
-        if isinstance(pattern, str) and _repeats(pattern) <= _MOST_LENGTH:
-            return str(rstr.Rstr(self.chance).xeger(pattern))
-        text = self.likely(str(schema.get("format", "")).lower(), name.lower())
-        least, most = min(schema.get("minLength", 0), _MOST_LENGTH), schema.get("maxLength")
-        while len(text) < least:
-            text += " " + self.chance.choice(self.words)
-        return text if most is None else text[: max(int(most), 0)]
-
-    def likely(self, form: str, name: str) -> str:
-        """Text that suits a format or a property's name; else words of the prompt."""
-        named = [word for word in self.words if word[:1].isupper()]
-        if not form and name in _PLACES and named:  # "weather in Paris" asks about Paris
-            return named[-1]
-        if form == "duration":
-            return f"PT{self.chance.randint(1, 59)}M"
-        if (form or name) in ("date", "date-time", "time"):  # Faker's own dates depend on today
-            moment = iso8601(self.chance.randrange(2**31))
-            return {"date": moment[:10], "time": moment[11:] if form else moment[11:19]}.get(form or name, moment)
-        looks = _LOOKS.get(form) or _LOOKS.get(name)
-        if looks is None:
-            return " ".join(self.words[:4])
-        _faker().seed_instance(self.chance.getrandbits(64))
-        return str(getattr(_faker(), looks)())
+        patterned = "pattern" in schema
+        self.spend(max(schema.get("minLength", 0) - 100, 0) // 5 if patterned else 0)  # dear, so paid before it is made
+        drawn = text(schema, name, self.chance, self.words)
+        self.spend(max(len(drawn) - 100, 0) // 5 if patterned else len(drawn) // 100)
+        return drawn
 
 
-@cache
-def _faker() -> Any:
-    """Made once, seeded before each use; 0.2 s to import, so only when a value is wanted."""
-    from faker import Faker
+class _CarefulDrawing(_Drawing):
+    """A draw by all keywords: each schema is folded flat first, and each value checked, from the leaves up."""
 
-    return Faker("en_US")
+    def __init__(self, root: Any, chance: random.Random, words: list[str], *, sparing: bool = False) -> None:
+        super().__init__(root, chance, words, sparing=sparing)
+        self.left = _MOST_CAREFUL
+        self.folding = Folding(root, chance, self.spend)
+        self.context = {key: root[key] for key in _CONTEXT if key in root} if isinstance(root, dict) else {}
+        self.validators: dict[int, tuple[Any, jsonschema_rs.Validator | None]] = {}
+
+    def draw(self, schema: Any, name: str, depth: int) -> Any:
+        if depth > _NESTED:
+            raise Contradiction
+        for attempt in range(_TRIES):
+            self.spend()
+            flat = self.flat(schema, depth, attempt)
+            if flat is None:
+                continue
+            for value in self.values(flat, name, depth, attempt):
+                if self.fits(schema, value):
+                    return value
+        raise Contradiction
+
+    def flat(self, schema: Any, depth: int, attempt: int) -> dict[str, Any] | None:
+        try:
+            conditions = 1 if attempt % 2 == 0 else _TRIES  # most often the cases of a tag, that exclude each other
+            return self.folding.flat(schema, depth, conditions=conditions, nulls=attempt > _TRIES // 2)
+        except Contradiction:
+            return None
+
+    def values(self, schema: dict[str, Any], name: str, depth: int, attempt: int) -> Iterator[Any]:
+        """Candidates for a flat schema: all of the few it names, else one drawn."""
+        if "const" in schema:
+            yield schema["const"]
+        elif isinstance(schema.get("enum"), list):
+            self.spend(len(schema["enum"]) // 20)
+            yield from sorted(self.chance.sample(schema["enum"], len(schema["enum"])), key=lambda value: value is None)
+        else:
+            if "default" in schema and not attempt:
+                yield schema["default"]
+            kinds = schema.get("type")
+            kind = self.chance.choice(kinds) if isinstance(kinds, list) and attempt else _type_of(schema)
+            try:
+                yield self.typed(kind, schema, name, depth)
+            except Contradiction:
+                return
+
+    def fits(self, schema: Any, value: Any) -> bool:
+        """Whether a schema below the root accepts a value. True where it cannot be told apart from its document."""
+        kept = self.validators.get(id(schema))
+        if kept is None:
+            alone = {**self.context, **schema} if isinstance(schema, dict) else schema
+            self.spend(len(json.dumps(alone)) // 2000 if schema is not self.root else 0)
+            try:
+                kept = schema, _validator(alone)
+            except _NO_VALIDATOR:
+                kept = schema, None
+            self.validators[id(schema)] = kept
+        return kept[1] is None or kept[1].is_valid(value)
+
+
+_KINDS = ("object", "array", "integer", "number", "boolean", "null", "string")
+
+
+def _items(schema: dict[str, Any]) -> tuple[list[Any], Any]:
+    """The schemas of the first items, and the one of all others, in either spelling of tuples."""
+    items = schema.get("items", schema.get("unevaluatedItems", True))
+    if isinstance(items, list):
+        return items, schema.get("additionalItems", True)
+    return schema.get("prefixItems") or [], items
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Equal as JSON: a boolean is no number."""
+    return isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
 def _free(schema: dict[str, Any]) -> bool:
@@ -216,22 +338,16 @@ def _type_of(schema: dict[str, Any]) -> str:
     return str(declared)
 
 
-def _bounds(schema: dict[str, Any], step: float) -> tuple[float, float]:
-    low, high = schema.get("minimum"), schema.get("maximum")
+def _bounds(schema: dict[str, Any], step: float | None) -> tuple[float, float]:
+    """The least and the greatest number, `step` inside of what is excluded; the nearest integers without a step."""
+    lows = [schema["minimum"]] if "minimum" in schema else []
+    highs = [schema["maximum"]] if "maximum" in schema else []
     if "exclusiveMinimum" in schema:
-        low = schema["exclusiveMinimum"] + step
+        low = schema["exclusiveMinimum"]
+        lows.append(math.floor(low) + 1 if step is None else low + step)
     if "exclusiveMaximum" in schema:
-        high = schema["exclusiveMaximum"] - step
-    if low is None:
-        low = 1 if high is None or high >= 1 else high - 100
-    return low, max(high if high is not None else low + 99, low)
-
-
-def _merged(base: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
-    """Two schemas that both hold, where their properties and required fields add up."""
-    merged = {**base, **extra}
-    for key in ("properties", "required"):
-        if key in base and key in extra:
-            both = base[key], extra[key]
-            merged[key] = {**both[0], **both[1]} if key == "properties" else [*both[0], *both[1]]
-    return merged
+        high = schema["exclusiveMaximum"]
+        highs.append(math.ceil(high) - 1 if step is None else high - step)
+    greatest = min(highs, default=None)
+    least = max(lows, default=1 if greatest is None or greatest >= 1 else greatest - 100)
+    return least, max(least + 99 if greatest is None else greatest, least)
