@@ -215,7 +215,7 @@ def list_(provider: str | None, as_json: bool, markdown: bool, data: tuple[str, 
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 160)
+    console = Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 300)
     table = Table("provider", "operation", "method", "path", "statuses", "grade", box=None)
     for row in overview.rows(families):
         statuses = " ".join(map(str, row["statuses"]))

@@ -6,14 +6,23 @@ Every function takes the runtime, holds its lock, and raises CommandError with t
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from emulator.exchange import Runtime
+from emulator.catalog.initial import initial_resources, told
+from emulator.catalog.source import Tree
+from emulator.exchange import Runtime, new_scope
+from emulator.mechanisms import credentials, scenarios
 from emulator.mechanisms import journal as journals
-from emulator.mechanisms import scenarios
+from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.clock import Clock
+from emulator.mechanisms.entropy import Entropy
+from emulator.mechanisms.expressions import ExpressionError
+from emulator.mechanisms.resources import Conflict
 from emulator.mechanisms.store import Tenant
 from emulator.provider import Provider, ProviderFamily
+
+_MOST_PAID = Decimal(10) ** 12
 
 
 class CommandError(ValueError):
@@ -100,6 +109,53 @@ def use(runtime: Runtime, tenant_name: str, provider_id: str, variants: Sequence
     with _open(runtime, tenant_name) as tenant:
         with_variants(runtime, provider_id, variants)
         tenant.cell("variants", provider_id, dict)["names"] = list(variants)
+
+
+def top_up(runtime: Runtime, tenant_name: str, provider_id: str, amount: Any, key: str | None = None) -> dict[str, Any]:
+    """Pay an amount into the account of a key; gives `balance` (decimal text) and `currency`."""
+    with _account(runtime, tenant_name, provider_id, key) as account:
+        try:
+            paid = Decimal(str(amount))
+        except InvalidOperation:
+            paid = Decimal("NaN")
+        if isinstance(amount, bool) or not paid.is_finite() or paid <= 0 or paid > _MOST_PAID:
+            raise CommandError(f"{amount!r} is no amount: a number above zero, or its decimal text")
+        return {"balance": str(account.pay_in(paid)), "currency": account.data["currency"]}
+
+
+def load(
+    runtime: Runtime, tenant_name: str, provider_id: str, resources: Any, key: str | None = None
+) -> dict[str, list[str]]:
+    """Give the account of a key resources, all or none: lists of fields by kind. Gives their ids by kind."""
+    with _account(runtime, tenant_name, provider_id, key) as account:
+        given, problems = initial_resources(Tree(resources), account.rules.kinds)
+        if problems:
+            raise CommandError(f"{problems[0].path or 'resources'}: {problems[0].message}")
+        try:
+            return account.load(given)
+        except (Conflict, ExpressionError) as error:
+            raise CommandError(f"nothing was loaded: {told(error)}") from None
+
+
+@contextmanager
+def _account(runtime: Runtime, tenant_name: str, provider_id: str, key: str | None) -> Iterator[Account]:
+    """The account that requests with a key use; without one, with the provider's own key."""
+    with _open(runtime, tenant_name) as tenant:
+        found = provider(runtime, tenant, provider_id)
+        key = (key or found.api_key).removesuffix(f"~{tenant_name}")
+        principal = credentials.identify(found.credentials, key, strict=runtime.strict_auth)
+        if isinstance(principal, str):
+            raise CommandError(f"the key {key} is not accepted: {principal}")
+        if found.accounts is None:
+            raise CommandError(f"{provider_id} has no accounts: nothing is paid and nothing is owned there")
+        now = Clock(tenant.cell("clock", "", dict)).now()
+        commands_so_far = tenant.cell("occurrences", provider_id, dict)
+        commands_so_far["command"] = commands_so_far.pop("command", 0) + 1
+        entropy = Entropy(runtime.seed, tenant_name, provider_id, "command", commands_so_far["command"])
+        scope = new_scope(found, entropy, now, principal)
+        yield Account(
+            found.accounts, tenant.cell("accounts", f"{provider_id}:{found.accounts.owner(scope)}", dict), scope, now
+        )
 
 
 def reset(

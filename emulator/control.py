@@ -122,6 +122,23 @@ def set_clock(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
     return read_clock(runtime, tenant, {})
 
 
+def top_up(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
+    _known(body, "provider", "amount", "key")
+    return commands.top_up(runtime, tenant, _provider(body), body.get("amount"), _key(body))
+
+
+def load(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
+    _known(body, "provider", "resources", "key")
+    return {"loaded": commands.load(runtime, tenant, _provider(body), body.get("resources"), _key(body))}
+
+
+def _key(body: dict[str, Any]) -> str | None:
+    key = body.get("key")
+    if key is not None and not isinstance(key, str):
+        raise CommandError("`key` is a key whose account is meant; without it the provider's own")
+    return key
+
+
 def reset(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
     _known(body, "provider", "kinds")
     kinds = body.get("kinds")
@@ -196,6 +213,8 @@ _COMMANDS: dict[str, dict[str, Command]] = {
     "/fail": {"POST": fail},
     "/scenario": {"GET": read_scenarios, "POST": scenario},
     "/variant": {"POST": variant},
+    "/credit": {"POST": top_up},
+    "/resources": {"POST": load},
     "/clock": {"GET": read_clock, "POST": set_clock},
     "/reset": {"POST": reset},
 }

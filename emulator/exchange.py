@@ -5,12 +5,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from emulator.mechanisms.accounts import Account
+from emulator.mechanisms.clock import iso8601
 from emulator.mechanisms.credentials import Credential
+from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.patches import Headers, Patch, Target
 from emulator.mechanisms.store import Store, Tenant
 from emulator.provider import ErrorEntry, LimitRule, Operation, Provider, ProviderFamily, Quirk, concerns
 from emulator.refusals import RefusalName
+
+
+def new_scope(provider: Provider, entropy: Entropy, now: float, principal: Mapping[str, Any]) -> Scope:
+    """What expressions see before anything is known of a request; `now` in Unix seconds."""
+    clock = {"unix": int(now), "seconds": now, "iso": iso8601(now)}
+    unknown: dict[str, Any] = {"query": {}, "params": {}, "body": {}}
+    known = {"principal": dict(principal), "models": provider.listed_models, "plans": provider.plans, "clock": clock}
+    return Scope(entropy, {**unknown, **known})
 
 
 class Refused(Exception):

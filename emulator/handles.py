@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from emulator import commands
@@ -123,6 +125,21 @@ class Handle:
     def use(self, *variants: str) -> None:
         """Serve with these variants; none: the documented behaviour. Raises CommandError."""
         commands.use(self._runtime, self._tenant, self.id, variants)
+
+    def top_up(self, amount: Decimal | int | float | str, key: str | None = None) -> Decimal:
+        """Pay into an account (of the handle's own key, without one); gives the new balance. Raises CommandError."""
+        return Decimal(commands.top_up(self._runtime, self._tenant, self.id, amount, key)["balance"])
+
+    def load(self, resources: Mapping[str, Any] | str | Path, key: str | None = None) -> dict[str, list[str]]:
+        """Give an account resources: lists of fields by kind, or a YAML file of them. Gives their ids by kind.
+
+        All of them are there, or none. Raises CommandError, and catalog.LoadError for a file that cannot be read.
+        """
+        if isinstance(resources, (str, Path)):
+            from emulator.catalog.source import read_yaml
+
+            resources = read_yaml(Path(resources), str(resources)).data
+        return commands.load(self._runtime, self._tenant, self.id, resources, key)
 
     def reset(self) -> None:
         """Forget what this tenant did with this provider."""

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.provider import Operation, Provider, ProviderFamily, concerns
+from emulator.catalog.specs import followed
+from emulator.provider import Act, Operation, Provider, ProviderFamily, concerns
 from emulator.stages.route import split_tenant
 
 
@@ -58,7 +59,8 @@ def _graded(provider: Provider, operation: Operation, status: int) -> str:
 def request_example(provider: Provider, operation: Operation) -> Any:
     """A request body that works: the spec's example called `hello`, or its first, with a model the provider has."""
     _, raw = spec_operation(provider, operation)
-    media = raw.get("requestBody", {}).get("content", {}).get("application/json", {})
+    body = followed(provider.document, raw.get("requestBody", {}))
+    media = body.get("content", {}).get("application/json", {})
     examples = media.get("examples", {})
     chosen = examples.get("hello") or next(iter(examples.values()), None)
     body = chosen["value"] if chosen else media.get("example")
@@ -78,7 +80,8 @@ def example_path(provider: Provider, operation: Operation) -> str:
 def path_examples(provider: Provider, operation: Operation) -> dict[str, str]:
     """The spec's example for each path parameter."""
     item, raw = spec_operation(provider, operation)
-    parameters = [*item.get("parameters", []), *raw.get("parameters", [])]
+    declared = [*item.get("parameters", []), *raw.get("parameters", [])]
+    parameters = [followed(provider.document, parameter) for parameter in declared]
     return {p["name"]: str(p.get("example", "example")) for p in parameters if p.get("in") == "path"}
 
 
@@ -142,8 +145,10 @@ def explain(provider: Provider, operation: Operation) -> list[Line]:
         Line("checks", ", ".join(provider.checks), at("checks")),
         *(_secured(provider, operation, at) if operation.secured else ()),
         *([Line("wording", "of what a body breaks", at("validation", "messages"))] if operation.body else ()),
-        Line("behaviour", "makes completions" if operation.reader else "answers", at("operations", operation.id)),
+        Line("behaviour", _behaviour(operation), at("operations", operation.id)),
+        *(_owned(provider, operation.act, at) if operation.act is not None else ()),
         *(Line(section, name, at(section, name)) for section, name in operation.parts.items()),
+        *(Line("fields", name, place, source.grade) for name, (source, place) in operation.groups.items()),
         *(
             Line("refusal", f"{entry.status} {name}", entry.where, entry.source.grade)
             for name in operation.refusals
@@ -158,6 +163,24 @@ def explain(provider: Provider, operation: Operation) -> list[Line]:
     ]
 
 
+def _behaviour(operation: Operation) -> str:
+    act = operation.act
+    if act is None:
+        return "makes completions" if operation.reader else "answers"
+    what = act.resource.name if act.resource is not None else f"the book {act.book}"
+    return f"{act.call} {what}" if act.verb == "call" else f"{act.verb} {what}"
+
+
+def _owned(provider: Provider, act: Act, at: Callable[..., str]) -> Iterator[Line]:
+    """The kinds of resources an operation is about, and what they cost by time."""
+    kinds = [act.resource.name] if act.resource is not None else []
+    for name in [*kinds, *(part.resource.name for part in act.parts), *act.others]:
+        yield Line("resource", name, at("resources", name), provider.kinds[name].grade)
+    for name in [*kinds, *([act.book] if act.book is not None else [])]:
+        if provider.accounts is not None and name in provider.accounts.meters:
+            yield Line("meter", name, at("prices", "meters", name))
+
+
 def _secured(provider: Provider, operation: Operation, at: Callable[..., str]) -> Iterator[Line]:
     """What a request with a key meets: the key's place, its principal, limits, prices."""
     yield Line("credential", ", ".join(f"{p.where} {p.name}" for p in provider.places), at("auth", "accept"))
@@ -165,5 +188,8 @@ def _secured(provider: Provider, operation: Operation, at: Callable[..., str]) -
     for rule in provider.limits:
         if concerns(rule.operations, operation.id):
             yield Line("limit", f"{rule.name} in {rule.per:g}s", rule.where, rule.source.grade)
-    if provider.prices is not None and operation.id in provider.prices.charges:
+    prices = provider.prices
+    if prices is not None and operation.id in prices.charges:
         yield Line("price", "drawn from the prepaid balance", at("prices", "charges", operation.id))
+    elif prices is not None and operation.id in prices.prepaid:
+        yield Line("price", "needs credit", at("prices", "needs_credit"))

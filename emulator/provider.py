@@ -146,6 +146,8 @@ class Operation:
     """Every refusal a request to this operation can meet."""
     parts: Mapping[str, str]
     """Section -> the name under it that the operation uses: `read`, `shapes`, `streams`."""
+    groups: Mapping[str, tuple[Source, str]]
+    """Where the keys of its bodies come from: a schema, or schema and property -> source, `file:line`."""
     where: str
     """`file:line` in the spec."""
 
@@ -244,6 +246,8 @@ class Provider:
     models: tuple[Mapping[str, Any], ...]
     checks: tuple[CheckName, ...]
     sources: Mapping[str, Source]
+    kinds: Mapping[str, Source]
+    """Where what is known of each kind of resource comes from."""
     operations: Mapping[str, Operation]
     router: Router
     places: tuple[Place, ...]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.catalog.compile import Compiler
+from emulator.catalog.initial import Initial, initial_resources, opening_problem
 from emulator.catalog.language import Document
 from emulator.catalog.places import DataRoot, own, packaged
 from emulator.catalog.problems import validated
@@ -19,7 +20,7 @@ __all__ = ["LoadError", "Problem", "load", "newest_change", "schema"]
 def load(
     folders: Sequence[str | Path] = (), only: Sequence[str] = (), *, every_variant: bool = False
 ) -> dict[str, ProviderFamily]:
-    """Every provider of the packaged data and of `folders` (each with `fixtures/` and `specs/`), by id.
+    """Every provider of the packaged data and of `folders` (each with `fixtures/` and `specs/`, or with `resources/`).
 
     `only` names the providers wanted; all of them when empty. `every_variant` compiles each overlay too.
     Raises LoadError with every problem found, KeyError for a wanted provider that does not exist.
@@ -46,7 +47,7 @@ def load(
 
 def newest_change(folders: Sequence[str | Path] = ()) -> tuple[int, float]:
     """How many data files there are and when the last one changed, to notice that one did."""
-    files = [f for root in [packaged(), *map(own, folders)] for f in root.path.glob("[fs][ip]*/**/*.yaml")]
+    files = [f for root in [packaged(), *map(own, folders)] for f in root.path.glob("[frs][ipe]*/**/*.yaml")]
     return len(files), max((f.stat().st_mtime for f in files), default=0.0)
 
 
@@ -74,7 +75,9 @@ class _Library:
         for root in roots:
             fixtures = root.path / "fixtures"
             if not fixtures.is_dir():
-                self.problems.append(Problem(root.shown, "", "has no fixtures/ folder; put fixtures/<id>/*.yaml there"))
+                if not (root.path / "resources").is_dir():
+                    message = "has no fixtures/ folder; put fixtures/<id>/*.yaml there, or resources/<id>.yaml"
+                    self.problems.append(Problem(root.shown, "", message))
                 continue
             for path in sorted(p for p in fixtures.iterdir() if p.is_dir() and any(p.glob("*.yaml"))):
                 if path.name in self._folders:
@@ -128,15 +131,31 @@ class _Library:
             raise LoadError([Problem(tree.place(()), "spec", "is missing; name a file in specs/")])
         spec = load_spec(document.spec, self._find_spec(tree.place(("spec",))))
         self._check_own_operations(name, spec)
-        base = Compiler(document, spec, tree).provider()
+        initial, own = self._initial(name, document)
+        base = Compiler(document, spec, tree, initial).provider()
+        begins_badly = opening_problem(base, own)
+        if begins_badly is not None:
+            raise LoadError([begins_badly])
 
         def build(variants: tuple[str, ...]) -> Provider:
             overlaid = tree
             for variant in variants:
                 overlaid = _overlaid(overlaid, variant)
-            return Compiler(_document(overlaid), spec, overlaid).provider()
+            return Compiler(_document(overlaid), spec, overlaid, initial).provider()
 
         return ProviderFamily(base, build)
+
+    def _initial(self, name: str, document: Document) -> tuple[Initial, Tree]:
+        """What the user's own `resources/<id>.yaml` adds to new accounts. Raises LoadError."""
+        for root in reversed(self.roots):
+            path = root.path / "resources" / f"{name}.yaml"
+            if path.is_file():
+                tree = read_yaml(path, root.show(path))
+                initial, problems = initial_resources(tree, document.resources)
+                if problems:
+                    raise LoadError(problems)
+                return initial, tree
+        return {}, Tree({}, {(): f"fixtures/{name}/resources.yaml:1"})
 
     def _check_own_operations(self, name: str, spec: Spec) -> None:
         """A dialect may tell of operations that a provider lacks; the provider's own files may not."""

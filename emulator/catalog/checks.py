@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from emulator.catalog.groups import declared_groups, group_path
 from emulator.catalog.language import Document
 from emulator.catalog.language.errors import Entry
 from emulator.catalog.language.operations import Operation
@@ -25,7 +26,15 @@ def check(document: Document, spec: Spec, tree: Tree) -> list[Problem]:
             *_refusals(document, spec),
         ]
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*found, *_groups(document, spec)]))
+
+
+def _groups(document: Document, spec: Spec) -> Iterator[Problem]:
+    """Every `x-source:` of the spec names an entry of `sources`."""
+    for group, source in declared_groups(spec.document).items():
+        if source not in document.sources:
+            path = (*group_path(group), "x-source")
+            yield Problem(spec.place(path), show_path(path), unknown(source, document.sources))
 
 
 def _needed(document: Document) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from emulator.catalog.accounts import account_rules, act, compile_prices, resource_type
 from emulator.catalog.checks import check, reachable
+from emulator.catalog.groups import declared_groups, group_path, groups_of
 from emulator.catalog.language import Document
 from emulator.catalog.language import limits as limits_language
 from emulator.catalog.language import operations as operations_language
@@ -20,6 +21,7 @@ from emulator.mechanisms.credentials import Place, rule
 from emulator.mechanisms.encoding import Encoding
 from emulator.mechanisms.patches import Patch
 from emulator.mechanisms.requests import Reader
+from emulator.mechanisms.resources import Item
 from emulator.mechanisms.router import Router
 from emulator.mechanisms.scenarios import Scenario
 from emulator.mechanisms.tokens import TokenRatio
@@ -44,10 +46,11 @@ from emulator.refusals import RefusalName
 class Compiler:
     """Compiles one document, collecting every problem before it gives up."""
 
-    def __init__(self, document: Document, spec: Spec, tree: Tree) -> None:
+    def __init__(self, document: Document, spec: Spec, tree: Tree, initial: Mapping[str, tuple[Item, ...]]) -> None:
         self.document = document
         self.spec = spec
         self.tree = tree
+        self.initial = initial
         self.leaves = Leaves(tree)
         self.problems = self.leaves.problems
 
@@ -61,6 +64,7 @@ class Compiler:
         auth, errors, encoding = document.auth, document.errors, document.encoding
         self.streams = {name: self._stream(name) for name in document.streams}
         self.kinds = {name: resource_type(name, r, self.leaves) for name, r in document.resources.items()}
+        self.groups = declared_groups(self.spec.document)
         catalog = {name: self._entries(name) for name in errors.catalog}
         operations = {o.id: self._operation(o, catalog) for o in self.spec.operations.values()}
         provider = Provider(
@@ -74,6 +78,7 @@ class Compiler:
             models=tuple(model.model_dump(exclude_none=True) for model in document.models),
             checks=tuple(document.checks),
             sources=self.sources,
+            kinds={name: self.sources[kind.source] for name, kind in document.resources.items()},
             operations=operations,
             router=self._router(),
             places=tuple(Place(a.where, a.name, a.scheme) for a in auth.accept),
@@ -86,7 +91,7 @@ class Compiler:
             plans=document.limits.plans,
             limits=tuple(self._limit(i, r) for i, r in enumerate(document.limits.rules)),
             limit_headers=self.leaves.templates(document.limits.headers, ("limits", "headers")),
-            accounts=account_rules(document, self.leaves, self.kinds, {}),
+            accounts=account_rules(document, self.leaves, self.kinds, self.initial),
             prices=compile_prices(document, self.leaves),
             envelope=self.leaves.template(errors.envelope, ("errors", "envelope")),
             errors=catalog,
@@ -153,8 +158,18 @@ class Compiler:
                 for section, name in (("read", declared.read), ("shapes", declared.shape), ("streams", declared.stream))
                 if name is not None
             },
+            groups=self._groups(spec),
             where=spec.place,
         )
+
+    def _groups(self, spec: SpecOperation) -> dict[str, tuple[Source, str]]:
+        """The field groups of an operation's bodies: what its spec says of them, with `x-source`."""
+        met = groups_of(self.spec.document, [spec.schema, spec.responses])
+        return {
+            group: (self.sources[source], self.spec.place(group_path(group)))
+            for group, source in self.groups.items()
+            if group.split(".")[0] in met
+        }
 
     def _refusals(
         self,

@@ -1,10 +1,12 @@
 """Contradictions in what a document says of accounts: resources, their states and references, acts, meters."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from emulator.catalog.language import Document
-from emulator.catalog.language.resources import Act, Machine, Resource
+from emulator.catalog.language.resources import Act, Hold, Machine, Resource
 from emulator.catalog.source import Path_
+from emulator.mechanisms.resources import Verb
 from emulator.refusals import RefusalName
 
 Finding = tuple[Path_, str]
@@ -18,66 +20,98 @@ def owned(document: Document) -> Iterator[Finding]:
     """Findings of resources.yaml and of the meters in prices.yaml."""
     for name, resource in document.resources.items():
         path: Path_ = ("resources", name)
-        yield from _relations(document, resource, path)
+        yield from _fields(resource, path)
+        yield from _references(document, resource, path)
+        yield from _seeds(resource, path)
         if resource.states is not None:
             yield from _machine(resource.states, (*path, "states"))
-        if resource.holds and resource.states is None:
+            for i, hold in enumerate(resource.holds):
+                yield from _hold(document, name, resource.states, hold, (*path, "holds", i))
+        elif resource.holds:
             yield (*path, "holds"), "depend on states, and there are none"
+    yield from _meters(document)
     prices = document.prices
-    for name, meter in prices.meters.items() if prices else ():
-        path = ("prices", "meters", name)
-        for i, rate in enumerate(meter.rates):
-            yield from _states(document, name, rate.states, (*path, "rates", i, "states"))
-        for field in meter.sums:
-            if field not in meter.record:
-                yield (*path, "sums"), unknown(field, meter.record)
     for name, call in prices.depletion.calls.items() if prices and prices.depletion else ():
         yield from _call(document, name, call, ("prices", "depletion", "calls", name))
 
 
-def _relations(document: Document, resource: Resource, path: Path_) -> Iterator[Finding]:
-    for i, reference in enumerate(resource.references):
-        if reference.resource not in document.resources:
-            yield (*path, "references", i, "resource"), unknown(reference.resource, document.resources)
-        if reference.field not in resource.fields:
-            yield (*path, "references", i, "field"), unknown(reference.field, resource.fields)
-        calls = resource.states.calls if resource.states else {}
-        if reference.call is not None and reference.call not in calls:
-            yield (*path, "references", i, "call"), unknown(reference.call, calls)
+# resources
+
+
+def _fields(resource: Resource, path: Path_) -> Iterator[Finding]:
     for field in resource.unique:
         if field not in resource.fields:
             yield (*path, "unique"), unknown(field, resource.fields)
-    yield from _holds(document, resource, path)
+    for field in resource.changes:
+        if field not in resource.fields:
+            yield (*path, "changes", field), unknown(field, resource.fields)
 
 
-def _holds(document: Document, resource: Resource, path: Path_) -> Iterator[Finding]:
-    for i, hold in enumerate(resource.holds):
-        at: Path_ = (*path, "holds", i)
-        if hold.resource not in document.resources:
-            yield (*at, "resource"), unknown(hold.resource, document.resources)
-        for state in hold.states if resource.states else ():
-            if resource.states and state not in resource.states.names():
-                yield (*at, "states"), unknown(state, resource.states.names())
-        for way in resource.states.timed if resource.states else ():
-            if way.to in hold.states and way.from_ not in hold.states:
-                yield (*at, "states"), f"{way.from_} -> {way.to} comes by time, and nobody could be refused the stock"
+def _references(document: Document, resource: Resource, path: Path_) -> Iterator[Finding]:
+    for i, reference in enumerate(resource.references):
+        at: Path_ = (*path, "references", i)
+        if reference.resource not in document.resources:
+            yield (*at, "resource"), unknown(reference.resource, document.resources)
+        if reference.field not in resource.fields:
+            yield (*at, "field"), unknown(reference.field, resource.fields)
+        calls = resource.states.calls if resource.states else {}
+        if reference.call is not None and reference.on_delete != "clear":
+            yield (*at, "call"), "is made by `on_delete: clear` only"
+        elif reference.call is not None and reference.call not in calls:
+            yield (*at, "call"), unknown(reference.call, calls)
+
+
+def _seeds(resource: Resource, path: Path_) -> Iterator[Finding]:
+    """Seeds say themselves what a request would have computed."""
+    states = resource.states.names() if resource.states else []
+    ids = [seed.get("id") for seed in resource.seed]
+    for i, seed in enumerate(resource.seed):
+        at: Path_ = (*path, "seed", i)
+        for field in ("id", *resource.unique, *(("status",) if states else ())):
+            if field not in seed and field in _names(resource):
+                yield at, f"needs `{field}`"
+        if states and seed.get("status", states[0]) not in states:
+            yield (*at, "status"), unknown(seed["status"], states)
+        if "id" in seed and seed["id"] in ids[:i]:
+            yield (*at, "id"), f'"{seed["id"]}" is used twice'
+
+
+def _names(resource: Resource) -> list[str]:
+    """Every field that an item can have."""
+    seeded = [name for seed in resource.seed for name in seed]
+    return list(
+        dict.fromkeys(["id", "created_at", *(["status"] if resource.states else []), *resource.fields, *seeded])
+    )
+
+
+# states
 
 
 def _machine(machine: Machine, path: Path_) -> Iterator[Finding]:
-    """Every state is reached, and time alone never leads back to a state."""
-    reached, ways = set(machine.first), [(way.from_, way.to) for way in machine.timed]
-    ways += [(source, call.to) for call in machine.calls.values() for source in call.from_]
-    for _ in machine.names():
-        reached |= {to for source, to in ways if source in reached and to is not None}
+    """Every state is reached, every way is taken, and time alone never leads back to a state."""
+    reached, certain = _reached(machine), set[str]()
     for i, way in enumerate(machine.timed):
+        at: Path_ = (*path, "timed", i)
         if way.from_ not in reached:
-            yield (*path, "timed", i, "from"), f"no transition leads to {way.from_}"
+            yield (*at, "from"), f"no transition leads to {way.from_}"
         if _comes_back(machine, way.from_):
-            yield (*path, "timed", i), f"time alone leads from {way.from_} back to it, for ever"
+            yield at, f"time alone leads from {way.from_} back to it, for ever"
+        if way.from_ in certain:
+            yield at, f"never comes: the way from {way.from_} above it has no `when:`"
+        if way.when is None:
+            certain.add(way.from_)
     for name, call in machine.calls.items():
         for state in call.from_:
             if state not in reached:
                 yield (*path, "calls", name, "from"), f"no transition leads to {state}"
+
+
+def _reached(machine: Machine) -> set[str]:
+    reached, ways = set(machine.first), [(way.from_, way.to) for way in machine.timed]
+    ways += [(source, call.to) for call in machine.calls.values() for source in call.from_]
+    for _ in machine.names():
+        reached |= {to for source, to in ways if source in reached and to is not None}
+    return reached
 
 
 def _comes_back(machine: Machine, state: str) -> bool:
@@ -87,10 +121,33 @@ def _comes_back(machine: Machine, state: str) -> bool:
     return state in after
 
 
+def _hold(document: Document, name: str, machine: Machine, hold: Hold, path: Path_) -> Iterator[Finding]:
+    if hold.resource not in document.resources:
+        yield (*path, "resource"), unknown(hold.resource, document.resources)
+    elif hold.field not in _names(document.resources[hold.resource]):
+        yield (*path, "field"), unknown(hold.field, _names(document.resources[hold.resource]))
+    for state in hold.states:
+        if state not in machine.names():
+            yield (*path, "states"), unknown(state, machine.names())
+    for source, to, why in _unasked(document, name, machine):
+        if to in hold.states and source not in hold.states:
+            yield (*path, "states"), f"{source} -> {to} comes {why}, and nobody could be refused the stock"
+
+
+def _unasked(document: Document, name: str, machine: Machine) -> Iterator[tuple[str, str | None, str]]:
+    """The ways between states that no client asks for, and when they are taken."""
+    for way in machine.timed:
+        yield way.from_, way.to, "by time"
+    depletion = document.prices.depletion if document.prices else None
+    made = [(depletion.calls.get(name), "with a used-up balance")] if depletion else []
+    made += [(r.call, f"when its {r.resource} is gone") for r in document.resources[name].references]
+    for call, why in made:
+        if call in machine.calls:
+            for source in machine.calls[call].from_:
+                yield source, machine.calls[call].to, why
+
+
 def _states(document: Document, resource: str, states: Iterable[str], path: Path_) -> Iterator[Finding]:
-    if resource not in document.resources:
-        yield path, unknown(resource, document.resources)
-        return
     machine = document.resources[resource].states
     for state in states:
         if machine is None or state not in machine.names():
@@ -98,38 +155,120 @@ def _states(document: Document, resource: str, states: Iterable[str], path: Path
 
 
 def _call(document: Document, resource: str, call: str, path: Path_) -> Iterator[Finding]:
-    machine = document.resources[resource].states if resource in document.resources else None
+    if resource not in document.resources:
+        yield path, unknown(resource, document.resources)
+        return
+    machine = document.resources[resource].states
     if machine is None:
-        yield path, f'"{resource}" has no states'
+        yield path, f"{resource} has no states"
     elif call not in machine.calls:
         yield path, unknown(call, machine.calls)
 
 
+# money
+
+
+def _meters(document: Document) -> Iterator[Finding]:
+    for name, meter in document.prices.meters.items() if document.prices else ():
+        path: Path_ = ("prices", "meters", name)
+        if name not in document.resources:
+            yield path, unknown(name, document.resources)
+            continue
+        for i, rate in enumerate(meter.rates):
+            yield from _states(document, name, rate.states, (*path, "rates", i, "states"))
+        for field in meter.sums:
+            if field not in meter.record:
+                yield (*path, "sums"), unknown(field, meter.record)
+
+
+# acts
+
+_ONE: tuple[Verb, ...] = ("get", "update", "delete", "call")
+_USES: dict[str, tuple[Verb, ...]] = {
+    "item": _ONE,
+    "states": _ONE,
+    "fields": ("create", "update", "call"),
+    "call": ("create", "call"),
+    "parts": ("create",),
+    "filter": ("list",),
+    "newest_first": ("list",),
+    "page": ("list",),
+}
+"""The keys of an act that only some verbs look at."""
+
+
 def act(document: Document, act: Act, path: Path_) -> Iterator[Finding]:
     """Findings of what one operation does."""
-    prices = document.prices
-    books = [*prices.charges, *prices.meters] if prices else []
     if (act.resource is None) == (act.book is None):
         yield path, "works on a `resource:` or lists a `book:`; say one"
-    if act.book is not None and (act.verb != "list" or act.book not in books):
-        yield (*path, "book"), f"is listed; {unknown(act.book, books)}"
-    for name in (act.resource, *act.others, *act.parts):
-        if name is not None and name not in document.resources:
-            yield path, unknown(name, document.resources)
-            return
-    if act.verb not in ("list", "create") and act.item is None:
+    for key, verbs in _USES.items():
+        if getattr(act, key) not in (None, False, [], {}) and act.verb not in verbs:
+            yield (*path, key), f"`{act.verb}` has no use for it; it is for {', '.join(verbs)}"
+    if act.verb in _ONE and act.item is None:
         yield path, f"`{act.verb}` needs `item:`, an expression for the id"
-    if act.resource is None:
-        return
-    yield from _states(document, act.resource, act.states, (*path, "states"))
-    if act.verb == "call":
-        yield from _call(document, act.resource, act.call or "", (*path, "call"))
-    fields, machine = document.resources[act.resource].fields, document.resources[act.resource].states
-    if act.verb == "create" and act.call is not None and (machine is None or act.call not in machine.first):
-        yield (*path, "call"), unknown(act.call, machine.first if machine else ())
+    if act.verb == "call" and act.call is None:
+        yield path, "`call` needs `call:`, the transition to make"
+    if act.book is not None:
+        yield from _book(document, act, path)
+    named = [("resource", act.resource), *(("others", name) for name in act.others), *(("parts", n) for n in act.parts)]
+    missing = [(key, name) for key, name in named if name is not None and name not in document.resources]
+    for key, name in missing:
+        yield (*path, key), unknown(name or "", document.resources)
+    if act.resource is not None and not missing:
+        yield from _of_resource(document, act, act.resource, path)
+
+
+def _book(document: Document, act: Act, path: Path_) -> Iterator[Finding]:
+    prices = document.prices
+    books = [*prices.charges, *prices.meters] if prices else []
+    if act.verb != "list":
+        yield (*path, "verb"), "a book is listed and nothing else: `verb: list`"
+    if act.book not in books:
+        yield (*path, "book"), unknown(act.book or "", books)
+    if act.filter:
+        yield (*path, "filter"), "is for resources; the entries of a book are listed whole"
+
+
+def _of_resource(document: Document, act: Act, name: str, path: Path_) -> Iterator[Finding]:
+    resource = document.resources[name]
+    yield from _states(document, name, act.states, (*path, "states"))
+    if act.verb == "call" and act.call is not None:
+        yield from _call(document, name, act.call, (*path, "call"))
+    first = resource.states.first if resource.states else ()
+    if act.verb == "create" and act.call is not None and act.call not in first:
+        yield (*path, "call"), unknown(act.call, first)
     for field in act.fields:
-        if field not in fields:
-            yield (*path, "fields", field), unknown(field, fields)
+        if field not in resource.fields:
+            yield (*path, "fields", field), unknown(field, resource.fields)
+    for part, declared in act.parts.items():
+        for field in declared.fields:
+            if field not in document.resources[part].fields:
+                yield (*path, "parts", part, "fields", field), unknown(field, document.resources[part].fields)
+    for field in act.filter:
+        if field not in _names(resource):
+            yield (*path, "filter", field), unknown(field, _names(resource))
+    yield from _held(resource, act, path)
+
+
+def _held(resource: Resource, act: Act, path: Path_) -> Iterator[Finding]:
+    """What is given back must be what was taken, so it does not change meanwhile."""
+    machine = resource.states
+    if machine is None or act.verb not in ("update", "call"):
+        return
+    called = machine.calls.get(act.call or "")
+    possible = [called.to] if called else act.states or machine.names()
+    for hold in resource.holds:
+        used = set(re.findall(r"\bitem\.(\w+)", f"{hold.item} {hold.amount}"))
+        if set(possible) & set(hold.states):
+            for field in sorted(used & _written(resource, act)):
+                free = [state for state in machine.names() if state not in hold.states]
+                yield (
+                    path,
+                    f"changes {field}, by which {hold.resource} is held; allow that in `states: [{', '.join(free)}]`",
+                )
+
+
+# what acts can be refused for
 
 
 def reachable_by_act(document: Document, act: Act) -> Iterator[tuple[RefusalName, str]]:
@@ -141,25 +280,28 @@ def reachable_by_act(document: Document, act: Act) -> Iterator[tuple[RefusalName
     resource = document.resources.get(act.resource or "")
     if resource is None:
         return
-    if act.verb in ("create", "update") and (set(resource.unique) & _written(resource, act) or _filled(resource, act)):
-        yield "conflict", f"{act.resource} has unique fields or a limit"
+    parts = {name: document.resources[name] for name in act.parts if name in document.resources}
+    for name, created in ({act.resource or "": resource, **parts} if act.verb == "create" else {}).items():
+        if created.unique or created.most is not None:
+            yield "conflict", f"{name} has unique fields or a limit"
+    if act.verb in ("update", "call") and set(resource.unique) & _written(resource, act):
+        yield "conflict", f"{act.resource} has unique fields"
     machine = resource.states
     if act.states or act.verb == "call" or (act.verb == "delete" and machine and "delete" in machine.calls):
         yield "illegal_state", "not every state allows it"
     pointing = [r for other in document.resources.values() for r in other.references if r.resource == act.resource]
     if act.verb == "delete" and any(reference.on_delete == "refuse" for reference in pointing):
         yield "in_use", "others may refer to it"
-    for hold in resource.holds:
-        if _takes(machine, act, hold.states):
-            yield hold.refuse, f"it takes from {hold.resource}"
+    taken = [hold for hold in resource.holds if _takes(machine, act, hold.states)]
+    for part in parts.values():
+        taken += [hold for hold in part.holds if part.states and part.states.first[0] in hold.states]
+    for hold in taken:
+        yield hold.refuse, f"it takes from {hold.resource}"
 
 
 def _written(resource: Resource, act: Act) -> set[str]:
-    return set(resource.fields if act.verb == "create" else act.fields or resource.changes)
-
-
-def _filled(resource: Resource, act: Act) -> bool:
-    return act.verb == "create" and resource.most is not None
+    """The fields that an update, or the update of a call, computes anew."""
+    return set(act.fields or (resource.changes if act.verb == "update" else ()))
 
 
 def _takes(machine: Machine | None, act: Act, held: Iterable[str]) -> bool:
@@ -168,5 +310,5 @@ def _takes(machine: Machine | None, act: Act, held: Iterable[str]) -> bool:
         return False
     if act.verb == "create":
         return (act.call or machine.first[0]) in held
-    called = machine.calls.get(act.call or "")
+    called = machine.calls.get("delete" if act.verb == "delete" else act.call or "")
     return called is not None and called.to in held and not set(called.from_) <= set(held)

@@ -1,7 +1,7 @@
 """OpenAPI documents: read, bundled into one, and taken apart into operations."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +28,8 @@ class SpecOperation:
     schema: dict[str, Any] | None
     body_required: bool
     example: Any
+    responses: dict[str, Any]
+    """As they are declared, by status."""
     streams: bool
     place: str
 
@@ -35,6 +37,8 @@ class SpecOperation:
 @dataclass(slots=True)
 class Spec:
     document: dict[str, Any]
+    place: Callable[[Path_], str]
+    """Steps into the file itself -> `file:line`."""
     operations: dict[str, SpecOperation] = field(default_factory=dict)
 
 
@@ -46,7 +50,7 @@ def load_spec(name: str, find: Find) -> Spec:
         raise LoadError(problems)
     bundler = _Bundler(name, tree, find)
     document = bundler.bundle()
-    spec = Spec(document)
+    spec = Spec(document, tree.place)
     for path, item in document["paths"].items():
         for method in METHODS:
             if method in item:
@@ -105,7 +109,7 @@ def _lost(node: Any, document: dict[str, Any], seen: set[str]) -> Iterator[str]:
             yield from _lost(value, document, seen)
 
 
-def _at(document: dict[str, Any], ref: str) -> Any:
+def _at(document: Mapping[str, Any], ref: str) -> Any:
     """What a reference inside the document names, or None."""
     node: Any = document
     for step in ref.removeprefix("#/").split("/"):
@@ -124,8 +128,8 @@ def _operation(
     statuses = tuple(int(s) for s in responses if str(s).isdigit())
     success = next((s for s in statuses if 200 <= s < 300), 200)
     security = raw.get("security", document.get("security", []))
-    body = _follow(document, raw.get("requestBody") or {})
-    content = _follow(document, responses.get(str(success)) or {}).get("content") or {}
+    body = followed(document, raw.get("requestBody") or {})
+    content = followed(document, responses.get(str(success)) or {}).get("content") or {}
     return SpecOperation(
         id=str(raw.get("operationId", f"{method} {path}")),
         method=method.upper(),
@@ -137,13 +141,14 @@ def _operation(
         schema=(body.get("content") or {}).get("application/json", {}).get("schema"),
         body_required=bool(body.get("required")),
         example=_example(document, content.get("application/json") or {}),
+        responses=responses,
         streams="text/event-stream" in content,
         place=place,
     )
 
 
 def _query(document: dict[str, Any], parameters: list[Any]) -> dict[str, Any] | None:
-    declared = [p for p in (_follow(document, parameter) for parameter in parameters) if p.get("in") == "query"]
+    declared = [p for p in (followed(document, parameter) for parameter in parameters) if p.get("in") == "query"]
     if not declared:
         return None
     return {
@@ -154,7 +159,8 @@ def _query(document: dict[str, Any], parameters: list[Any]) -> dict[str, Any] | 
     }
 
 
-def _follow(document: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+def followed(document: Mapping[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    """What a node is when its reference into the document, if it is one, is followed."""
     while "$ref" in node:
         node = _at(document, node["$ref"])
     return node
@@ -164,7 +170,7 @@ def _example(document: dict[str, Any], media: dict[str, Any]) -> Any:
     if "example" in media:
         return media["example"]
     for example in (media.get("examples") or {}).values():
-        return _follow(document, example).get("value")
+        return followed(document, example).get("value")
     return None
 
 

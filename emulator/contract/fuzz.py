@@ -12,7 +12,7 @@ from emulator.contract.report import ALLOWED, Finding, Report
 from emulator.contract.target import CannotRun, Target
 from emulator.exchange import Runtime
 from emulator.mechanisms.store import Store
-from emulator.provider import Provider, ProviderFamily
+from emulator.provider import Provider
 
 if TYPE_CHECKING:
     from schemathesis import BaseSchema, Case, HookContext, Response
@@ -66,7 +66,7 @@ def document(provider: Provider, origin: str) -> dict[str, Any]:
 
 
 def _hook(schema: "BaseSchema", target: Target, report: Report) -> None:
-    oracle = Oracle(target.family, target.origin)
+    oracle = Oracle(target)
 
     def after_call(context: "HookContext", case: "Case[Any]", response: "Response") -> None:
         target.fresh()
@@ -91,27 +91,32 @@ def _excused(
         holds = any(e.status == response.status_code for e in target.provider.errors.get("missing_credentials", ()))
     elif check_name == "positive_data_acceptance":
         example = case.meta is not None and case.meta.phase.name.value == "examples"
-        holds = response.status_code == 402 or (not example and oracle.refusal(response) in _BEYOND_SCHEMA)
+        holds = response.status_code == 402 or (not example and oracle.refuses_beyond_schema(response))
     else:
         return None
     return check_name if holds else None
 
 
 class Oracle:
-    """The emulator itself, asked which refusal a request would meet."""
+    """The emulator itself, asked why it refuses a request: the very one that refused it, or one like it."""
 
-    def __init__(self, family: ProviderFamily, origin: str) -> None:
-        self._runtime = Runtime(providers={family.base.id: family}, store=Store(), pace=0)
-        self._provider = family.base.id
-        self._below = urlsplit(origin).path
+    def __init__(self, target: Target) -> None:
+        self._own = target.own
+        self._runtime = target.runtime or Runtime({target.family.base.id: target.family}, Store(), pace=0)
+        self._provider = target.family.base.id
+        self._below = urlsplit(target.origin).path
 
-    def refusal(self, response: "Response") -> str | None:
-        """The name of the refusal, or None when the request would be served."""
+    def refuses_beyond_schema(self, response: "Response") -> bool:
+        """Whether the request is refused for something that its schema cannot say.
+
+        An emulator that is only like the refusing one lacks the resources that the run has made there.
+        """
         from emulator.edge import answer
 
         request, address = response.request, urlsplit(response.request.url or "")
         body = request.body or b""
-        self._runtime.store.tenants.clear()
+        if not self._own:
+            self._runtime.store.tenants.clear()
         _, exchange = answer(
             self._runtime,
             method=request.method or "",
@@ -120,7 +125,11 @@ class Oracle:
             headers=[(str(name), str(value)) for name, value in request.headers.items()],
             body=body.encode() if isinstance(body, str) else bytes(body),
         )
-        return exchange.refusal.name if exchange and exchange.refusal else None
+        if exchange is None or exchange.refusal is None:
+            return False
+        name = exchange.refusal.name
+        guarded = any(note["what"] == "guard" for note in exchange.trace)
+        return guarded or name in _BEYOND_SCHEMA or (name == "not_found" and not self._own)
 
 
 def check(target: Target, schema: "BaseSchema", report: Report, progress: Callable[[str], object]) -> None:

@@ -43,14 +43,18 @@ class Target:
     key: str = field(repr=False)
     variable: str | None = None
     """The environment variable that holds the key; None for a key that is no secret."""
-    own: bool = False
-    """An emulator of this process: it obeys `Prefer`, and its curl lines name `emulator serve`."""
+    runtime: Runtime | None = field(default=None, repr=False)
+    """Of an emulator of this process: it obeys `Prefer`, and its curl lines name `emulator serve`."""
     any_key: bool = False
     """An emulator that takes any key, so that nothing can be said about credentials."""
     fresh: Callable[[], None] = field(default=_nothing, repr=False)
     """Forget what the requests so far used up: limits."""
     anew: Callable[[], None] = lambda: None
     """Give accounts back as they were, too: balance, resources."""
+
+    @property
+    def own(self) -> bool:
+        return self.runtime is not None
 
     @property
     def provider(self) -> Provider:
@@ -101,7 +105,7 @@ def started(families: Mapping[str, ProviderFamily], seed: int) -> Iterator[list[
 
     with EmulatorServer(runtime) as server:
         yield [
-            Target(family, server[name].origin, family.base.api_key, own=True, fresh=fresh, anew=anew)
+            Target(family, server[name].origin, family.base.api_key, runtime=runtime, fresh=fresh, anew=anew)
             for name, family in families.items()
         ]
 

@@ -177,11 +177,28 @@ class Account:
         """Take a resource away at once, whatever its machine says."""
         self._remove(kind, item, self.now)
 
-    def load(self, kind: ResourceType, given: Item) -> Item:
-        """A resource that is there without a request: with the given fields, the others as a request would make them.
+    def load(self, given: Mapping[str, Iterable[Item]]) -> dict[str, list[str]]:
+        """Resources that are there without a request, by kind: all of them, or none. Gives their ids.
 
-        It is in the state given as `status`, or in the one it comes to by itself. Raises Conflict.
+        Each has the given fields, the others as a request with them would make them, and is in the state given as
+        `status` or in the one it comes to by itself. Raises Conflict, and ExpressionError for a field that is missing.
         """
+        made: list[tuple[ResourceType, Item]] = []
+        where = ""
+        try:
+            for name, bodies in given.items():
+                for i, body in enumerate(bodies):
+                    where = f"{name}[{i}]"
+                    made.append((self.rules.kinds[name], self._load(self.rules.kinds[name], body)))
+        except (Conflict, ExpressionError) as error:
+            for kind, item in reversed(made):
+                self.remove(kind, item)
+            if isinstance(error, Conflict):
+                raise
+            raise ExpressionError(f"{where}: {error}") from None
+        return {name: [item["id"] for kind, item in made if kind.name == name] for name in given}
+
+    def _load(self, kind: ResourceType, given: Item) -> Item:
         own = {name: value for name, value in given.items() if name in ("id", "created_at") or name in kind.fields}
         item: Item = {"id": kind.id(self.scope), "created_at": self.now, **own}
         body, self.scope["body"] = self.scope["body"], given
@@ -227,6 +244,7 @@ class Account:
                     self._remove(other, user, moment)
                 else:
                     self._clear(other, user, reference, item["id"], moment)
+        self.scope["item"] = item
 
     def _clear(self, kind: ResourceType, item: Item, reference: Reference, target: str, moment: float) -> None:
         """Let a resource no longer refer to one that is gone."""
@@ -313,17 +331,20 @@ class Account:
         return until
 
     def _deplete(self, moment: float) -> None:
-        """What a balance that is used up leads to, once."""
+        """What a balance that is used up leads to."""
         if self.data["depleted"] or self.balance > 0:
             return
         self.data["depleted"] = True
-        for name, call in self.rules.depletion.items():
-            kind = self.rules.kinds[name]
-            machine = kind.states
-            for item in list(self.collection(name)["items"].values()) if machine else ():
-                if machine and item["status"] in machine.calls[call].sources:
-                    self._note(kind, item, machine.calls[call].to, moment)
-                    self._enter(kind, item, machine.calls[call].to, moment)
+        for name in self.rules.depletion:
+            for item in list(self.collection(name)["items"].values()):
+                self._curtail(self.rules.kinds[name], item, moment)
+
+    def _curtail(self, kind: ResourceType, item: Item, moment: float) -> None:
+        """Call a resource to do what becomes of it without credit, in a state that allows it."""
+        call = kind.states.calls[self.rules.depletion[kind.name]] if kind.states else None
+        if call is not None and item["status"] in call.sources:
+            self._note(kind, item, call.to, moment)
+            self._enter(kind, item, call.to, moment)
 
     # time
 
@@ -335,9 +356,7 @@ class Account:
         for name, kind in self.rules.kinds.items():
             if kind.states is not None and kind.seed:
                 self.collection(name)
-        for name, items in self.rules.initial.items():
-            for given in items:
-                self.load(self.rules.kinds[name], given)
+        self.load(self.rules.initial)
 
     def _advance(self) -> None:
         """Everything that happened up to now, in its order."""
@@ -364,30 +383,11 @@ class Account:
             self._remove(kind, item, moment)
         else:
             self._enter(kind, item, state, moment)
+            if self.data["depleted"] and name in self.rules.depletion:
+                self._curtail(kind, item, moment)
 
     def _note(self, kind: ResourceType, item: Item, state: str | None, moment: float) -> None:
         self.events.append({"id": item["id"], "from": item["status"], "to": state, "at": moment})
-
-
-def listed(collection: Collection, filters: Mapping[str, Any]) -> tuple[Iterable[Item], int]:
-    """The items whose fields are, or hold, the given values, and how many there are.
-
-    Null wants any value; text is the same in any letter case.
-    """
-    wanted = {name: _folded(value) for name, value in filters.items() if value is not None}
-    items = collection["items"]
-    if not wanted:
-        return items.values(), len(items)
-    found = [item for item in items.values() if all(_is(item.get(name), value) for name, value in wanted.items())]
-    return found, len(found)
-
-
-def _is(held: Any, wanted: Any) -> bool:
-    return wanted in map(_folded, held) if isinstance(held, list) else _folded(held) == wanted
-
-
-def _folded(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
 
 
 def _amount(expression: Expression, scope: Scope) -> Decimal:

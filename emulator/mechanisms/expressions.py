@@ -12,7 +12,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -72,6 +72,9 @@ _cel = _load_cel()
 
 
 Path_ = tuple[str | tuple[str, ...], ...]
+_FAILURES = (
+    KeyError, ValueError, TypeError, AttributeError, RuntimeError, ZeroDivisionError, OverflowError, InvalidOperation,
+)  # fmt: skip
 
 
 class ExpressionError(ValueError):
@@ -240,8 +243,9 @@ class Expression:
             if self._program is None:
                 return self._constant
             return self._program.execute(scope.context(self._names))
-        except (KeyError, ValueError, TypeError, RuntimeError, ZeroDivisionError, OverflowError) as error:
-            raise ExpressionError(f"`{self.source}` failed: {error}") from None
+        except _FAILURES as error:
+            reason = str(error).split(". ")[0]  # the rest is a lesson on the language
+            raise ExpressionError(f"`{self.source}` failed: {reason}") from None
 
     def holds(self, scope: Scope) -> bool:
         """The value as a condition; one that cannot be computed from this request does not hold."""

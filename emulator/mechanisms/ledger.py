@@ -55,7 +55,7 @@ def charge(ledger: dict[str, Any], book: str, amount: Decimal, entry: dict[str, 
 def post(ledger: dict[str, Any], book: str, entry: dict[str, Any]) -> str:
     """Add an entry that has cost nothing yet, and give its key.
 
-    Of very many entries the oldest leave; the totals keep them.
+    Of very many entries the oldest leave, unless they still run; the totals keep them.
     """
     kept = ledger["books"].setdefault(book, {"entries": {}, "totals": _no_totals()})
     kept["totals"]["count"] += 1
@@ -63,7 +63,8 @@ def post(ledger: dict[str, Any], book: str, entry: dict[str, Any]) -> str:
     kept["entries"][key] = entry
     entry["amount"] = "0"
     if len(kept["entries"]) > MOST_ENTRIES:
-        del kept["entries"][next(iter(kept["entries"]))]
+        ended = (old for old, other in kept["entries"].items() if other.get("until", 0) is not None)
+        kept["entries"].pop(next(ended, None), None)
     return key
 
 

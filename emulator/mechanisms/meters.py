@@ -103,6 +103,8 @@ class Meter:
     def charge(self, account: dict[str, Any], entry: dict[str, Any], moment: float) -> None:
         """Draw what an entry's intervals up to a moment cost, as far as they are not drawn yet."""
         intervals = self.complete(entry, moment)
+        if intervals == entry["intervals"]:
+            return
         more = self.cost(entry, intervals) - Decimal(entry["amount"])
         totals = ledger.totals(account, self.book)
         totals["minutes"] -= entry["minutes"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
-from emulator.mechanisms.expressions import Expression, Scope
+from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
 from emulator.mechanisms.states import StateMachine
 from emulator.mechanisms.templates import Template
 from emulator.refusals import RefusalName
@@ -82,7 +82,10 @@ def computed(templates: Mapping[str, Template], item: Item, scope: Scope) -> Ite
     """The item with fields computed from the request in the scope; `item` there is what is computed so far."""
     for name, template in templates.items():
         scope["item"] = item
-        item[name] = template(scope)
+        try:
+            item[name] = template(scope)
+        except ExpressionError as error:
+            raise ExpressionError(f"{name}: {error}") from None
     scope["item"] = item
     return item
 
@@ -123,6 +126,27 @@ def replace(kind: ResourceType, collection: Collection, item: Item, changed: Ite
 def referring(collection: Collection, field: str, target: str) -> list[Item]:
     """The items whose field holds the id."""
     return [collection["items"][identity] for identity in collection["referring"].get(field, {}).get(target, {})]
+
+
+def listed(collection: Collection, filters: Mapping[str, Any]) -> tuple[Iterable[Item], int]:
+    """The items whose fields are, or hold, the given values, and how many there are.
+
+    Null wants any value; text is the same in any letter case.
+    """
+    wanted = {name: _folded(value) for name, value in filters.items() if value is not None}
+    items = collection["items"]
+    if not wanted:
+        return items.values(), len(items)
+    found = [item for item in items.values() if all(_is(item.get(name), value) for name, value in wanted.items())]
+    return found, len(found)
+
+
+def _is(held: Any, wanted: Any) -> bool:
+    return wanted in map(_folded, held) if isinstance(held, list) else _folded(held) == wanted
+
+
+def _folded(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
 
 
 def without(item: Item, reference: Reference, target: str) -> Item:

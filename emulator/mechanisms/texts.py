@@ -5,7 +5,7 @@ import re
 import string
 from collections.abc import Callable
 from functools import cache
-from re import _parser  # type: ignore[attr-defined]  # the standard library's own reading of a pattern, as a tree
+from re import _parser
 from typing import Any
 
 from emulator.mechanisms.clock import iso8601

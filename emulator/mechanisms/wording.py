@@ -34,8 +34,8 @@ class Wording:
         for violation in violations:
             scope["violation"] = violation
             key = next((key for key in _keys(violation) if key in self._messages), None)
-            words = self._messages[key](scope) if key is not None else {"message": "invalid"}
-            told.append({**violation, "wording": key, **words})
+            words = self._messages[key](scope) if key is not None else {}
+            told.append({"message": "invalid", **violation, "wording": key, **words})
         return told
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from emulator.exchange import Exchange, Refused
 from emulator.mechanisms import ledger, resources
-from emulator.mechanisms.accounts import Account, listed
+from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.completions import complete
 from emulator.mechanisms.expressions import Expression
 from emulator.mechanisms.requests import Reader
@@ -80,6 +80,7 @@ def _guard(ex: Exchange, act: Act, item: Item | None) -> None:
         raise Refused("illegal_state", id=item["id"], state=item["status"], call=ex.active.id)
     for guard in act.guards:
         if ex.holds(guard.when):
+            ex.note("produce", "guard", when=guard.when.source)
             raise Refused(guard.refuse, **{name: fact(ex.scope) for name, fact in guard.facts.items()})
 
 
@@ -117,7 +118,7 @@ def _create(ex: Exchange, act: Act, kind: ResourceType, account: Account) -> Non
 def _list(ex: Exchange, act: Act, account: Account) -> None:
     if act.resource is not None:
         values = {name: wanted(ex.scope) for name, wanted in act.filter.items()}
-        items, total = listed(account.collection(act.resource.name), values)
+        items, total = resources.listed(account.collection(act.resource.name), values)
     else:
         ex.scope["totals"] = ledger.totals(account.data, act.book or "")
         entries = ledger.entries(account.data, act.book or "")

@@ -2,11 +2,10 @@
 
 import re
 
-from emulator.exchange import Exchange, Refused, Unaddressed
+from emulator.exchange import Exchange, Refused, Unaddressed, new_scope
 from emulator.mechanisms import credentials
-from emulator.mechanisms.clock import Clock, iso8601
+from emulator.mechanisms.clock import Clock
 from emulator.mechanisms.entropy import Entropy, fingerprint
-from emulator.mechanisms.expressions import Scope
 from emulator.provider import Provider
 
 _TENANT = re.compile(r"/~([A-Za-z0-9_.-]+)(?=/|$)")
@@ -57,19 +56,13 @@ def _provider(ex: Exchange, path: str) -> tuple[str, str]:
 
 
 def _open_scope(ex: Exchange, operation: str) -> None:
-    ex.scope = Scope(_entropy(ex, ex.provider, operation), {})
+    ex.scope = new_scope(ex.provider, _entropy(ex, ex.provider, operation), ex.now, ex.provider.anonymous)
     ex.scope.variables.update(
         method=ex.method,
         path=ex.local_path.lstrip("/"),
         headers=ex.headers,
         query=dict(ex.query),
-        params={},
-        body={},
         operation=operation,
-        principal=dict(ex.provider.anonymous),
-        models=ex.provider.listed_models,
-        plans=ex.provider.plans,
-        clock={"unix": int(ex.now), "seconds": ex.now, "iso": iso8601(ex.now)},
     )
 
 

@@ -6,15 +6,17 @@ added to `fixtures/` needs a line here.
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from emulator import Emulation
 from emulator.refusals import RefusalName
 
-from .catalogue import Caller
+from .catalogue import Caller, caller
 from .raw import RawReply, send
 
 Cause = Callable[[Emulation, Caller], RawReply]
 MOST_REQUESTS = 200
+UNKNOWN = "BRK-999999X"
 
 
 def broken(name: RefusalName) -> Cause:
@@ -71,11 +73,13 @@ def _asks_for_fields(caller: Caller) -> bool:
 
 
 def unknown_id(emulator: Emulation, caller: Caller) -> RawReply:
-    """An id that no resource has, in the path or in the list of ids."""
+    """An id that no resource has, in the path or in the body."""
     if "{" in caller.operation.path:
-        caller.url = caller.handle.origin + re.sub(r"\{\w+\}", "BRK-999999X", caller.operation.path)
+        caller.url = caller.handle.origin + re.sub(r"\{\w+\}", UNKNOWN, caller.operation.path)
         return caller.ask()
-    return caller.ask(body={name: ["BRK-999999X"] for name in caller.body or {}})
+    body = dict(caller.body or {})
+    body |= {name: [UNKNOWN] for name in body if name.endswith("_ids")}
+    return caller.ask(body={**body, **{name: UNKNOWN for name in body if name.endswith("_id")}})
 
 
 def taken_name(emulator: Emulation, caller: Caller) -> RawReply:
@@ -84,6 +88,72 @@ def taken_name(emulator: Emulation, caller: Caller) -> RawReply:
         caller.ask()
         return caller.ask()
     return caller.ask(body={"name": "monitor"})
+
+
+def illegal_state(emulator: Emulation, caller: Caller) -> RawReply:
+    """In the wrong state: what another request left, or, of most operations, the same one."""
+    made_ready = {
+        "toggleInstancePublicIP": {"BRK-000001D": "BRK-000002D"},
+        "addInstanceSecurityRule": {"BRK-000001D": "BRK-000002D"},
+        "attachVolumes": {"BRK-000001D": "BRK-000002D"},
+        "attachFirewall": {"instance_ids": ["BRK-000002D"]},
+        "createSnapshot": {"instance_id": "BRK-000003D"},
+        "resizeVolume": ("deleteVolume", {}),
+        "cloneVolume": ("deleteVolume", {}),
+        "createImage": ("deleteSnapshot", {"snapshot_id": "BRK-000002S"}),
+        "restoreSnapshot": ("deleteSnapshot", {"BRK-000001S": "BRK-000002S"}),
+        "addFirewallRule": ("createFirewall", {}),
+    }.get(caller.operation.id)
+    if made_ready is None:
+        caller.ask()
+        return caller.ask()
+    before, changes = made_ready if isinstance(made_ready, tuple) else (None, made_ready)
+    if before is not None:
+        made = another(caller, before).ask()
+        if before == "createFirewall":
+            changes = {"BRK-000001F": made.json["firewall"]["firewall_id"]}
+    return changed(caller, changes)
+
+
+def in_use(emulator: Emulation, caller: Caller) -> RawReply:
+    """Something that another resource needs."""
+    return changed(
+        caller, {"BRK-000002K": "BRK-000001K", "BRK-000002F": "BRK-000001F", "BRK-000002S": "BRK-000001S",
+                 "BRK-000001D": "BRK-000003D"}
+    )  # fmt: skip
+
+
+def out_of_stock(emulator: Emulation, caller: Caller) -> RawReply:
+    """As many instances as there are machines for."""
+    region, tier, image, model, most = ("CANADA-1", "legacy", "ubuntu-24.04", "RTX-A6000", 4)
+    if caller.operation.id == "restoreInstance":
+        region, tier, image, model, most = ("FIN-01", "advanced", "ubuntu-24.04-cuda-12.8", "H100-SXM5-80GB", 8)
+    deploying, count, number = another(caller, "createInstance"), most, 0
+    while count:
+        number += 1
+        body = {**(deploying.body or {}), "region": region, "tier": tier, "os_image": image, "gpu_model": model}
+        reply = deploying.ask(body={**body, "gpu_count": count, "vm_name": f"filling-{number}"})
+        count = count if reply.status == 201 else count // 2
+    return caller.ask()
+
+
+def no_credit(emulator: Emulation, caller: Caller) -> RawReply:
+    """An account that chat used up, or that never had anything."""
+    return (used_up("brk-low-1") if caller.operation.reader else key("brk-empty-1"))(emulator, caller)
+
+
+def another(calling: Caller, operation: str) -> Caller:
+    """A caller of another operation of the same provider, with its example."""
+    return caller(calling.handle, operation)
+
+
+def changed(caller: Caller, changes: dict[str, Any]) -> RawReply:
+    """The request with other ids in its path and other fields in its body."""
+    for name, value in changes.items():
+        if name.startswith("BRK-"):
+            caller.url = caller.url.replace(name, value)
+    fields = {name: value for name, value in changes.items() if not name.startswith("BRK-")}
+    return caller.ask(body={**caller.body, **fields} if caller.body is not None else None)
 
 
 def no_json(emulator: Emulation, caller: Caller) -> RawReply:
@@ -129,11 +199,14 @@ CAUSES: dict[str, dict[RefusalName, Cause]] = {
         **ANY_PROVIDER,
         "not_found": unknown_id,
         "conflict": taken_name,
+        "illegal_state": illegal_state,
+        "in_use": in_use,
+        "out_of_stock": out_of_stock,
         "malformed_json": no_json,
         "unknown_model": another_model,
         "invalid_credentials": key("brk-revoked-1"),
         "expired_credentials": key("brk-expired-1"),
-        "insufficient_credit": used_up("brk-low-1"),
+        "insufficient_credit": no_credit,
         "rate_limited": used_up(),
         "forbidden": broken("forbidden"),
         "quota_exhausted": broken("quota_exhausted"),

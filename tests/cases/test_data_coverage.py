@@ -18,6 +18,7 @@ from emulator.mechanisms.scenarios import Scenario
 from emulator.provider import LimitRule, Provider
 
 from .catalogue import BODIES, PROVIDERS, Caller, caller
+from .causes import another
 from .raw import RawReply, send
 
 EIGHT_OCLOCK = 1_800_000_000  # 2027-01-15T08:00:00Z, so that minutes may pass without the day ending
@@ -125,9 +126,9 @@ def quirks_met(emulator: Emulation, provider: Provider) -> set[str]:
     """The quirks that fire when every operation is asked once."""
     found = set()
     for operation in provider.operations:
+        commands.reset(emulator.runtime, emulator.tenant, provider.id, ["accounts"])
         asking = caller(emulator[provider.id], operation)
         assert asking.ask().status == asking.operation.success
-        commands.reset(emulator.runtime, emulator.tenant, provider.id, ["accounts"])
         found |= {note["what"] for note in asking.handle.journal[-1].raw["trace"]}
     return found & {quirk.id for quirk in provider.quirks}
 
@@ -153,6 +154,22 @@ def _keyless(asking: Caller) -> None:
     assert asking.ask(key=None).status == 200
 
 
+def _broke(asking: Caller, state: str) -> None:
+    """What a running instance comes to when it has used the credit up."""
+    looking = another(asking, "getInstance")
+    looking.ask()
+    send("POST", asking.handle.origin.replace("/barrack", "/_emulator/clock"), {}, b'{"advance": "60h"}')
+    assert looking.ask().json["instance"]["status"] == state
+
+
+def _keep_running(asking: Caller) -> None:
+    _broke(asking, "ACTIVE")
+
+
+def _stop(asking: Caller) -> None:
+    _broke(asking, "SHUTOFF")
+
+
 def _streaming(asking: Caller) -> None:
     assert asking.ask(body={**(asking.body or {}), "stream": True}).events[-1] == "[DONE]"
 
@@ -168,6 +185,8 @@ SHOWS: dict[tuple[str, str], Callable[[Caller], None]] = {
     ("barrack", "message"): _message,
     ("barrack", "both"): _both,
     ("barrack", "keyless"): _keyless,
+    ("barrack", "keep-running"): _keep_running,
+    ("barrack", "stop"): _stop,
     ("nugen", "streaming"): _streaming,
     ("nugen", "max-tokens-2000"): _longer,
 }
@@ -179,6 +198,7 @@ def test_each_variant_shows(emulator: Emulation, provider: str, variant: str) ->
     asking = caller(emulator[provider])
     with pytest.raises(AssertionError):
         SHOWS[provider, variant](asking)
+    emulator[provider].reset()
     emulator[provider].use(variant)
     SHOWS[provider, variant](asking)
     chosen = make_runtime([provider]).providers[provider].with_variants((variant,))

@@ -209,7 +209,7 @@ def test_folder_without_fixtures(run: Run, tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     result = run("check", tmp_path / name)
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"{tmp_path / name} has no fixtures/ folder; put fixtures/<id>/*.yaml there\n")
+    assert result.stderr.startswith(f"{tmp_path / name} has no fixtures/ folder; put fixtures/<id>/*.yaml there,")
 
 
 def test_id_that_is_taken(run: Run, tmp_path: Path) -> None:

@@ -8,7 +8,10 @@ import pytest
 from .serving import Served
 
 MODELS = "/generalcompute/v1/models"
-PATHS = ["health", "openapi.json", "providers", "journal", "fail", "scenario", "variant", "clock", "reset"]
+PATHS = [
+    "health", "openapi.json", "providers", "journal", "fail", "scenario", "variant", "credit", "resources", "clock",
+    "reset",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -95,6 +98,20 @@ def test_variant(served: Served, tenant: str) -> None:
         assert keys() == expected
 
 
+def test_credit_and_resources(served: Served, tenant: str) -> None:
+    account = {"provider": "barrack", "key": "brk-new-1"}
+    assert served.control("credit", {**account, "amount": "0.50"}, tenant).json() == {
+        "balance": "25.50",
+        "currency": "USD",
+    }
+    keys = {"ssh_key": [{"id": "BRK-777777K", "name": "mine"}]}
+    assert served.control("resources", {**account, "resources": keys}, tenant).json() == {
+        "loaded": {"ssh_key": ["BRK-777777K"]}
+    }
+    (key,) = served.get(f"/~{tenant}/barrack/api/ssh-keys/", "brk-new-1").json()["ssh_keys"]
+    assert key["name"] == "mine"
+
+
 def test_clock(served: Served, tenant: str) -> None:
     frozen = served.control("clock", {"freeze": 1_800_000_000}, tenant).json()
     assert frozen == {"now": 1_800_000_000, "iso": "2027-01-15T08:00:00Z", "frozen": True}
@@ -156,6 +173,20 @@ REFUSED: dict[str, tuple[str, object, str]] = {
     "variant unknown": ("variant", {"provider": "barrack", "names": ["nope"]}, "has no variant 'nope'"),
     "variant not a list": ("variant", {"provider": "barrack", "names": "both"}, "`names` is a list"),
     "variant of an unknown provider": ("variant", {"provider": "nope", "names": []}, "no provider is called"),
+    "credit of nothing": ("credit", {"provider": "barrack"}, "None is no amount"),
+    "credit for a key that is refused": (
+        "credit",
+        {"provider": "barrack", "amount": 1, "key": "brk-expired-1"},
+        "brk-expired-1 is not accepted: expired_credentials",
+    ),
+    "credit for a key that is none": ("credit", {"provider": "barrack", "amount": 1, "key": 7}, "`key` is a key"),
+    "credit where nothing is paid": ("credit", {"provider": "nugen", "amount": 1}, "nugen has no accounts"),
+    "resources that are none": ("resources", {"provider": "barrack"}, "is not a mapping of kinds"),
+    "resources of an unknown kind": (
+        "resources",
+        {"provider": "barrack", "resources": {"x": []}},
+        '"x" does not exist',
+    ),
     "clock with nothing": ("clock", {}, "say one of `freeze`"),
     "clock with two": ("clock", {"freeze": True, "advance": "1s"}, "say one of `freeze`"),
     "clock with a duration that is none": ("clock", {"advance": "1 fortnight"}, "1 fortnight"),

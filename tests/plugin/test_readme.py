@@ -1,4 +1,4 @@
-"""The pytest example of the README, run as printed."""
+"""The pytest examples of the README, run as printed."""
 
 import re
 from pathlib import Path
@@ -10,11 +10,11 @@ pytest_plugins = ["pytester"]
 README = Path(__file__).parents[2] / "README.md"
 
 
-def test_the_example_runs_as_printed(pytester: pytest.Pytester) -> None:
-    example = re.search(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert example is not None
-    pytester.makepyfile(example[1])
-    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+def test_the_examples_run_as_printed(pytester: pytest.Pytester) -> None:
+    examples = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(examples) == 2
+    pytester.makepyfile(**{f"test_example_{i}": example for i, example in enumerate(examples)})
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=2)
 
 
 def test_a_mistyped_provider_is_a_complaint(pytester: pytest.Pytester) -> None:

@@ -22,9 +22,54 @@ def test_charges_add_up_to_the_last_digit(opening: Decimal, uses: list[tuple[int
         amount = Price(Decimal(1_000_000), {}, price).of(quantity, None)
         assert Fraction(amount) == Fraction(price) * quantity / 1_000_000
         spent += Fraction(amount)
-        assert Fraction(ledger.charge(account, amount, {})) == Fraction(opening) - spent
+        assert Fraction(ledger.charge(account, "chat", amount, {})) == Fraction(opening) - spent
     assert Fraction(account["spent"]) == spent
     assert Fraction(ledger.balance(account)) == Fraction(opening) - spent
+
+
+@given(AMOUNTS, st.lists(st.tuples(st.sampled_from(["chat", "disk", "top-up"]), AMOUNTS), max_size=30))
+@settings(deadline=None)
+def test_the_books_explain_the_balance(opening: Decimal, moves: list[tuple[str, Decimal]]) -> None:
+    account = ledger.opened(opening)
+    for number, (book, amount) in enumerate(moves):
+        if book == "top-up":
+            ledger.pay_in(account, amount)
+        else:
+            ledger.charge(account, book, amount, {"usage": {"words": number, "model": "small"}})
+    books = {book: ledger.entries(account, book) for book in ("chat", "disk", "tape")}
+    entries = {book: sum((Decimal(e["amount"]) for e in books[book].values()), Decimal(0)) for book in books}
+    assert opening + Decimal(account["paid_in"]) - sum(entries.values()) == ledger.balance(account)
+    for book, spent in entries.items():
+        totals = ledger.totals(account, book)
+        assert (Decimal(totals["amount"]), totals["count"]) == (spent, len(books[book]))
+        assert totals["usage"].get("words", 0) == sum(e["usage"]["words"] for e in books[book].values())
+        assert "model" not in totals["usage"]
+
+
+@given(st.lists(AMOUNTS, min_size=1, max_size=10))
+@settings(deadline=None)
+def test_an_entry_may_grow(draws: list[Decimal]) -> None:
+    account = ledger.opened(Decimal(100))
+    key = ledger.post(account, "disk", {"id": "d1"})
+    for amount in draws:
+        ledger.draw(account, "disk", ledger.entries(account, "disk")[key], amount)
+    assert ledger.entries(account, "disk") == {key: {"id": "d1", "amount": str(sum(draws))}}
+    assert ledger.totals(account, "disk")["amount"] == account["spent"] == str(sum(draws))
+    assert ledger.balance(account) == 100 - sum(draws)
+
+
+def test_of_very_many_entries_the_oldest_leave_that_no_longer_run() -> None:
+    account = ledger.opened(Decimal(0))
+    for name in ("running", "ended"):
+        ledger.post(account, "disk", {"id": name, "until": None if name == "running" else 1.0})
+    for _ in range(ledger.MOST_ENTRIES):
+        ledger.charge(account, "disk", Decimal(1), {})
+    entries = ledger.entries(account, "disk")
+    assert len(entries) == ledger.MOST_ENTRIES
+    assert next(iter(entries.values()))["id"] == "running"
+    assert all(entry.get("id") != "ended" for entry in entries.values())
+    totals = ledger.totals(account, "disk")
+    assert (totals["count"], totals["amount"]) == (ledger.MOST_ENTRIES + 2, str(ledger.MOST_ENTRIES))
 
 
 @given(AMOUNTS, st.lists(AMOUNTS, min_size=1, max_size=30))
@@ -34,7 +79,7 @@ def test_prepaid_service_ends_within_one_request_of_zero(opening: Decimal, amoun
     for amount in amounts:
         if ledger.balance(account) > 0:
             last = amount
-            ledger.charge(account, amount, {})
+            ledger.charge(account, "chat", amount, {})
         assert ledger.balance(account) > -last or ledger.balance(account) == last == 0
 
 

@@ -1,0 +1,130 @@
+"""What a test does to an account without a request: topping it up, giving it resources."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from emulator import CommandError, Emulation, Handle, LoadError
+
+KEY = "brk-new-1"
+MACHINE = {"tier": "legacy", "region": "CANADA-1", "gpu_model": "RTX-A6000", "gpu_count": 2, "image": "ubuntu-24.04"}
+
+
+@pytest.fixture
+def barrack(emulator: Emulation) -> Handle:
+    emulator.clock.freeze(1_800_000_000)
+    return emulator["barrack"]
+
+
+def asked(barrack: Handle, path: str, key: str = KEY) -> Any:
+    reply = httpx.get(barrack.base_url + path, headers={"X-API-Key": key})
+    return reply.raise_for_status().json()
+
+
+def balance(barrack: Handle, key: str = KEY) -> Decimal:
+    return Decimal(str(asked(barrack, "/balance/", key)["data"]["balance"]["amount"]))
+
+
+def test_a_top_up_reaches_the_balance(barrack: Handle) -> None:
+    assert barrack.top_up("10.05", KEY) == Decimal("35.05") == balance(barrack)
+    assert barrack.top_up(5) == Decimal("30.00") == balance(barrack, barrack.api_key)
+    assert balance(barrack) == Decimal("35.05")
+
+
+def test_a_top_up_ends_being_out_of_credit(barrack: Handle) -> None:
+    order = {"volume_name": "v", "size_gb": 100, "volume_type": "SSD", "tier": "legacy", "region": "US-1"}
+
+    def status() -> int:
+        headers = {"X-API-Key": "brk-empty-1"}
+        return httpx.post(barrack.base_url + "/volumes/", json=order, headers=headers).status_code
+
+    assert status() == 402
+    barrack.top_up("0.01", "brk-empty-1")
+    assert status() == 201
+
+
+@pytest.mark.parametrize("amount", [0, -1, "x", "NaN", "1e99", float("inf"), True, None, [1]])
+def test_what_is_no_amount_is_told(barrack: Handle, amount: Any) -> None:
+    with pytest.raises(CommandError, match="is no amount"):
+        barrack.top_up(amount)
+
+
+def test_a_key_that_is_refused_has_no_account(barrack: Handle) -> None:
+    with pytest.raises(CommandError, match="brk-revoked-1 is not accepted: invalid_credentials"):
+        barrack.top_up(1, "brk-revoked-1")
+
+
+def test_a_provider_without_accounts_says_so(emulator: Emulation) -> None:
+    with pytest.raises(CommandError, match="nugen has no accounts"):
+        emulator["nugen"].top_up(1)
+
+
+def test_loaded_resources_are_there_and_cost(emulator: Emulation, barrack: Handle) -> None:
+    loaded = barrack.load(
+        {
+            "ssh_key": [{"id": "BRK-777777K", "name": "mine"}],
+            "instance": [
+                {**MACHINE, "name": "trainer", "ssh_key_ids": ["BRK-777777K"]},
+                {**MACHINE, "name": "asleep", "ssh_key_ids": [], "status": "HIBERNATED"},
+            ],
+        },
+        KEY,
+    )
+    assert loaded["ssh_key"] == ["BRK-777777K"]
+    found = asked(barrack, "/instances/")["instances"]
+    assert [(i["instance_id"], i["vm_name"], i["status"]) for i in found] == [
+        (loaded["instance"][0], "trainer", "ACTIVE"),
+        (loaded["instance"][1], "asleep", "HIBERNATED"),
+    ]
+    stocks = asked(barrack, "/gpu-stocks/?region=CANADA-1")["stocks"]
+    assert [s["available"] for s in stocks if s["model"] == "RTX-A6000"] == [10]
+    emulator.clock.advance("1h")
+    assert balance(barrack) == Decimal("25") - Decimal("0.69") * 2 - Decimal("0.01")
+
+
+def test_a_file_of_resources(barrack: Handle, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("script:\n  - {name: hello, script: echo hello}\n", encoding="utf-8")
+    (script,) = barrack.load(file, KEY)["script"]
+    assert asked(barrack, f"/scripts/{script}/")["script"]["name"] == "hello"
+
+
+KEYS = {"ssh_key": [{"name": "a"}, {"name": "b"}]}
+REFUSED: dict[str, tuple[Any, str]] = {
+    "a list": ([], "is not a mapping of kinds"),
+    "an unknown kind": ({"server": []}, '"server" does not exist; there are region, '),
+    "no list": ({"instance": 3}, "instance: is not a list of resources"),
+    "a field that others are made of is missing": (
+        {**KEYS, "instance": [{"name": "x"}]},
+        r"nothing was loaded: instance\[0\]: image_name: ",
+    ),
+    "a name twice": ({**KEYS, "script": [{"name": "c"}, {"name": "c"}]}, r"conflict \(reason taken, field name"),
+    "an id twice": ({"script": [{"id": "BRK-1"}, {"id": "BRK-1", "name": "d"}]}, r"reason taken, field id"),
+    "something that is not there": (
+        {**KEYS, "instance": [{**MACHINE, "name": "x", "ssh_key_ids": ["BRK-5"]}]},
+        r"not_found \(id BRK-5, resource ssh_key\)",
+    ),
+    "more than the stock": (
+        {**KEYS, "instance": [{**MACHINE, "name": "x", "gpu_count": 99}]},
+        r"out_of_stock \(id CANADA-1/RTX-A6000, wanted 99, available 12\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_resources_that_do_not_fit_are_told_and_none_is_loaded(barrack: Handle, case: str) -> None:
+    resources, told = REFUSED[case]
+    with pytest.raises(CommandError, match=told):
+        barrack.load(resources, KEY)
+    for kind in ("ssh_keys", "scripts", "instances"):
+        assert asked(barrack, f"/{kind.replace('_', '-')}/")[kind] == []
+
+
+def test_a_file_that_is_no_yaml_is_told_with_its_line(barrack: Handle, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("script: [\n", encoding="utf-8")
+    with pytest.raises(LoadError, match=r"mine\.yaml:2"):
+        barrack.load(file)

@@ -1,0 +1,51 @@
+"""Resources of a user's own, in `--data DIR` as `DIR/resources/<provider>.yaml`."""
+
+from pathlib import Path
+
+import pytest
+
+from .conftest import Run, Serve
+
+RESOURCES = """\
+ssh_key:
+  - {id: BRK-777777K, name: mine}
+instance:
+  - {name: trainer, tier: advanced, region: FIN-03, gpu_model: H100-SXM5-80GB, gpu_count: 8,
+     image: ubuntu-24.04-cuda-12.8, ssh_key_ids: [BRK-777777K], status: SHUTOFF}
+"""
+
+
+def written(folder: Path, text: str, provider: str = "barrack") -> Path:
+    file = folder / "mine" / "resources" / f"{provider}.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(text, encoding="utf-8")
+    return folder / "mine"
+
+
+def test_every_account_begins_with_them(serve: Serve, tmp_path: Path) -> None:
+    served = serve("barrack", "--data", written(tmp_path, RESOURCES))
+    (instance,) = served.get("/barrack/api/instances/", "brk-new-1").json()["instances"]
+    assert (instance["vm_name"], instance["status"]) == ("trainer", "SHUTOFF")
+    names = [one["vm_name"] for one in served.get("/~blue/barrack/api/instances/", "brk-7").json()["instances"]]
+    assert names == ["research-a6000", "llm-h100", "batch-a6000", "trainer"]
+
+
+BROKEN = {
+    "no mapping": ("- 1\n", "barrack.yaml:1 is not a mapping of kinds of resources to lists"),
+    "an unknown kind": ("\nserver: []\n", 'barrack.yaml:2 server: "server" does not exist; there are region, gpu,'),
+    "no list": ("ssh_key: {name: a}\n", "barrack.yaml:1 ssh_key: is not a list of resources, each with its fields"),
+    "no YAML": ("ssh_key: [\n", "barrack.yaml:2"),
+    "a field missing": ("volume:\n  - {name: v}\n", "barrack.yaml:1 an account cannot begin with these resources: "),
+    "too many": (
+        RESOURCES.replace("gpu_count: 8", "gpu_count: 99"),
+        "out_of_stock (id FIN-03/H100-SXM5-80GB, wanted 99, available 16)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_cannot_be_loaded_is_told_before_serving(run: Run, tmp_path: Path, case: str) -> None:
+    text, told = BROKEN[case]
+    result = run("check", written(tmp_path, text))
+    assert result.exit_code == 1
+    assert told in result.stderr

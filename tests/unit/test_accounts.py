@@ -1,0 +1,327 @@
+"""The engine behind accounts: what happens does not depend on who looks, or how often."""
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emulator.mechanisms import ledger
+from emulator.mechanisms.accounts import Account, AccountRules
+from emulator.mechanisms.entropy import Entropy
+from emulator.mechanisms.expressions import Expression, Scope
+from emulator.mechanisms.meters import Meter, Rate
+from emulator.mechanisms.resources import Conflict, Hold, Reference, ResourceType
+from emulator.mechanisms.states import Call, StateMachine, Timed
+from emulator.mechanisms.store import SQLiteStore
+from emulator.mechanisms.templates import Template
+
+VARIABLES = ("account", "body", "item", "opening")
+START = 1_764_547_200.25
+STOCK = 5
+
+
+def expression(source: str | float) -> Expression:
+    return Expression(source, VARIABLES)
+
+
+def template(tree: Any) -> Template:
+    return Template(tree, VARIABLES)
+
+
+def kind(name: str, fields: dict[str, Any], **more: Any) -> ResourceType:
+    nothing: dict[str, Any] = {"changes": {}, "unique": (), "most": None, "references": (), "states": None}
+    nothing |= {"holds": (), "seed": (), "seed_when": None}
+    computed = {field: template(tree) for field, tree in fields.items()}
+    return ResourceType(**{**nothing, "name": name, "id": template("${body.id}"), "fields": computed, **more})
+
+
+def meter(book: str, every: float, *rates: tuple[Iterable[str], str | float, str | float]) -> Meter:
+    found = tuple(
+        Rate(frozenset(states), expression(price), expression(quantity), Decimal(3), "active")
+        for states, price, quantity in rates
+    )
+    return Meter(book, every, 3600, found, template("${item.id}-bill"), {}, (), "completed")
+
+
+# A machine boots, runs, and halts when it is called to or the money is used up; a disk may hang on one, and can grow;
+# a lease ends by itself, or with its machine.
+RULES = AccountRules(
+    owner=expression("'one'"),
+    opening_balance=expression("opening"),
+    currency=expression("'USD'"),
+    kinds={
+        "stock": kind("stock", {}, seed=({"id": "rack", "left": STOCK},)),
+        "machine": kind(
+            "machine",
+            {"price": "${body.price}"},
+            states=StateMachine(
+                "BOOTING",
+                {
+                    "BOOTING": (Timed(20, "RUNNING", None),),
+                    "HALTING": (Timed(10, "HALTED", None),),
+                    "ENDING": (Timed(45, None, None),),
+                },
+                {
+                    "halt": Call(("RUNNING",), "HALTING"),
+                    "wake": Call(("HALTED",), "BOOTING"),
+                    "delete": Call(("RUNNING", "HALTED"), "ENDING"),
+                },
+            ),
+            holds=(
+                Hold(
+                    "stock",
+                    template("rack"),
+                    "left",
+                    expression(1),
+                    frozenset({"BOOTING", "RUNNING", "HALTING"}),
+                    "out_of_stock",
+                ),
+            ),
+        ),
+        "disk": kind(
+            "disk",
+            {"size": "${body.size}", "machine": None},
+            references=(Reference("machine", "machine", "clear", "detach"),),
+            states=StateMachine("free", {}, {"attach": Call(("free",), "in-use"), "detach": Call(("in-use",), "free")}),
+        ),
+        "lease": kind(
+            "lease",
+            {"machine": "${body.machine}"},
+            references=(Reference("machine", "machine", "delete", None),),
+            states=StateMachine("held", {"held": (Timed(500, None, None),)}, {}),
+        ),
+    },
+    meters={
+        "machine": meter("machine", 60, (["RUNNING"], "item.price", 1), (["HALTED"], 0.07, 1)),
+        "disk": meter("disk", 90, (["free", "in-use"], 0.5, "item.size")),
+    },
+    depletion={"machine": "halt"},
+    initial={},
+)
+
+
+class Life:
+    """An account's data, and all that ever happened to it."""
+
+    def __init__(self, opening: str, data: dict[str, Any] | None = None) -> None:
+        self.opening = opening
+        self.data: dict[str, Any] = data if data is not None else {}
+        self.events: list[dict[str, Any]] = []
+
+    def at(self, moment: float, body: Any = None) -> Account:
+        """The account as a request at a moment finds it."""
+        scope = Scope(Entropy(moment), {"body": body, "opening": self.opening})
+        account = Account(RULES, self.data, scope, moment)
+        self.events += account.events
+        return account
+
+    def entries(self, book: str) -> list[dict[str, Any]]:
+        return list(ledger.entries(self.data, book).values())
+
+    def conserved(self) -> None:
+        """Money and stock are all there."""
+        spent = sum((Decimal(e["amount"]) for book in self.data["books"] for e in self.entries(book)), Decimal(0))
+        assert Decimal(self.opening) + Decimal(self.data["paid_in"]) - spent == Decimal(self.data["balance"])
+        assert Decimal(self.data["spent"]) == spent
+        collections = self.data["collections"]
+        held = [m for m in collections.get("machine", {"items": {}})["items"].values() if m["status"] in HOLDING]
+        left = collections["stock"]["items"]["rack"]["left"] if "stock" in collections else STOCK
+        assert left + len(held) == STOCK
+        assert left >= 0
+
+
+HOLDING = RULES.kinds["machine"].holds[0].states
+
+Step = tuple[str, int, int]
+NUMBERS = st.integers(0, 3)
+ACTS = ["make", "make", "halt", "wake", "end", "disk", "grow", "attach", "lease", "talk", "pay"]
+STEPS = st.tuples(st.sampled_from(ACTS), NUMBERS, NUMBERS)
+GAPS = st.one_of(st.sampled_from([0, 10, 20, 45, 60, 90, 500, 3600]), st.integers(0, 200_000).map(lambda n: n / 8))
+PLANS = st.lists(st.tuples(GAPS, STEPS), min_size=1, max_size=12)
+LOOKS = st.lists(st.integers(0, 1000), max_size=4)
+OPENINGS = st.sampled_from(["0", "0.01", "0.4", "3.3333", "1000"])
+
+
+def act(account: Account, step: Step) -> None:
+    """One thing that a client may do. Raises Conflict."""
+    name, one, other = step
+    machine, disk = account.find("machine", f"m{one}"), account.find("disk", f"d{one}")
+    kinds = RULES.kinds
+    if name == "make" and machine is None:
+        account.create(kinds["machine"], kinds["machine"].fields)
+    elif name == "disk" and disk is None:
+        account.create(kinds["disk"], kinds["disk"].fields)
+    elif name == "lease" and account.find("machine", f"m{other}") and account.find("lease", f"l{one}") is None:
+        account.create(kinds["lease"], kinds["lease"].fields)
+    elif name in ("halt", "wake") and machine:
+        account.call(kinds["machine"], machine, name)
+    elif name == "end" and machine:
+        account.delete(kinds["machine"], machine)
+    elif name == "grow" and disk:
+        account.update(kinds["disk"], disk, {"size": template("${body.size}")})
+    elif name == "attach" and disk and account.find("machine", f"m{other}"):
+        account.call(kinds["disk"], disk, "attach")
+        account.update(kinds["disk"], disk, {"machine": template("${body.machine}")})
+    elif name == "talk":
+        account.charge("talk", Decimal("0.0123"), {"usage": {"words": one}})
+    elif name == "pay":
+        account.pay_in(Decimal(one))
+
+
+def body(step: Step) -> dict[str, Any]:
+    """What the fields of a new resource are computed from."""
+    name, one, other = step
+    initial = {"make": "m", "disk": "d", "lease": "l"}.get(name, "")
+    return {"id": f"{initial}{one}", "price": f"{one}.7", "size": 100 * (other + 1), "machine": f"m{other}"}
+
+
+def lived(opening: str, plan: list[tuple[float, Step]], looks: list[int], keep: Any = lambda life: None) -> Life:
+    """A life after a plan, and an hour more, somebody looking at each of some thousandths of each gap."""
+    life, moment = Life(opening), START
+    for gap, step in [*plan, (3600.0, ("look", 0, 0))]:
+        for part in sorted(looks):
+            life.at(moment + gap * part / 1000)
+        moment += gap
+        with suppress(Conflict):
+            act(life.at(moment, body(step)), step)
+        life.conserved()
+        keep(life)
+    return life
+
+
+def told(life: Life) -> dict[str, Any]:
+    """Everything but when the next interval is due and what became of timers, which nobody sees."""
+    return {name: value for name, value in life.data.items() if name not in ("timers", "intervals")}
+
+
+@given(OPENINGS, PLANS, LOOKS)
+def test_looking_more_often_changes_nothing(opening: str, plan: list[tuple[float, Step]], looks: list[int]) -> None:
+    once, often = lived(opening, plan, []), lived(opening, plan, looks)
+    assert often.events == once.events
+    assert told(often) == told(once)
+
+
+@given(OPENINGS, PLANS)
+def test_the_data_are_json(opening: str, plan: list[tuple[float, Step]]) -> None:
+    def written(life: Life) -> None:
+        life.data = json.loads(json.dumps(life.data))
+
+    once, kept = lived(opening, plan, []), lived(opening, plan, [], written)
+    assert (kept.data, kept.events) == (once.data, once.events)
+
+
+@given(OPENINGS, PLANS, st.integers(0, 11))
+def test_a_restart_changes_nothing(opening: str, plan: list[tuple[float, Step]], at: int) -> None:
+    steps = iter(range(len(plan) + 1))
+
+    def restarted(life: Life) -> None:
+        if next(steps) == at:
+            with TemporaryDirectory() as folder:
+                life.data = through_a_file(Path(folder) / "state", life.data)
+
+    once, kept = lived(opening, plan, []), lived(opening, plan, [], restarted)
+    assert (kept.data, kept.events) == (once.data, once.events)
+
+
+def through_a_file(path: Path, data: dict[str, Any]) -> dict[str, Any]:
+    """Data as a store finds them that is opened again."""
+    store = SQLiteStore(path)
+    store.tenant("one").cell("accounts", "one", dict).update(data)
+    store.commit(store.tenant("one"))
+    store.close()
+    again = SQLiteStore(path)
+    found: dict[str, Any] = again.tenant("one").cell("accounts", "one", dict)
+    again.close()
+    return found
+
+
+@given(st.integers(0, 10_000), LOOKS, st.sampled_from(["0.7", "2.49", "1"]))
+def test_whole_intervals_are_charged(eighths: int, looks: list[int], price: str) -> None:
+    life, seconds = Life("1000"), eighths / 8
+    machine = RULES.kinds["machine"]
+    life.at(START, {"id": "m", "price": price}).create(machine, machine.fields, "RUNNING")
+    for part in sorted(looks):
+        life.at(START + seconds * part / 1000)
+    account = life.at(START + seconds)
+    account.call(machine, account.collection("machine")["items"]["m"], "halt")
+    life.at(START + seconds + 5)
+    (entry,) = life.entries("machine")
+    minutes = int(seconds // 60)
+    assert (entry["minutes"], entry["since"], entry["until"]) == (minutes, START, START + seconds)
+    assert Decimal(entry["amount"]) == tenth_of_a_billionth(Fraction(price) / 3 * minutes / 60)
+    assert entry["status"] == "completed"
+    life.conserved()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 400), st.sampled_from(["0.7", "2.49", "61"])), min_size=1, max_size=STOCK),
+    st.integers(1, 5000).map(lambda n: Decimal(n) / 1000),
+    LOOKS,
+)
+def test_a_balance_is_used_up_at_the_end_of_an_interval(
+    machines: list[tuple[int, str]], opening: Decimal, looks: list[int]
+) -> None:
+    life, machine = Life(str(opening)), RULES.kinds["machine"]
+    begun = sorted(machines)
+    empty = used_up(begun, opening)
+    begun = [(since, price) for since, price in begun if since < empty]  # the others would begin without money
+    for number, (since, price) in enumerate(begun):
+        account = life.at(START + since, {"id": f"m{number}", "price": price})
+        account.create(machine, machine.fields, "RUNNING")
+    for part in sorted(looks):
+        life.at(START + 400 + empty * part / 1000)
+    life.at(START + 400 + empty)
+    halted = [event for event in life.events if event["to"] == "HALTING"]
+    assert [event["at"] for event in halted] == [START + empty] * len(begun)
+    entries = [entry for entry in life.entries("machine") if entry["rate"] != str(Decimal("0.07") / 3)]
+    assert [entry["until"] for entry in entries] == [START + empty] * len(begun)
+    assert [Decimal(entry["amount"]) for entry in entries] == [cost(empty - since, price) for since, price in begun]
+    life.conserved()
+
+
+def used_up(machines: list[tuple[int, str]], balance: Decimal) -> int:
+    """The first second at which the whole minutes of machines cost the balance: one by one."""
+    ends = sorted({since + 60 * n for since, _ in machines for n in range(1, 60 * 30)})
+    return next(end for end in ends if sum(cost(end - since, price) for since, price in machines) >= balance)
+
+
+def cost(seconds: int, price: str) -> Decimal:
+    return tenth_of_a_billionth(Fraction(price) / 3 * max(seconds // 60, 0) / 60)
+
+
+def tenth_of_a_billionth(amount: Fraction) -> Decimal:
+    return Decimal(round(amount * 10**10)).scaleb(-10)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1000), st.sampled_from([100, 200, 300])), max_size=6), LOOKS)
+def test_another_price_is_another_entry(changes: list[tuple[int, int]], looks: list[int]) -> None:
+    life, disk = Life("1000"), RULES.kinds["disk"]
+    life.at(START, {"id": "d", "size": 100}).create(disk, disk.fields)
+    moment, periods = START, [(START, 100)]
+    for gap, size in changes:
+        for part in sorted(looks):
+            life.at(moment + gap * part / 1000)
+        moment += gap
+        account = life.at(moment, {"size": size})
+        account.update(disk, account.collection("disk")["items"]["d"], {"size": template("${body.size}")})
+        periods += [(moment, size)] if size != periods[-1][1] else []
+    life.at(moment + 100)
+    ends: list[float | None] = [*(since for since, _ in periods[1:]), None]
+    entries = life.entries("disk")
+    assert [(entry["since"], entry["until"]) for entry in entries] == [
+        (since, end) for (since, _), end in zip(periods, ends, strict=True)
+    ]
+    for entry, (since, size), end in zip(entries, periods, ends, strict=True):
+        intervals = int(((end or moment + 100) - since) // 90)
+        assert entry["intervals"] == intervals
+        assert Decimal(entry["amount"]) == tenth_of_a_billionth(Fraction(size, 6) * 90 * intervals / 3600)
+    statuses = ledger.totals(life.data, "disk")["statuses"]
+    assert (statuses["active"], statuses.get("completed", 0)) == (1, len(entries) - 1)
+    life.conserved()
