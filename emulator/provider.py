@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, Literal
 
@@ -12,8 +13,7 @@ from emulator.mechanisms.accounts import AccountRules
 from emulator.mechanisms.credentials import Place, Rule
 from emulator.mechanisms.encoding import Encoding
 from emulator.mechanisms.events import EventKind
-from emulator.mechanisms.expressions import Expression
-from emulator.mechanisms.ledger import Price
+from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.patches import Patch, Target
 from emulator.mechanisms.requests import Reader
 from emulator.mechanisms.resources import Paging, ResourceType, Verb
@@ -172,8 +172,14 @@ class LimitRule:
 
 @dataclass(frozen=True, slots=True)
 class ChargeLine:
+    """The price of `unit` units of a quantity that a request used."""
+
     quantity: Expression
-    price: Price
+    price: Expression
+    unit: Decimal
+
+    def amount(self, scope: Scope) -> Decimal:
+        return Decimal(str(self.quantity(scope) or 0)) * self.price.decimal(scope) / self.unit
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Resources, acts, prices and meters of a document -> what accounts are made of."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from emulator.catalog.language import Document
@@ -9,7 +8,6 @@ from emulator.catalog.language import resources as language
 from emulator.catalog.leaves import Leaves
 from emulator.catalog.source import Path_
 from emulator.mechanisms.accounts import AccountRules
-from emulator.mechanisms.ledger import Price
 from emulator.mechanisms.meters import Meter, Rate
 from emulator.mechanisms.resources import Hold, Item, Paging, Reference, ResourceType
 from emulator.mechanisms.states import Call, StateMachine, Timed
@@ -43,7 +41,8 @@ def compile_prices(document: Document, leaves: Leaves) -> Prices | None:
         operation: tuple(
             ChargeLine(
                 leaves.expression(line.quantity, ("prices", "charges", operation, i, "quantity")),
-                Price(Decimal(line.unit), dict(line.by_model), line.default),
+                leaves.expression(line.price, ("prices", "charges", operation, i, "price")),
+                line.unit,
             )
             for i, line in enumerate(lines)
         )

@@ -7,7 +7,7 @@ the very moment it is used up.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from heapq import heappop, heappush
 from typing import Any
 
@@ -349,7 +349,7 @@ class Account:
     # time
 
     def _open(self) -> None:
-        self.data.update(ledger.opened(_amount(self.rules.opening_balance, self.scope)))
+        self.data.update(ledger.opened(self.rules.opening_balance.decimal(self.scope)))
         self.data["currency"] = self.rules.currency(self.scope)
         self.data.update(depleted=False, collections={}, timers=[], intervals=[], running={})
         self._show()
@@ -388,11 +388,3 @@ class Account:
 
     def _note(self, kind: ResourceType, item: Item, state: str | None, moment: float) -> None:
         self.events.append({"id": item["id"], "from": item["status"], "to": state, "at": moment})
-
-
-def _amount(expression: Expression, scope: Scope) -> Decimal:
-    value = expression(scope)
-    try:
-        return Decimal(str(value))
-    except InvalidOperation:
-        raise ExpressionError(f"`{expression.source}` gave {value!r} where an amount is needed") from None

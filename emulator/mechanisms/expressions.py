@@ -254,6 +254,14 @@ class Expression:
         except ExpressionError:
             return False
 
+    def decimal(self, scope: Scope) -> Decimal:
+        """The value as an amount, exact where it is written so. Raises ExpressionError when it is none."""
+        value = self(scope)
+        try:
+            return Decimal(str(value))
+        except InvalidOperation:
+            raise ExpressionError(f"`{self.source}` gave {value!r} where an amount is needed") from None
+
     def number(self, scope: Scope) -> float:
         """The value as a number. Raises ExpressionError when it is none."""
         value = self(scope)

@@ -4,23 +4,10 @@ Amounts are kept as text, so that a store keeps every digit. At any moment the o
 less the amounts of all entries, is the balance.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 MOST_ENTRIES = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What `unit` units of a quantity cost, by model; `default` for models without a price of their own."""
-
-    unit: Decimal
-    by_model: dict[str, Decimal]
-    default: Decimal
-
-    def of(self, quantity: int | float, model: str | None) -> Decimal:
-        return Decimal(str(quantity)) * self.by_model.get(model or "", self.default) / self.unit
 
 
 def opened(balance: Decimal) -> dict[str, Any]:

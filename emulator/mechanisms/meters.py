@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from emulator.mechanisms import ledger
-from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
+from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.resources import Item
 from emulator.mechanisms.templates import Template
 
@@ -47,7 +47,7 @@ class Meter:
         """What the item costs per `per` seconds in its state, and the status of the entry; None: nothing."""
         for rate in self.rates:
             if item["status"] in rate.states:
-                price, quantity = _decimal(rate.price, scope), _decimal(rate.quantity, scope)
+                price, quantity = rate.price.decimal(scope), rate.quantity.decimal(scope)
                 return price * quantity / rate.unit, rate.status
         return None
 
@@ -127,13 +127,6 @@ def used_up_at(running: list[tuple[Meter, dict[str, Any]]], balance: Decimal, un
         middle = (low + high) / 2
         low, high = (low, middle) if drawn(middle) >= balance else (middle, high)
     return float(max(e["since"] + m.complete(e, high) * m.every for m, e in running))
-
-
-def _decimal(expression: Expression, scope: Scope) -> Decimal:
-    value = expression(scope)
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ExpressionError(f"`{expression.source}` gave {value!r} where an amount is needed")
-    return Decimal(str(value))
 
 
 def _count(totals: dict[str, Any], status: str, by: int) -> None:

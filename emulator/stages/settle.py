@@ -22,7 +22,7 @@ def _charge(ex: Exchange) -> None:
         return
     model = ex.request["model"] if ex.request else None
     lines = prices.charges[ex.active.id]
-    amount = sum((line.price.of(line.quantity(ex.scope) or 0, model) for line in lines), Decimal(0))
+    amount = sum((line.amount(ex.scope) for line in lines), Decimal(0))
     entry = {"id": ex.scope["id"], "at": ex.now, "model": model, "usage": ex.scope["usage"]}
     left = ex.account.charge(ex.active.id, amount, entry)
     ex.charged = {"amount": str(amount), "balance": str(left)}

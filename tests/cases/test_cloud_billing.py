@@ -204,11 +204,13 @@ class TestPriceList:
         assert {one["id"]: one["prices"] for one in seed} == {tier: one["prices"] for tier, one in shown.items()}
 
     def test_tokens(self, cloud: Cloud) -> None:
-        (model,) = cloud.get("/ai/models/")["models"]
-        assert PROVIDER.prices is not None
-        prompt, completion = (line.price for line in PROVIDER.prices.charges["chatWithAI"])
-        assert Decimal(str(model["pricing"]["prompt_per_million"])) == prompt.of(1_000_000, model["id"])
-        assert Decimal(str(model["pricing"]["completion_per_million"])) == completion.of(1_000_000, model["id"])
+        pricing = cloud.get("/ai/models/")["models"][0]["pricing"]
+        opening = cloud.money()
+        talk: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello"}]}
+        usage = cloud.post("/ai/chat/", model="openai/gpt-oss-120b", **talk)["usage"]
+        kinds = ("prompt", "completion")
+        cost = sum(Decimal(str(pricing[f"{kind}_per_million"])) * usage[f"{kind}_tokens"] for kind in kinds) / 10**6
+        assert (pricing["currency"], opening - cloud.money()) == ("USD", cost)
 
 
 class TestBills:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from emulator import Emulation
 from emulator.mechanisms import ledger
-from emulator.mechanisms.ledger import Price
 
 AMOUNTS = st.decimals(min_value=0, max_value=50, places=6)
 
@@ -19,7 +18,7 @@ AMOUNTS = st.decimals(min_value=0, max_value=50, places=6)
 def test_charges_add_up_to_the_last_digit(opening: Decimal, uses: list[tuple[int, Decimal]]) -> None:
     account, spent = ledger.opened(opening), Fraction(0)
     for quantity, price in uses:
-        amount = Price(Decimal(1_000_000), {}, price).of(quantity, None)
+        amount = price * quantity / 1_000_000
         assert Fraction(amount) == Fraction(price) * quantity / 1_000_000
         spent += Fraction(amount)
         assert Fraction(ledger.charge(account, "chat", amount, {})) == Fraction(opening) - spent
@@ -81,13 +80,6 @@ def test_prepaid_service_ends_within_one_request_of_zero(opening: Decimal, amoun
             last = amount
             ledger.charge(account, "chat", amount, {})
         assert ledger.balance(account) > -last or ledger.balance(account) == last == 0
-
-
-def test_a_model_may_have_a_price_of_its_own() -> None:
-    price = Price(Decimal(1000), {"large": Decimal("0.30")}, Decimal("0.10"))
-    assert price.of(1500, "large") == Decimal("0.45")
-    assert price.of(1500, "small") == Decimal("0.15")
-    assert price.of(1500, None) == Decimal("0.15")
 
 
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=12))

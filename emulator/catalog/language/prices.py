@@ -10,12 +10,11 @@ from emulator.refusals import RefusalName
 
 
 class ChargeLine(Model):
-    """A quantity and its price per `unit`, by model. Amounts are decimal text, never binary floats."""
+    """A quantity that a request used, and its price. Amounts are decimals, never binary floats."""
 
     quantity: Expr
-    unit: int = Field(1, gt=0)
-    default: Decimal
-    by_model: dict[str, Decimal] = Field(default_factory=dict)
+    price: Expr = Field(description="Of `unit` units of the quantity.")
+    unit: Decimal = Field(Decimal(1), gt=0)
 
 
 class Prices(Model):
