@@ -164,14 +164,18 @@ class Account:
 
         Raises Conflict when something that refers to it forbids that, or its state does.
         """
-        for other, reference in self.rules.pointing_at(kind.name):
-            if reference.on_delete == "refuse":
-                for user in self.referring(other.name, reference.field, item["id"]):
-                    raise Conflict("in_use", id=item["id"], by=user["id"], resource=kind.name)
+        self.check_unused(kind, item)
         if kind.states is not None and "delete" in kind.states.calls:
             self.call(kind, item, "delete")
         else:
             self.remove(kind, item)
+
+    def check_unused(self, kind: ResourceType, item: Item) -> None:
+        """Raises Conflict when something that refers to a resource forbids that it is deleted."""
+        for other, reference in self.rules.pointing_at(kind.name):
+            if reference.on_delete == "refuse":
+                for user in self.referring(other.name, reference.field, item["id"]):
+                    raise Conflict("in_use", id=item["id"], by=user["id"], resource=kind.name)
 
     def remove(self, kind: ResourceType, item: Item) -> None:
         """Take a resource away at once, whatever its machine says."""
@@ -269,8 +273,9 @@ class Account:
         due.pop(item["id"], None)
         timed = kind.states.follows(state, self.scope) if kind.states else None
         if timed is not None:
-            due[item["id"]] = [moment + timed.after, timed.to]
-            heappush(self.data["timers"], [moment + timed.after, kind.name, item["id"]])
+            at = round(moment + timed.after, 6)  # as the clock tells moments
+            due[item["id"]] = [at, timed.to]
+            heappush(self.data["timers"], [at, kind.name, item["id"]])
         self._measure(kind, item, moment)
 
     def _hold(self, kind: ResourceType, item: Item, state: str | None) -> None:

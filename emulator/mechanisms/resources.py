@@ -4,10 +4,10 @@ A collection is `{items, unique, referring, due}`; an item is the resource's fie
 seconds) and, where it has states, `status`. Nothing here knows what a resource means.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
 from emulator.mechanisms.states import StateMachine
@@ -17,6 +17,16 @@ from emulator.refusals import RefusalName
 Verb = Literal["list", "get", "create", "update", "delete", "call"]
 Item = dict[str, Any]
 Collection = dict[str, Any]
+
+
+class Items(Protocol):
+    """What can be listed without a copy."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Item]: ...
+
+    def __reversed__(self) -> Iterator[Item]: ...
 
 
 class Conflict(Exception):
@@ -128,17 +138,13 @@ def referring(collection: Collection, field: str, target: str) -> list[Item]:
     return [collection["items"][identity] for identity in collection["referring"].get(field, {}).get(target, {})]
 
 
-def listed(collection: Collection, filters: Mapping[str, Any]) -> tuple[Iterable[Item], int]:
-    """The items whose fields are, or hold, the given values, and how many there are.
-
-    Null wants any value; text is the same in any letter case.
-    """
+def listed(collection: Collection, filters: Mapping[str, Any]) -> Items:
+    """The items whose fields are, or hold, the given values; null wants any, text is the same in any letter case."""
     wanted = {name: _folded(value) for name, value in filters.items() if value is not None}
-    items = collection["items"]
+    items: dict[str, Item] = collection["items"]
     if not wanted:
-        return items.values(), len(items)
-    found = [item for item in items.values() if all(_is(item.get(name), value) for name, value in wanted.items())]
-    return found, len(found)
+        return items.values()
+    return [item for item in items.values() if all(_is(item.get(name), value) for name, value in wanted.items())]
 
 
 def _is(held: Any, wanted: Any) -> bool:
@@ -183,12 +189,15 @@ class Paging:
     most: int
 
 
-def page(items: Iterable[Item], total: int, paging: Paging | None, scope: Scope) -> tuple[list[Item], dict[str, int]]:
+def page(
+    items: Items, paging: Paging | None, scope: Scope, *, newest_first: bool = False
+) -> tuple[list[Item], dict[str, int]]:
     """The items of the page asked for, and `{number, size, total, pages}`. Pages count from 1."""
+    total, ordered = len(items), reversed(items) if newest_first else iter(items)
     if paging is None:
-        return list(items), {"number": 1, "size": total, "total": total, "pages": 1}
+        return list(ordered), {"number": 1, "size": total, "total": total, "pages": 1}
     size = min(max(int(paging.size(scope) or paging.default), 1), paging.most)
     number = max(int(paging.number(scope) or 1), 1)
     facts = {"number": number, "size": size, "total": total, "pages": -(-total // size)}
     first = min((number - 1) * size, total)
-    return list(islice(items, first, first + size)), facts
+    return list(islice(ordered, first, first + size)), facts

@@ -88,8 +88,11 @@ def _change(ex: Exchange, act: Act, kind: ResourceType, account: Account, found:
     """Raises Conflict."""
     if act.verb == "create":
         _create(ex, act, kind, account)
-    for item in found if act.call else ():
-        account.target(kind, item, act.call or "")  # all of them or none
+    for item in found:  # all of them or none
+        if act.verb == "call" and act.call is not None:
+            account.target(kind, item, act.call)
+        elif act.verb == "delete":
+            account.check_unused(kind, item)
     for item in found:
         ex.scope["item"] = item
         if act.verb == "update":
@@ -118,11 +121,8 @@ def _create(ex: Exchange, act: Act, kind: ResourceType, account: Account) -> Non
 def _list(ex: Exchange, act: Act, account: Account) -> None:
     if act.resource is not None:
         values = {name: wanted(ex.scope) for name, wanted in act.filter.items()}
-        items, total = resources.listed(account.collection(act.resource.name), values)
+        items = resources.listed(account.collection(act.resource.name), values)
     else:
         ex.scope["totals"] = ledger.totals(account.data, act.book or "")
-        entries = ledger.entries(account.data, act.book or "")
-        items, total = entries.values(), len(entries)
-    if act.newest_first:
-        items = reversed(list(items))
-    ex.scope["items"], ex.scope["page"] = resources.page(items, total, act.paging, ex.scope)
+        items = ledger.entries(account.data, act.book or "").values()
+    ex.scope["items"], ex.scope["page"] = resources.page(items, act.paging, ex.scope, newest_first=act.newest_first)

@@ -38,6 +38,13 @@ READS = {
 BILLS = {"instance": "getInstanceBilling", "volume": "getVolumeBilling", "snapshot": "getSnapshotBilling"}
 UNKNOWN = {"ssh_key": "K", "instance": "D", "volume": "V", "firewall": "F", "snapshot": "S", "image": "I"}
 
+# What accounts open with, by key.
+OPENING = {
+    "brk-emulator": Decimal(25),
+    "brk-new-1": Decimal(25),
+    "brk-inr-1": Decimal(2000),
+    "brk-low-1": Decimal("0.00005"),
+}
 # Few places and few GPUs in each, so that stock runs out; the last region is the seeds'.
 PLACES = [
     ("legacy", "US-1", "H100-PCIe-80GB", "ubuntu-24.04"),
@@ -121,14 +128,8 @@ def look(cloud: Cloud) -> World:
 def a_deployment(name: str, place: tuple[str, str, str, str], count: int) -> dict[str, Any]:
     """The body of a request, but for the keys."""
     tier, region, model, system = place
-    return {
-        "vm_name": name,
-        "tier": tier,
-        "region": region,
-        "gpu_model": model,
-        "gpu_count": count,
-        "os_image": system,
-    }
+    body = {"vm_name": name, "tier": tier, "region": region, "os_image": system}
+    return {**body, "gpu_model": model, "gpu_count": count}
 
 
 def a_volume(name: str, disk: tuple[str, str, str], size: int) -> dict[str, Any]:
@@ -194,7 +195,8 @@ def check_money(cloud: Cloud, world: World, opening: Decimal, disks: Mapping[str
 def talked(cloud: Cloud, currency: str) -> Decimal:
     """What chat came to."""
     talks, _ = cloud.everything("getAIUsageHistory", "transactions")
-    costs = [(t["prompt_tokens"] * Decimal("0.15") + t["completion_tokens"] * Decimal("0.60")) / 10**6 for t in talks]
+    asked, told = price("token_type", "prompt", currency), price("token_type", "completion", currency)
+    costs = [(talk["prompt_tokens"] * asked + talk["completion_tokens"] * told) / 10**6 for talk in talks]
     assert [float(cost) for cost in costs] == [talk["cost"] for talk in talks]
     summary = cloud.read("getAIUsageSummary")
     assert (summary["total_requests"], summary["total_cost"]) == (len(talks), float(sum(costs)))

@@ -1,6 +1,5 @@
 """barrack as a cloud that anybody may use in any order: what holds after every step, whatever the steps were."""
 
-from decimal import Decimal
 from typing import Any
 
 from hypothesis import settings
@@ -17,6 +16,7 @@ from .cloud import (
     DEPLETION,
     DISKS,
     KINDS,
+    OPENING,
     PLACES,
     READS,
     RULE,
@@ -37,13 +37,7 @@ Due = tuple[bool, int]
 """Whether a refusal is due, and its status."""
 START = 1_764_547_200  # the seeds are as old as the account
 GONE = "gone"
-
-OPENING = {
-    "brk-emulator": Decimal(25),
-    "brk-new-1": Decimal(25),
-    "brk-inr-1": Decimal(2000),
-    "brk-low-1": Decimal("0.00005"),
-}
+NOTHING = {"status": None, "region": None, "tier": None, "instance_id": None}
 
 CHOICES = st.integers(0, 999)
 PAUSES = st.sampled_from([0, 0, 20, 130])
@@ -98,9 +92,7 @@ class CloudMachine(RuleBasedStateMachine):
         self.passed = self.passed or seconds > 0
 
     def _item(self, kind: str, identity: str) -> Any:
-        return self.before.items[kind].get(
-            identity, {"status": None, "region": None, "tier": None, "instance_id": None}
-        )
+        return self.before.items[kind].get(identity, NOTHING)
 
     def _missing(self, kind: str, *ids: str) -> Due:
         return any(identity not in self.before.items[kind] for identity in ids), 404
@@ -209,11 +201,8 @@ class CloudMachine(RuleBasedStateMachine):
     def clone_volume(self, name: str, choice: int) -> None:
         source = self._pick("volume", choice, "available", "in-use")
         reply = self.cloud.ask("cloneVolume", {"volume_name": name}, volume_id=source)
-        refusals = [
-            self._unpaid,
-            self._missing("volume", source),
-            self._illegal("volume", source, "available", "in-use"),
-        ]
+        refusals = [self._unpaid, self._missing("volume", source)]
+        refusals += [self._illegal("volume", source, "available", "in-use")]
         if self._expect(reply, *refusals, self._taken("volume", "volume_name", name)):
             self._made_volume(reply[1]["volume"], "cloning")
 
@@ -237,10 +226,8 @@ class CloudMachine(RuleBasedStateMachine):
 
     @rule(instance=CHOICES, choices=st.lists(CHOICES, min_size=1, max_size=3))
     def attach_volumes(self, instance: int, choices: list[int]) -> None:
-        to, volumes = (
-            self._pick("instance", instance, "ACTIVE", "SHUTOFF"),
-            sorted({self._pick("volume", choice, "available") for choice in choices}),
-        )
+        to = self._pick("instance", instance, "ACTIVE", "SHUTOFF")
+        volumes = sorted({self._pick("volume", choice, "available") for choice in choices})
         reply = self.cloud.ask("attachVolumes", {"volume_ids": volumes}, instance_id=to)
         refusals = [self._missing("volume", *volumes), self._missing("instance", to)]
         refusals += [self._illegal("instance", to, "ACTIVE", "SHUTOFF")]
@@ -279,10 +266,8 @@ class CloudMachine(RuleBasedStateMachine):
 
     @rule(choice=CHOICES, choices=st.lists(CHOICES, min_size=1, max_size=2))
     def attach_firewall(self, choice: int, choices: list[int]) -> None:
-        firewall, instances = (
-            self._pick("firewall", choice),
-            sorted({self._pick("instance", one, "ACTIVE") for one in choices}),
-        )
+        firewall = self._pick("firewall", choice)
+        instances = sorted({self._pick("instance", one, "ACTIVE") for one in choices})
         reply = self.cloud.ask("attachFirewall", {"instance_ids": instances}, firewall_id=firewall)
         refusals = [self._missing("firewall", firewall), self._missing("instance", *instances)]
         refusals += [self._illegal("firewall", firewall, "SUCCESS")]
