@@ -18,6 +18,8 @@ from emulator.mechanisms.resources import Collection, Conflict, Item, Reference,
 from emulator.mechanisms.templates import Template
 
 Data = dict[str, Any]
+_MOST_DRAWS = 100
+"""Of an id that nobody has yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,10 @@ class Account:
 
     def charge(self, book: str, amount: Decimal, entry: Data) -> Decimal:
         """Draw an amount for an entry of a book; gives the new balance."""
+        outer = self.scope["item"]
         ledger.charge(self.data, book, amount, {**entry, "currency": self.data["currency"]})
         self._deplete(self.now)
+        self.scope["item"] = outer
         self._show()
         return self.balance
 
@@ -120,13 +124,18 @@ class Account:
         """A new resource, its fields computed from the request in the scope, in its first state. Raises Conflict."""
         collection = self.collection(kind.name)
         item: Item = {"id": kind.id(self.scope), "created_at": self.now}
-        while item["id"] in collection["items"]:
+        for _ in range(_MOST_DRAWS):
+            if item["id"] not in collection["items"]:
+                break
             item["id"] = kind.id(self.scope)
         resources.computed(fields, item, self.scope)
         return self._add(kind, item, state)
 
     def _add(self, kind: ResourceType, item: Item, state: str | None) -> Item:
-        resources.check(kind, self.collection(kind.name), item)
+        collection = self.collection(kind.name)
+        if item["id"] in collection["items"]:
+            raise Conflict("conflict", reason="taken", field="id", resource=kind.name)
+        resources.check(kind, collection, item)
         self._insert(kind, item, state or (kind.states.first if kind.states else None))
         return item
 
@@ -177,10 +186,6 @@ class Account:
                 for user in self.referring(other.name, reference.field, item["id"]):
                     raise Conflict("in_use", id=item["id"], by=user["id"], resource=kind.name)
 
-    def remove(self, kind: ResourceType, item: Item) -> None:
-        """Take a resource away at once, whatever its machine says."""
-        self._remove(kind, item, self.now)
-
     def load(self, given: Mapping[str, Iterable[Item]]) -> dict[str, list[str]]:
         """Resources that are there without a request, by kind: all of them, or none. Gives their ids.
 
@@ -214,8 +219,6 @@ class Account:
             for target in resources.targets(item, reference):
                 if self.find(reference.resource, target) is None:
                     raise Conflict("not_found", id=target, resource=reference.resource)
-        if item["id"] in self.collection(kind.name)["items"]:
-            raise Conflict("conflict", reason="taken", field="id", resource=kind.name)
         return self._add(kind, item, given.get("status") or self._rest(kind, item))
 
     def _rest(self, kind: ResourceType, item: Item) -> str | None:
@@ -235,7 +238,9 @@ class Account:
         if state is not None:
             self._settle(kind, item, state, self.now)
 
-    def _remove(self, kind: ResourceType, item: Item, moment: float) -> None:
+    def remove(self, kind: ResourceType, item: Item, moment: float | None = None) -> None:
+        """Take a resource away at a moment (now), whatever its machine says, and what must go with it."""
+        moment = self.now if moment is None else moment
         self.scope["item"] = item
         if kind.states is not None:
             self._hold(kind, item, None)
@@ -245,7 +250,7 @@ class Account:
         for other, reference in list(self.rules.pointing_at(kind.name)):
             for user in self.referring(other.name, reference.field, item["id"]):
                 if reference.on_delete == "delete":
-                    self._remove(other, user, moment)
+                    self.remove(other, user, moment)
                 else:
                     self._clear(other, user, reference, item["id"], moment)
         self.scope["item"] = item
@@ -385,7 +390,7 @@ class Account:
         item = collection["items"][identity]
         self._note(kind, item, state, moment)
         if state is None:
-            self._remove(kind, item, moment)
+            self.remove(kind, item, moment)
         else:
             self._enter(kind, item, state, moment)
             if self.data["depleted"] and name in self.rules.depletion:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -325,3 +326,22 @@ def test_another_price_is_another_entry(changes: list[tuple[int, int]], looks: l
     statuses = ledger.totals(life.data, "disk")["statuses"]
     assert (statuses["active"], statuses.get("completed", 0)) == (1, len(entries) - 1)
     life.conserved()
+
+
+def test_an_id_that_is_always_the_same_is_taken_and_no_endless_search() -> None:
+    life, machines = Life("1000"), RULES.kinds["machine"]
+    given = {"id": "m1", "price": "1"}
+    life.at(START, given).create(machines, machines.fields)
+    with pytest.raises(Conflict) as caught:
+        life.at(START, given).create(machines, machines.fields)
+    assert caught.value.facts["field"] == "id"
+
+
+def test_a_charge_that_uses_the_money_up_leaves_the_expressions_where_they_were() -> None:
+    life, machines = Life("1"), RULES.kinds["machine"]
+    account = life.at(START, {"id": "m1", "price": "1"})
+    machine = account.create(machines, machines.fields)
+    account = life.at(START + 20, {})
+    account.scope["item"] = {"id": "asked for"}
+    account.charge("talk", Decimal(2), {})
+    assert (machine["status"], account.scope["item"]) == ("HALTING", {"id": "asked for"})
