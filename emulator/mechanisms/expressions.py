@@ -1,7 +1,7 @@
 """Expressions of the fixture language: plain paths natively, everything else in CEL.
 
 A plain path (`request.model`, `plans[principal.plan].requests`) is a dictionary walk in which a missing step
-gives null; so are the arguments of a function of ours (`first(body.name, 'none')`). A literal is a constant. What is
+gives null; so are the arguments of a function of ours (`find('disk', body.id).size`). A literal is a constant. What is
 left is compiled as CEL; there a missing key is an error, so `has(...)` comes first.
 The CEL package is touched in this module only.
 """
@@ -37,7 +37,7 @@ Variable = Literal[
 _NAME = r"[A-Za-z_]\w*(?:\.\w+)*"
 _PATH = re.compile(rf"{_NAME}(?:\[{_NAME}\](?:\.\w+)*)*")
 _PLAIN = rf"{_PATH.pattern}|-?\d+(?:\.\d+)?|'[^'\\]*'"
-_CALL = re.compile(rf"(\w+)\(((?:{_PLAIN})(?:, (?:{_PLAIN}))*)\)")
+_CALL = re.compile(rf"(\w+)\(((?:{_PLAIN})(?:, (?:{_PLAIN}))*)\)((?:\.\w+|\[{_NAME}\])*)")
 _STEP = re.compile(rf"\.?(\w+)|\[({_NAME})\]")
 _MACRO = re.compile(r"\.(?:all|exists|exists_one|map|filter)\(\s*([A-Za-z_]\w*)\s*,")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
@@ -207,12 +207,14 @@ class Expression:
         elif (call := _CALL.fullmatch(text)) and call[1] in FUNCTIONS:
             self._function = call[1]
             self._arguments = tuple(Expression(plain[0], names) for plain in re.finditer(_PLAIN, call[2]))
+            self._take_path(call[3], names)
         else:
             self._compile(text, names)
 
     def _take_path(self, text: str, names: Iterable[str]) -> None:
         self._path = tuple(name or tuple(key.split(".")) for name, key in _STEP.findall(text))
-        _known(self.source, [root if isinstance(root, str) else root[0] for root in _roots(self._path)], names)
+        roots = [step[0] for step in self._path if isinstance(step, tuple)]
+        _known(self.source, roots if self._function else [str(self._path[0]), *roots], names)
 
     def _compile(self, text: str, names: Iterable[str]) -> None:
         try:
@@ -235,11 +237,12 @@ class Expression:
 
     def __call__(self, scope: Scope) -> Any:
         """The value for this exchange. Raises ExpressionError when CEL cannot compute it."""
-        if self._path:
+        if self._path and self._function is None:
             return _follow(scope.variables, self._path)
         try:
             if self._function is not None:
-                return FUNCTIONS[self._function](scope)(*(argument(scope) for argument in self._arguments))
+                value = FUNCTIONS[self._function](scope)(*(argument(scope) for argument in self._arguments))
+                return value if value is None else _follow(scope.variables, self._path, value)
             if self._program is None:
                 return self._constant
             return self._program.execute(scope.context(self._names))
@@ -270,11 +273,6 @@ class Expression:
         return float(value)
 
 
-def _roots(path: Path_) -> list[str | tuple[str, ...]]:
-    """The variables a path starts from: its own, and those of the paths in its brackets."""
-    return [path[0], *(step for step in path[1:] if isinstance(step, tuple))]
-
-
 def _known(source: str, used: Iterable[str], names: Iterable[str]) -> None:
     known = set(names)
     for name in used:
@@ -284,9 +282,9 @@ def _known(source: str, used: Iterable[str], names: Iterable[str]) -> None:
             )
 
 
-def _follow(variables: Mapping[str, Any], path: Path_) -> Any:
-    """A path from the variables; a bracket holds a path of its own, whose value is the key."""
-    data: Any = variables
+def _follow(variables: Mapping[str, Any], path: Path_, data: Any = None) -> Any:
+    """A path from the variables, or from a value; a bracket holds a path of its own, whose value is the key."""
+    data = variables if data is None else data
     for step in path:
         key = str(walk(variables, step)) if isinstance(step, tuple) else step
         data = data.get(key) if isinstance(data, dict) else walk(data, (key,))
