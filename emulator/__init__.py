@@ -1,5 +1,7 @@
 """A local emulator of real AI-provider APIs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +10,11 @@ if TYPE_CHECKING:
     from emulator.commands import CommandError
     from emulator.handles import Emulation, Handle, JournalEntry
     from emulator.inprocess import make_transport
+    from emulator.interception.blocks import BlockedConnection
     from emulator.server import EmulatorServer, create_app, make_runtime
 
 _HOMES = {
+    "BlockedConnection": "emulator.interception.blocks",
     "CommandError": "emulator.commands",
     "Emulation": "emulator.handles",
     "EmulatorServer": "emulator.server",
@@ -23,6 +27,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "BlockedConnection",
     "CommandError",
     "Emulation",
     "EmulatorServer",
@@ -30,6 +35,7 @@ __all__ = [
     "JournalEntry",
     "LoadError",
     "create_app",
+    "intercept",
     "make_runtime",
     "make_transport",
     "transport",
@@ -42,6 +48,19 @@ def transport(library: Any = None) -> Any:
     from emulator.server import make_runtime
 
     return make_transport(make_runtime(pace=0), None, library)
+
+
+@contextmanager
+def intercept(only: bool = False) -> "Iterator[Emulation]":
+    """Within the block, requests for the providers' real addresses go to an emulator of its own, unpaced.
+
+    Gives the emulation, whose handles have the real addresses. See `Emulation.intercept`.
+    """
+    from emulator.handles import DEFAULT_TENANT, Emulation
+    from emulator.server import make_runtime
+
+    with Emulation(make_runtime(pace=0), DEFAULT_TENANT, None, {}).intercept(only) as emulation:
+        yield emulation
 
 
 def __getattr__(name: str) -> Any:

@@ -1,11 +1,12 @@
 """What tests hold in their hands: an emulation (one tenant's view) and a handle a provider."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from emulator import commands
 from emulator.exchange import Runtime
@@ -62,14 +63,14 @@ class Clock:
 class Handle:
     """One provider as one tenant's client should use it."""
 
-    def __init__(self, runtime: Runtime, tenant: str, provider: str, address: str, root: str | None) -> None:
+    def __init__(self, runtime: Runtime, tenant: str, provider: str, address: str | None, root: str | None) -> None:
         found = commands.family(runtime, provider).base
         self._runtime = runtime
         self._tenant = tenant
         self.id = provider
         suffix = "" if tenant == DEFAULT_TENANT else f"/~{tenant}"
-        self.origin = f"{address}{suffix}/{provider}"
-        """Stands for the provider's scheme and host."""
+        self.origin = f"{address}{suffix}/{provider}" if address is not None else found.origin
+        """Stands for the provider's scheme and host; is them where no server runs."""
         self.base_url = self.origin + found.base_path
         """What an SDK takes as its base URL."""
         self.root_url = root
@@ -149,7 +150,7 @@ class Handle:
 class Emulation:
     """The emulator as one tenant sees it: `emulation["acme"]` is a handle."""
 
-    def __init__(self, runtime: Runtime, tenant: str, address: str, roots: Mapping[str, str]) -> None:
+    def __init__(self, runtime: Runtime, tenant: str, address: str | None, roots: Mapping[str, str]) -> None:
         self.runtime = runtime
         self.tenant = tenant
         self.address = address
@@ -175,6 +176,18 @@ class Emulation:
         from emulator.inprocess import make_transport
 
         return make_transport(self.runtime, self.tenant, library)
+
+    @contextmanager
+    def intercept(self, only: bool = False) -> Iterator[Self]:
+        """Within the block, requests for the providers' real addresses come here; gives this emulation.
+
+        For clients of httpx, httpx2, requests and aiohttp, whenever they were made. With `only`, any other connection
+        but to loopback raises BlockedConnection.
+        """
+        from emulator.interception.process import intercept
+
+        with intercept(self.runtime, self.tenant, only=only):
+            yield self
 
     def unmatched(self) -> list[str]:
         """Requests that met no operation, one line each."""

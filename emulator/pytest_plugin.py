@@ -1,4 +1,4 @@
-"""pytest fixtures: `emulator_server` (the session's server) and `emulator` (each test's own tenant on it)."""
+"""pytest fixtures: `emulator_server` (the session's server), `emulator` (each test's own tenant on it), `intercept`."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from emulator.server import EmulatorServer
 
 _MARKER = (
-    "emulator(allow_unmatched=False, allow_unfinished=False, scenarios={}, variants={}): "
-    "how the `emulator` fixture starts and what it complains of at teardown"
+    "emulator(allow_unmatched=False, allow_unfinished=False, scenarios={}, variants={}, only=False): "
+    "how the `emulator` fixture starts and what it complains of at teardown; only: `intercept` refuses other hosts"
 )
 
 
@@ -64,11 +64,22 @@ def emulator(request: pytest.FixtureRequest, emulator_server: "EmulatorServer") 
         pytest.fail("\n".join(["the emulator has complaints:", *complaints, _HINT]), pytrace=False)
 
 
+@pytest.fixture
+def intercept(request: pytest.FixtureRequest, emulator: "Emulation") -> Iterator["Emulation"]:
+    """The emulator of this test, which gets all requests for the providers' real addresses.
+
+    With `@pytest.mark.emulator(only=True)`, a connection to any other host but loopback raises BlockedConnection.
+    """
+    with emulator.intercept(only=_settings(request)["only"]):
+        yield emulator
+
+
 _HINT = "hint: @pytest.mark.emulator(allow_unmatched=True) or (allow_unfinished=True) if this is meant"
 
 
 def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
-    settings: dict[str, Any] = {"allow_unmatched": False, "allow_unfinished": False, "scenarios": {}, "variants": {}}
+    settings: dict[str, Any] = {"allow_unmatched": False, "allow_unfinished": False, "only": False}
+    settings |= {"scenarios": {}, "variants": {}}
     for marker in reversed(list(request.node.iter_markers("emulator"))):
         unknown = set(marker.kwargs) - set(settings)
         if unknown or marker.args:

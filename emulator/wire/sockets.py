@@ -9,6 +9,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from emulator.exchange import Reply
+from emulator.mechanisms.patches import Headers
 
 EXTENSION = "emulator.wire"
 _UPGRADE = re.compile(rb"\r\nUpgrade:[^\r]*(?=\r\n)", re.IGNORECASE)
@@ -70,11 +71,15 @@ def reset(transport: Any) -> None:
 def raw_reply(reply: Reply) -> bytes:
     """A whole reply with its header names as written; the connection closes after it."""
     body = reply.body if reply.frames is None else b"".join(frame.data for frame in reply.frames)
+    headers = [(n, v) for n, v in reply.headers if n.lower() not in ("content-length", "connection")]
+    return raw_head(reply.status, [*headers, ("Content-Length", str(len(body))), ("Connection", "close")]) + body
+
+
+def raw_head(status: int, headers: Headers) -> bytes:
+    """Status line and headers, with the empty line that ends them."""
     try:
-        phrase = HTTPStatus(reply.status).phrase
+        phrase = HTTPStatus(status).phrase
     except ValueError:
         phrase = ""
-    headers = [(n, v) for n, v in reply.headers if n.lower() not in ("content-length", "connection")]
-    headers += [("Content-Length", str(len(body))), ("Connection", "close")]
     head = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    return f"HTTP/1.1 {reply.status} {phrase}\r\n{head}\r\n".encode("latin-1", "replace") + body
+    return f"HTTP/1.1 {status} {phrase}\r\n{head}\r\n".encode("latin-1", "replace")

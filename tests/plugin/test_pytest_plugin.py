@@ -386,6 +386,43 @@ def test_a_transport_needs_no_socket(project: Pytester) -> None:
     result.assert_outcomes(passed=2)
 
 
+def test_a_whole_test_is_intercepted(project: Pytester) -> None:
+    result = outcome(
+        project,
+        """
+        from emulator import BlockedConnection
+
+        ADDRESS = "https://api.generalcompute.com/v1/models"
+
+
+        @pytest.mark.parametrize("number", range(2))
+        def test_a_tenant_of_its_own(intercept, emulator, number):
+            assert intercept is emulator
+            gc = intercept["generalcompute"]
+            gc.fail("rate_limited")
+            assert [http.get(ADDRESS, headers=gc.headers).status_code for _ in range(2)] == [429, 200]
+            assert len(gc.journal) == 2
+
+
+        @pytest.mark.emulator(only=True)
+        def test_only(intercept):
+            with pytest.raises(BlockedConnection, match="elsewhere"):
+                http.get("https://elsewhere.test/")
+
+
+        def test_it_is_over(emulator):
+            assert "emulator" not in httpx.HTTPTransport.handle_request.__module__
+
+
+        @pytest.mark.usefixtures("intercept")
+        def test_a_mistyped_path():
+            http.get("https://api.generalcompute.com/v1/modls")
+        """,
+    )
+    result.assert_outcomes(passed=5, errors=1)
+    result.stdout.fnmatch_lines(["  no operation answers: generalcompute: GET /v1/modls -> 40*"])
+
+
 def test_a_seed_and_providers_of_ones_own(project: Pytester) -> None:
     spec, fixtures = project.mkdir("mine").joinpath("specs"), project.path / "mine/fixtures/acme"
     spec.mkdir()

@@ -1,0 +1,100 @@
+"""The client's end of a connection whose other end is the emulator: raw HTTP without a socket."""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote
+
+import httptools
+
+from emulator.edge import answer
+from emulator.exchange import Frame
+from emulator.inprocess import Pacing
+from emulator.interception.blocks import Block
+from emulator.wire.delivery import octets
+
+
+class Question:
+    """One request, read as its bytes come; `answer` has the bytes that come back once it is complete."""
+
+    def __init__(self, block: Block) -> None:
+        self._block = block
+        self._url = b""
+        self._headers: list[tuple[str, str]] = []
+        self._body: list[bytes] = []
+        self._parser = httptools.HttpRequestParser(self)
+        self.answer: Iterator[Frame] | None = None
+
+    def feed(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+
+    def on_body(self, body: bytes) -> None:
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        path, _, query = self._url.decode("ascii").partition("?")
+        method = self._parser.get_method().decode("ascii")
+        reply, _ = answer(
+            self._block.runtime,
+            method=method,
+            path=unquote(path),
+            query=query,
+            headers=self._headers,
+            body=b"".join(self._body),
+            tenant=self._block.tenant,
+        )
+        self.answer = octets(reply, method)
+
+
+class MemorySocket:
+    """As much of a socket as `http.client` uses, for one request."""
+
+    def __init__(self, block: Block) -> None:
+        self._question = Question(block)
+        self._timeout: float | None = None
+
+    def settimeout(self, timeout: float | None) -> None:
+        self._timeout = timeout
+
+    def sendall(self, data: bytes) -> None:
+        self._question.feed(bytes(data))
+
+    def makefile(self, mode: str, *_: Any) -> io.BufferedReader:
+        assert self._question.answer is not None
+        return io.BufferedReader(_Incoming(self._question.answer, Pacing(self._timeout)))
+
+    def shutdown(self, how: int) -> None:
+        """Nothing: there is nobody at the other end to tell."""
+
+    def close(self) -> None:
+        """Nothing: what was answered can still be read, as with a socket that has a file open on it."""
+
+
+class _Incoming(io.RawIOBase):
+    """What comes back, in the parts and at the moments in which it is sent."""
+
+    def __init__(self, frames: Iterator[Frame], pacing: Pacing) -> None:
+        super().__init__()
+        self._frames = frames
+        self._pacing = pacing
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
+            frame = next(self._frames, None)
+            if frame is None:
+                return 0
+            self._pacing.wait(frame.at)
+            self._left = frame.data
+        part, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
