@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.catalog.specs import followed
+from emulator.catalog.specs import FORM, JSON, followed
 from emulator.provider import Act, Operation, Provider, ProviderFamily, concerns
 from emulator.stages.route import split_tenant
 
@@ -58,15 +58,25 @@ def _graded(provider: Provider, operation: Operation, status: int) -> str:
 
 def request_example(provider: Provider, operation: Operation) -> Any:
     """A request body that works: the spec's example called `hello`, or its first, with a model the provider has."""
-    _, raw = spec_operation(provider, operation)
-    body = followed(provider.document, raw.get("requestBody", {}))
-    media = body.get("content", {}).get("application/json", {})
+    _, media = _request_media(provider, operation)
     examples = media.get("examples", {})
     chosen = examples.get("hello") or next(iter(examples.values()), None)
     body = chosen["value"] if chosen else media.get("example")
     if isinstance(body, dict) and "model" in body and not {body["model"], "*"} & provider.accepted_models.keys():
         return {**body, "model": next(iter(provider.accepted_models))}
     return body
+
+
+def request_media_type(provider: Provider, operation: Operation) -> str:
+    """JSON, or a form where the spec declares nothing but one."""
+    return _request_media(provider, operation)[0]
+
+
+def _request_media(provider: Provider, operation: Operation) -> tuple[str, dict[str, Any]]:
+    _, raw = spec_operation(provider, operation)
+    content = followed(provider.document, raw.get("requestBody", {})).get("content", {})
+    name = FORM if FORM in content and JSON not in content else JSON
+    return name, content.get(name, {})
 
 
 def example_path(provider: Provider, operation: Operation) -> str:

@@ -14,6 +14,7 @@ from emulator.mechanisms.credentials import Place, Rule
 from emulator.mechanisms.encoding import Encoding
 from emulator.mechanisms.events import EventKind
 from emulator.mechanisms.expressions import Expression, Scope
+from emulator.mechanisms.forms import FormSchema
 from emulator.mechanisms.patches import Patch, Target
 from emulator.mechanisms.requests import Reader
 from emulator.mechanisms.resources import Paging, ResourceType, Verb
@@ -60,6 +61,8 @@ class BodyPolicy:
 
     other_media_type: Literal["parse", "empty", "refuse"]
     malformed: Literal["refuse", "empty"]
+    media_types: Mapping[str, str]
+    """What a file of a form is, by its extension, when its part does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,8 @@ class Act:
     """What is computed: of a new item, or anew."""
     call: str | None
     """create: the state it begins in; call: the transition."""
+    each: Expression | None
+    """create: the bodies of several resources, all of which or none are made."""
     parts: tuple[Part, ...]
     filter: Mapping[str, Expression]
     newest_first: bool
@@ -133,7 +138,9 @@ class Operation:
     """The statuses its source tells of, when those of the error entries are not about it."""
     query: RequestSchema | None
     """The query parameters, as one object."""
-    body: RequestSchema | None
+    body: RequestSchema | FormSchema | None
+    max_body: int | None
+    """Bytes a request body may have."""
     act: Act | None
     reader: Reader | None
     facts: Mapping[str, Template]

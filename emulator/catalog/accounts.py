@@ -131,6 +131,7 @@ def act(declared: language.Act, kinds: Mapping[str, ResourceType], leaves: Leave
         ),
         fields=_computed(declared, kind, leaves.templates(declared.fields, (*at, "fields"))),
         call=declared.call,
+        each=leaves.optional(declared.each, (*at, "each")),
         parts=tuple(
             Part(
                 kinds[name],
@@ -145,6 +146,7 @@ def act(declared: language.Act, kinds: Mapping[str, ResourceType], leaves: Leave
         if page is None
         else Paging(
             leaves.expression(page.number, (*at, "page", "number")),
+            leaves.optional(page.cursor, (*at, "page", "cursor")),
             leaves.expression(page.size, (*at, "page", "size")),
             page.default,
             page.most,

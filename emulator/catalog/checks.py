@@ -76,6 +76,8 @@ def _operations(document: Document, spec: Spec) -> Iterator[Finding]:
             yield from act(document, operation.act, (*path, "act"))
         if operation.read is not None and operation.shape is None:
             yield path, "makes completions, so it needs a `shape:`"
+        if operation.max_body is not None and name in spec.operations and spec.operations[name].schema is None:
+            yield (*path, "max_body"), "needs a request body, and the spec has none"
     for name, declared in spec.operations.items():
         if name not in document.operations:
             yield (
@@ -164,6 +166,8 @@ def reachable(
         yield from _reachable_by_key(document, operation)
     if operation.schema is not None or operation.query is not None:
         yield "invalid_request", "it has a request schema"
+    if operation.schema is not None and declared is not None and declared.max_body is not None:
+        yield "body_too_large", "it has a max_body"
     if operation.schema is not None and document.body.malformed == "refuse":
         yield "malformed_json", "body.malformed is refuse"
     if operation.schema is not None and document.body.other_media_type == "refuse":

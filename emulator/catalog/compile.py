@@ -15,10 +15,11 @@ from emulator.catalog.language import limits as limits_language
 from emulator.catalog.language import operations as operations_language
 from emulator.catalog.leaves import Leaves
 from emulator.catalog.source import LoadError, Path_, Problem, Tree
-from emulator.catalog.specs import Spec, SpecOperation
+from emulator.catalog.specs import Spec, SpecOperation, followed
 from emulator.catalog.steps import played_step, scenario_from_text
 from emulator.mechanisms.credentials import Place, rule
 from emulator.mechanisms.encoding import Encoding
+from emulator.mechanisms.forms import FormSchema
 from emulator.mechanisms.patches import Patch
 from emulator.mechanisms.requests import Reader
 from emulator.mechanisms.resources import Item
@@ -84,7 +85,7 @@ class Compiler:
             places=tuple(Place(a.where, a.name, a.scheme) for a in auth.accept),
             credentials=tuple(rule(c.match, c.principal or {}, c.refuse) for c in auth.credentials),
             anonymous={"id": "", **auth.anonymous},
-            body=BodyPolicy(document.body.other_media_type, document.body.malformed),
+            body=BodyPolicy(document.body.other_media_type, document.body.malformed, document.body.media_types),
             encoding=Encoding(encoding.separators, encoding.ascii, encoding.escape_slashes),
             media_type=encoding.media_type,
             tokens=TokenRatio(document.tokens.characters, document.tokens.per_message, document.tokens.per_request),
@@ -144,7 +145,8 @@ class Compiler:
             source=self.sources[declared.source],
             documented=None if declared.documented is None else tuple(declared.documented),
             query=self._schema(spec, "query"),
-            body=self._schema(spec, "body"),
+            body=self._form(spec) if spec.form is not None else self._schema(spec, "body"),
+            max_body=declared.max_body,
             act=act(declared.act, self.kinds, self.leaves, (*path, "act")) if declared.act else None,
             reader=reader,
             facts=self.leaves.templates(declared.facts, (*path, "facts")),
@@ -195,10 +197,21 @@ class Compiler:
             return None
         try:
             return RequestSchema.compile(schema, self.spec.document, required=required, place=place)
-        except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
-            reason = str(error).splitlines()[0]
-            self.problems.append(Problem(spec.place, f"{spec.id}.{part}", f"its schema is none: {reason}"))
+        except _NO_SCHEMA as error:
+            self._no_schema(spec, part, error)
             return None
+
+    def _form(self, spec: SpecOperation) -> FormSchema | None:
+        schema = followed(self.spec.document, spec.schema or {})
+        try:
+            return FormSchema.compile(schema, spec.form or {}, self.spec.document, required=spec.body_required)
+        except _NO_SCHEMA as error:
+            self._no_schema(spec, "requestBody", error)
+            return None
+
+    def _no_schema(self, spec: SpecOperation, part: str, error: Exception) -> None:
+        reason = str(error).splitlines()[0]
+        self.problems.append(Problem(spec.place, f"{spec.id}.{part}", f"its schema is none: {reason}"))
 
     def _reader(self, name: str) -> Reader:
         fields = self.document.read[name]
@@ -297,8 +310,10 @@ class Compiler:
         return Scenario(name, tuple(steps), declared.summary)
 
 
+_NO_SCHEMA = (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError)
 _CAUSED: tuple[RefusalName, ...] = (
     "unknown_route", "method_not_allowed", "malformed_json", "unsupported_media_type", "invalid_request",
     "unknown_model", "context_overflow", "not_found", "conflict", "illegal_state", "in_use", "out_of_stock",
+    "body_too_large",
 )  # fmt: skip
 """Refusals that only a request of the right form can meet; any operation can meet the others."""

@@ -189,6 +189,7 @@ _USES: dict[str, tuple[Verb, ...]] = {
     "states": _ONE,
     "fields": ("create", "update", "call"),
     "call": ("create", "call"),
+    "each": ("create",),
     "parts": ("create",),
     "filter": ("list",),
     "newest_first": ("list",),
@@ -227,6 +228,8 @@ def _book(document: Document, act: Act, path: Path_) -> Iterator[Finding]:
         yield (*path, "book"), unknown(act.book or "", books)
     if act.filter:
         yield (*path, "filter"), "is for resources; the entries of a book are listed whole"
+    if act.page is not None and act.page.cursor is not None:
+        yield (*path, "page", "cursor"), "is for resources; the entries of a book have page numbers"
 
 
 def _of_resource(document: Document, act: Act, name: str, path: Path_) -> Iterator[Finding]:

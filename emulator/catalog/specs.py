@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from emulator.catalog.source import LoadError, Path_, Problem, Tree
 
+JSON, FORM = "application/json", "multipart/form-data"
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 Find = Callable[[str], Tree]
 
@@ -26,6 +27,8 @@ class SpecOperation:
     query: dict[str, Any] | None
     """Schema of the query parameters as one object."""
     schema: dict[str, Any] | None
+    form: dict[str, Any] | None
+    """The encoding of a body that is multipart/form-data; None: it is JSON."""
     body_required: bool
     example: Any
     responses: dict[str, Any]
@@ -129,6 +132,8 @@ def _operation(
     success = next((s for s in statuses if 200 <= s < 300), 200)
     security = raw.get("security", document.get("security", []))
     body = followed(document, raw.get("requestBody") or {})
+    taken = body.get("content") or {}
+    form = None if JSON in taken else taken.get(FORM)
     content = followed(document, responses.get(str(success)) or {}).get("content") or {}
     return SpecOperation(
         id=str(raw.get("operationId", f"{method} {path}")),
@@ -138,7 +143,8 @@ def _operation(
         success=success,
         secured=bool(security) and {} not in security,
         query=_query(document, [*(item.get("parameters") or []), *(raw.get("parameters") or [])]),
-        schema=(body.get("content") or {}).get("application/json", {}).get("schema"),
+        schema=(form or taken.get(JSON) or {}).get("schema"),
+        form=form and form.get("encoding", {}),
         body_required=bool(body.get("required")),
         example=_example(document, content.get("application/json") or {}),
         responses=responses,

@@ -32,7 +32,8 @@ def check(target: Target, schema: "BaseSchema", report: Report, progress: Callab
 
 def _case(target: Target, schema: "BaseSchema", operation: Operation, body: Any) -> "Case[Any]":
     declared = schema[operation.path][operation.method]
-    content = {} if body is None else {"body": body, "media_type": "application/json"}
+    media_type = overview.request_media_type(target.provider, operation)
+    content = {} if body is None else {"body": body, "media_type": media_type}
     return declared.Case(path_parameters=overview.path_examples(target.provider, operation), **content)
 
 

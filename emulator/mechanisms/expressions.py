@@ -22,7 +22,7 @@ from emulator.mechanisms.entropy import Entropy
 
 Variable = Literal[
     # the request as it came
-    "method", "path", "headers", "query", "params", "body",
+    "method", "url", "path", "headers", "query", "params", "body",
     # what stages made of it
     "operation", "principal", "request", "model", "models", "plans", "limits", "account",
     "item", "items", "page", "totals", "other",

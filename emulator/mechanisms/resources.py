@@ -1,7 +1,7 @@
 """Collections of resources: plain data, found by id, by unique field, and by what they refer to.
 
-A collection is `{items, unique, referring, due}`; an item is the resource's fields with `id`, `created_at` (Unix
-seconds) and, where it has states, `status`. Nothing here knows what a resource means.
+A collection is `{items, numbers, inserted, unique, referring, due}`; an item is the resource's fields with `id`,
+`created_at` (Unix seconds) and, where it has states, `status`. Nothing here knows what a resource means.
 """
 
 from collections.abc import Iterator, Mapping
@@ -84,8 +84,8 @@ class ResourceType:
 
 
 def new_collection() -> Collection:
-    """`due` says when a timed transition of an item comes, and to which state."""
-    return {"items": {}, "unique": {}, "referring": {}, "due": {}}
+    """`due` says when a timed transition of an item comes, and to which state; `numbers`, which insertion it was."""
+    return {"items": {}, "numbers": {}, "inserted": 0, "unique": {}, "referring": {}, "due": {}}
 
 
 def computed(templates: Mapping[str, Template], item: Item, scope: Scope) -> Item:
@@ -111,6 +111,9 @@ def check(kind: ResourceType, collection: Collection, item: Item) -> None:
 
 
 def insert(kind: ResourceType, collection: Collection, item: Item) -> None:
+    if item["id"] not in collection["items"]:
+        collection["inserted"] += 1
+        collection["numbers"][item["id"]] = collection["inserted"]
     collection["items"][item["id"]] = item
     for field in kind.unique:
         collection["unique"].setdefault(field, {})[str(item[field])] = item["id"]
@@ -121,7 +124,7 @@ def insert(kind: ResourceType, collection: Collection, item: Item) -> None:
 
 
 def remove(kind: ResourceType, collection: Collection, item: Item) -> None:
-    del collection["items"][item["id"]]
+    del collection["items"][item["id"]], collection["numbers"][item["id"]]
     collection["due"].pop(item["id"], None)
     _forget(kind, collection, item)
 
@@ -184,9 +187,15 @@ class Paging:
     """How a list is cut into pages: the page and its size as asked for, and what they are otherwise."""
 
     number: Expression
+    cursor: Expression | None
+    """Instead of the number, see `cursors`."""
     size: Expression
     default: int
     most: int
+
+
+def page_size(paging: Paging, scope: Scope) -> int:
+    return min(max(int(paging.size(scope) or paging.default), 1), paging.most)
 
 
 def page(
@@ -196,7 +205,7 @@ def page(
     total, ordered = len(items), reversed(items) if newest_first else iter(items)
     if paging is None:
         return list(ordered), {"number": 1, "size": total, "total": total, "pages": 1}
-    size = min(max(int(paging.size(scope) or paging.default), 1), paging.most)
+    size = page_size(paging, scope)
     number = max(int(paging.number(scope) or 1), 1)
     facts = {"number": number, "size": size, "total": total, "pages": -(-total // size)}
     first = min((number - 1) * size, total)

@@ -40,7 +40,7 @@ class RequestSchema:
 
     def typed(self, values: Mapping[str, str]) -> dict[str, Any]:
         """Query values as the types their schemas name; those that are not there are left out."""
-        declared = {n: self._resolve(s) for n, s in self.schema.get("properties", {}).items() if n in values}
+        declared = {n: self.resolved(s) for n, s in self.schema.get("properties", {}).items() if n in values}
         return {name: _typed(values[name], schema) for name, schema in declared.items()}
 
     def violations(self, body: Any) -> list[Violation]:
@@ -50,6 +50,14 @@ class RequestSchema:
         found = self._found(_bounded(body, _MOST_DEPTH)) or self._found(body) or [_violation("unknown", [], body)]
         ranked = sorted(found, key=lambda v: [self._rank(v["path"][: i + 1]) for i in range(len(v["path"]))])
         return [self._located(violation) for violation in ranked]
+
+    def violation(self, keyword: str, path: list[Any], value: Any, **details: Any) -> Violation:
+        """A violation that is found elsewhere than by the validator."""
+        return self._located(_violation(keyword, path, value, **details))
+
+    def declared(self, name: str) -> dict[str, Any]:
+        """The schema of a field, empty where there is none."""
+        return self.resolved(self.schema.get("properties", {}).get(name))
 
     def _located(self, violation: Violation) -> Violation:
         return {**violation, "loc": [self.place, *violation["path"]]}
@@ -63,12 +71,12 @@ class RequestSchema:
 
     def sample(self) -> list[Violation]:
         """A violation of the first required field, or of the first at all, for refusals nobody caused."""
-        schema = self._resolve(self.schema)
+        schema = self.resolved(self.schema)
         if schema.get("required"):
             first = schema["required"][0]
             return [self._located(_violation("required", [first], None, property=first))]
         name = next(iter(schema.get("properties", {})), "body")
-        kind = self._resolve(schema.get("properties", {}).get(name)).get("type", "string")
+        kind = self.resolved(schema.get("properties", {}).get(name)).get("type", "string")
         return [self._located(_violation("type", [name], None, expected=kind if isinstance(kind, str) else kind[0]))]
 
     def _rank(self, path: list[Any]) -> tuple[int, str]:
@@ -80,13 +88,14 @@ class RequestSchema:
         return names.index(step) if step in names else len(names), str(step)
 
     def _at(self, path: list[Any]) -> dict[str, Any]:
-        node = self._resolve(self.schema)
+        node = self.resolved(self.schema)
         for step in path:
             below = node.get("items") if isinstance(step, int) else node.get("properties", {}).get(step)
-            node = self._resolve(below)
+            node = self.resolved(below)
         return node
 
-    def _resolve(self, node: Any) -> dict[str, Any]:
+    def resolved(self, node: Any) -> dict[str, Any]:
+        """A node of the schema, references followed; empty for what is none."""
         for _ in range(16):
             if not isinstance(node, dict) or "$ref" not in node:
                 break

@@ -3,7 +3,7 @@
 from typing import Any
 
 from emulator.exchange import Exchange, Refused
-from emulator.mechanisms import ledger, resources
+from emulator.mechanisms import cursors, ledger, resources
 from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.completions import complete
 from emulator.mechanisms.expressions import Expression
@@ -17,11 +17,11 @@ def produce(ex: Exchange) -> None:
     operation = ex.active
     for name, template in operation.facts.items():
         ex.scope[name] = template(ex.scope)
+    if operation.act is not None:
+        _act(ex, operation.act)
     if operation.reader is not None:
         _complete(ex, operation.reader)
-    elif operation.act is not None:
-        _act(ex, operation.act)
-    else:
+    elif operation.act is None:
         ex.note("produce", "shape" if operation.shape else "example", grade=operation.source.grade)
 
 
@@ -86,7 +86,9 @@ def _guard(ex: Exchange, act: Act, item: Item | None) -> None:
 
 def _change(ex: Exchange, act: Act, kind: ResourceType, account: Account, found: list[Item]) -> None:
     """Raises Conflict."""
-    if act.verb == "create":
+    if act.verb == "create" and act.each is not None:
+        _create_each(ex, act, kind, account, act.each)
+    elif act.verb == "create":
         _create(ex, act, kind, account)
     for item in found:  # all of them or none
         if act.verb == "call" and act.call is not None:
@@ -118,11 +120,36 @@ def _create(ex: Exchange, act: Act, kind: ResourceType, account: Account) -> Non
     ex.scope["item"] = item
 
 
+def _create_each(ex: Exchange, act: Act, kind: ResourceType, account: Account, bodies: Expression) -> None:
+    """A resource for each of several bodies, or none of them. Raises Conflict."""
+    whole, made = ex.scope["body"], list[Item]()
+    try:
+        for body in bodies(ex.scope) or ():
+            ex.scope["body"] = body
+            _create(ex, act, kind, account)
+            made.append(ex.scope["item"])
+    except Conflict:
+        for item in reversed(made):
+            account.remove(kind, item)
+        raise
+    finally:
+        ex.scope["body"] = whole
+    ex.scope["items"] = made
+
+
 def _list(ex: Exchange, act: Act, account: Account) -> None:
+    paging = act.paging
     if act.resource is not None:
         values = {name: wanted(ex.scope) for name, wanted in act.filter.items()}
-        items = resources.listed(account.collection(act.resource.name), values)
+        collection = account.collection(act.resource.name)
+        items = resources.listed(collection, values)
+        if paging is not None and paging.cursor is not None:
+            size, cursor = resources.page_size(paging, ex.scope), paging.cursor(ex.scope)
+            ex.scope["items"], ex.scope["page"] = cursors.page(
+                items, collection["numbers"], size, cursor, newest_first=act.newest_first
+            )
+            return
     else:
         ex.scope["totals"] = ledger.totals(account.data, act.book or "")
         items = ledger.entries(account.data, act.book or "").values()
-    ex.scope["items"], ex.scope["page"] = resources.page(items, act.paging, ex.scope, newest_first=act.newest_first)
+    ex.scope["items"], ex.scope["page"] = resources.page(items, paging, ex.scope, newest_first=act.newest_first)

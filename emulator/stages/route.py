@@ -1,6 +1,7 @@
 """Address -> tenant, provider, operation."""
 
 import re
+from urllib.parse import quote
 
 from emulator.exchange import Exchange, Refused, Unaddressed, new_scope
 from emulator.mechanisms import credentials
@@ -59,11 +60,19 @@ def _open_scope(ex: Exchange, operation: str) -> None:
     ex.scope = new_scope(ex.provider, _entropy(ex, ex.provider, operation), ex.now, ex.provider.anonymous)
     ex.scope.variables.update(
         method=ex.method,
+        url=_url(ex),
         path=ex.local_path.lstrip("/"),
         headers=ex.headers,
         query=dict(ex.query),
         operation=operation,
     )
+
+
+def _url(ex: Exchange) -> str:
+    """The address as the client called it, without the query."""
+    host = ex.headers.get("host") or ex.provider.host
+    scheme = "https" if host == ex.provider.host else "http"
+    return f"{scheme}://{host}{quote(ex.path)}"
 
 
 def _entropy(ex: Exchange, provider: Provider, operation: str) -> Entropy:

@@ -1,25 +1,28 @@
-"""Bytes -> JSON -> schema -> a neutral request that fits the model's context."""
+"""Bytes -> JSON or a form -> schema -> a neutral request that fits the model's context."""
 
 from typing import Any
 
 from emulator.exchange import Exchange, Refused
-from emulator.mechanisms import patches, requests
+from emulator.mechanisms import forms, patches, requests
 from emulator.mechanisms.encoding import MalformedJSON, loads
+from emulator.mechanisms.forms import FormSchema, MalformedForm
 from emulator.mechanisms.violations import RequestSchema
 from emulator.mechanisms.wording import by_field
 
 
 def validate(ex: Exchange) -> None:
-    """May refuse with unsupported_media_type, malformed_json, invalid_request, unknown_model, context_overflow."""
+    """May refuse with body_too_large, unsupported_media_type, malformed_json, invalid_request, unknown_model, …"""
     _require_headers(ex)
     _check_query(ex)
     if ex.active.body is None:
         return
-    body = _parsed(ex)
+    _check_size(ex)
+    body = _form(ex, ex.active.body) if isinstance(ex.active.body, FormSchema) else _parsed(ex)
     ex.scope["body"] = body if isinstance(body, dict) else {}
     _patch_fields(ex, body)
     _check(ex, ex.active.body, body)
     if ex.active.reader is not None:
+        _show_item(ex)
         ex.request = ex.active.reader.read(ex.scope, ex.provider.tokens)
         ex.scope["request"] = ex.request
         _find_model(ex)
@@ -27,7 +30,7 @@ def validate(ex: Exchange) -> None:
         ex.scope["request"] = ex.request
 
 
-def _check(ex: Exchange, schema: RequestSchema, value: Any) -> None:
+def _check(ex: Exchange, schema: RequestSchema | FormSchema, value: Any) -> None:
     if violations := schema.violations(value):
         told = ex.provider.wording.tell(violations, ex.scope)
         ex.note("validate", "invalid", fields=[{"at": v["loc"], "wording": v["wording"]} for v in told])
@@ -52,10 +55,34 @@ def _require_headers(ex: Exchange) -> None:
                 raise Refused(patch.arguments.get("refuse", "invalid_request"), header=patch.arguments["name"])
 
 
+def _check_size(ex: Exchange) -> None:
+    most = ex.active.max_body
+    if most is not None and len(ex.body) > most:
+        raise Refused("body_too_large", size=len(ex.body), limit=most)
+
+
+def _media_type(ex: Exchange) -> str:
+    return ex.headers.get("content-type", "").split(";")[0].strip().lower()
+
+
+def _form(ex: Exchange, schema: FormSchema) -> forms.Form:
+    """The body as a form: like JSON, what is no form is refused or an empty one, as the provider's policy says."""
+    policy, media_type = ex.provider.body, _media_type(ex)
+    if media_type != "multipart/form-data" and policy.other_media_type == "refuse":
+        raise Refused("unsupported_media_type", media_type=media_type)
+    if not ex.body and not schema.required:
+        return {}
+    try:
+        return schema.read(forms.parts(ex.body, ex.headers.get("content-type", ""), policy.media_types))
+    except MalformedForm as error:
+        if policy.malformed == "empty":
+            return {}
+        raise Refused("malformed_json", reason=str(error), position=0) from None
+
+
 def _parsed(ex: Exchange) -> Any:
     """The body as JSON. Without a body, a provider sees an empty object or nothing, as its policy says."""
-    policy = ex.provider.body
-    media_type = ex.headers.get("content-type", "").split(";")[0].strip().lower()
+    policy, media_type = ex.provider.body, _media_type(ex)
     if media_type != "application/json" and not media_type.endswith("+json") and policy.other_media_type != "parse":
         if policy.other_media_type == "refuse":
             raise Refused("unsupported_media_type", media_type=media_type)
@@ -79,6 +106,13 @@ def _patch_fields(ex: Exchange, body: Any) -> None:
                 if patch.op == "reject_field":
                     raise Refused(patch.arguments.get("refuse", "invalid_request"), field=patch.arguments["path"])
                 ex.scope["body"] = body
+
+
+def _show_item(ex: Exchange) -> None:
+    """What the operation is about, for `read:` to see; that it does not exist is for `produce` to refuse."""
+    act = ex.active.act
+    if act is not None and act.item is not None and act.resource is not None and ex.account is not None:
+        ex.scope["item"] = ex.account.find(act.resource.name, act.item(ex.scope))
 
 
 def _find_model(ex: Exchange) -> None:

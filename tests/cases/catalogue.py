@@ -7,8 +7,10 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator
 
 from emulator import Handle, make_runtime, overview
+from emulator.mechanisms.forms import FormSchema
 from emulator.provider import Operation, Provider
 
+from . import multipart
 from .raw import RawReply, send
 
 PROVIDERS: dict[str, Provider] = {name: family.base for name, family in make_runtime(pace=0).providers.items()}
@@ -37,15 +39,17 @@ class Caller:
         """Leave out what the provider asks of clients beside the credential."""
 
     def ask(self, *, body: Any = ..., key: str | None = "", place: int = 0, **headers: str) -> RawReply:
-        """One request. `body` as JSON, or bytes as they are; `key` None: no credential; `place`: where it stands."""
+        """One request. `body` as JSON or a form, or bytes as they are; `key` None: no credential, else at `place`."""
         if body is ...:
             body = self.body
-        sent = {"Content-Type": "application/json"} if body is not None else {}
+        form = isinstance(self.operation.body, FormSchema)
+        sent = {"Content-Type": multipart.TYPE if form else "application/json"} if body is not None else {}
         sent |= self._credential(self.handle.api_key if key == "" else key, place)
         sent |= {} if self.plain else dict(self.provider.client_headers)
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        return send(self.operation.method, self.url, {k: v for k, v in sent.items() if v}, data)
+        if body is not None and not isinstance(body, bytes):
+            body = multipart.of_example(body) if form else json.dumps(body).encode()
+        return send(self.operation.method, self.url, {k: v for k, v in sent.items() if v}, body)
 
     def _credential(self, key: str | None, place: int) -> dict[str, str]:
         if key is None:
@@ -63,7 +67,7 @@ def caller(handle: Handle, operation: str | None = None) -> Caller:
     """A caller of a packaged provider's operation; of its first that makes completions when none is named."""
     provider = PROVIDERS[handle.id]
     found = provider.operations[operation] if operation else next(o for o in provider.operations.values() if o.reader)
-    body = BODIES[handle.id] if found.reader else overview.request_example(provider, found)
+    body = BODIES[handle.id] if found.reader and not found.act else overview.request_example(provider, found)
     return Caller(handle, found, provider, body or {})
 
 

@@ -168,8 +168,14 @@ def another_model(emulator: Emulation, caller: Caller) -> RawReply:
     return caller.ask(body={**(caller.body or {}), "model": "no-such-model"})
 
 
+def large_body(emulator: Emulation, caller: Caller) -> RawReply:
+    return caller.ask(body=b"x" * ((caller.operation.max_body or 0) + 1))
+
+
 def long_prompt(emulator: Emulation, caller: Caller) -> RawReply:
     """One message of 140,000 tokens, more than the model of every provider's example takes."""
+    if "message" in (caller.body or {}):
+        return caller.ask(body={"message": "word " * 112_000})
     messages = [{"role": "user", "content": "word " * 112_000}]
     return caller.ask(body={**(caller.body or {}), "messages": messages})
 
@@ -237,6 +243,8 @@ CAUSES: dict[str, dict[RefusalName, Cause]] = {
         **ANY_PROVIDER,
         # its models are an enum of the request schema, so another one is an invalid request
         "unknown_model": broken("unknown_model"),
+        "not_found": unknown_id,
+        "body_too_large": large_body,
         "invalid_credentials": key("invalid-1"),
         "expired_credentials": key("expired-1"),
         "quota_exhausted": key("used-up-1", otherwise="quota_exhausted"),

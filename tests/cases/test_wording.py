@@ -39,9 +39,9 @@ UNSAID = {
     "barrack": {"default", "exclusiveMinimum"},
     "generalcompute": {"default"},
     "nugen": {"default", "enum"},
-    "peakprivacy": {"default"},
+    "peakprivacy": {"default", "contentType", "type.file", "type.number.null", "type.boolean.null"},
 }
-"""Words in store for constraints that no request schema of a provider has."""
+"""Words in store for constraints that no completion of a provider has."""
 
 
 def constraints(schema: dict[str, Any], document: Any, path: Path_) -> Iterator[tuple[Path_, Any]]:

@@ -124,6 +124,11 @@ BROKEN = {
         "operations:\n  createSong: {source: convention}\n",
         '2 operations.createSong: "createSong" does not exist; there are createChatCompletion, listModels',
     ),
+    "a largest body where there is none": _file(
+        "operations",
+        "operations:\n  listModels: {source: convention, max_body: 10}\n",
+        "2 operations.listModels.max_body: needs a request body, and the spec has none",
+    ),
     "refusal that is none": _file(
         "scenarios",
         "scenarios:\n  tired:\n    - {refuse: too_tired}\n",
@@ -195,13 +200,13 @@ def test_bytes_that_are_no_text(run: Run, tmp_path: Path) -> None:
 def test_packaged_data_is_clean(run: Run) -> None:
     result = run("check")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == "4 providers, 77 operations: no findings\n"
+    assert result.stdout == "4 providers, 87 operations: no findings\n"
 
 
 def test_own_data_is_clean(run: Run, tmp_path: Path) -> None:
     files = {"fixtures/acme/limits.yaml": RULE, "fixtures/acme/quirks.yaml": QUIRK}
     result = run("check", acme.write(tmp_path, files))
-    assert (result.exit_code, result.stdout) == (0, "5 providers, 79 operations: no findings\n")
+    assert (result.exit_code, result.stdout) == (0, "5 providers, 89 operations: no findings\n")
 
 
 @pytest.mark.parametrize("name", ["nothing", "empty"])

@@ -295,6 +295,16 @@ BROKEN = {
         "{book: server, verb: list, filter: {server: query.server},",
         "listServerUsage.act.filter: is for resources; the entries of a book are listed whole",
     ),
+    "a cursor in a book": _operations(
+        "{book: server, verb: list, page: *paged}",
+        "{book: server, verb: list, page: {cursor: query.p}}",
+        "listServerUsage.act.page.cursor: is for resources; the entries of a book have page numbers",
+    ),
+    "several bodies without a use": _operations(
+        "{resource: tag, verb: delete, item: params.tag}",
+        "{resource: tag, verb: delete, item: params.tag, each: body.tags}",
+        "deleteTag.act.each: `delete` has no use for it; it is for create",
+    ),
     "a change of what is held": _operations(
         "states: paused",
         "states: [paused, running]",

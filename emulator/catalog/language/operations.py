@@ -21,7 +21,10 @@ class Context(Model):
 
 
 class Operation(Model):
-    """One operation. With `read` it makes completions, with `act` it works on resources; else it answers its shape."""
+    """One operation. With `read` it makes completions, with `act` it works on resources; else it answers its shape.
+
+    With both, `read` sees the item of the act.
+    """
 
     source: SourceName
     documented: list[int] | None = Field(
@@ -29,6 +32,7 @@ class Operation(Model):
     )
     act: Act | None = None
     read: str | None = Field(None, description="A name under `read`.")
+    max_body: int | None = Field(None, ge=1, description="Bytes a request body may have.")
     facts: dict[Literal["id", "created"], Tree] = Field(default_factory=dict)
     shape: str | None = Field(None, description="A name under `shapes`.")
     stream: str | None = Field(None, description="A name under `streams`.")

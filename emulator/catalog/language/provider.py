@@ -65,6 +65,9 @@ class Body(Model):
     malformed: Literal["refuse", "empty"] = Field(
         "refuse", description="Broken JSON is refused; or it, and JSON that is no object, is read as {}."
     )
+    media_types: dict[str, str] = Field(
+        default_factory=dict, description="Extension -> what a file of a form is whose part does not say."
+    )
 
 
 class Encoding(Model):

@@ -85,6 +85,9 @@ class Page(Model):
     """How a list is cut into pages."""
 
     number: Expr = "query.page"
+    cursor: Expr | None = Field(
+        None, description="Pages by cursor: `page.next` and `page.previous` are cursors, or null; no number."
+    )
     size: Expr = "query.limit"
     default: int = Field(20, ge=1)
     most: int = Field(100, ge=1)
@@ -121,6 +124,9 @@ class Act(Model):
         default_factory=dict, description="create: over the resource's fields; update: instead of its changes."
     )
     call: str | None = Field(None, description="call: the transition; create: the state to begin in, if not the first.")
+    each: Expr | None = Field(
+        None, description="create: a list; one resource for each, which is its `body`. All are `items`."
+    )
     parts: dict[str, Part] = Field(default_factory=dict, description="create: what comes with it, by resource.")
     filter: dict[str, Expr] = Field(
         default_factory=dict, description="list: field -> the value wanted, or one it holds; null wants any."
