@@ -60,6 +60,7 @@ class BodyPolicy:
 
     other_media_type: Literal["parse", "empty", "refuse"]
     malformed: Literal["refuse", "empty"]
+    missing: Literal["malformed", "violation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class StreamPlan:
     media_type: str
     terminator: str | None
     usage: Literal["always", "on_request", "never"]
+    spaces: Literal["before", "after"]
+    encoding: Encoding
     first_event: float
     gap: float
 
@@ -136,6 +139,8 @@ class Operation:
     body: RequestSchema | None
     act: Act | None
     reader: Reader | None
+    embedding: Expression | None
+    """How many dimensions the vectors have that it makes instead of a completion."""
     facts: Mapping[str, Template]
     """Computed once an exchange, before the reply: `id`, `created`."""
     shape: Template | None

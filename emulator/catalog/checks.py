@@ -76,6 +76,8 @@ def _operations(document: Document, spec: Spec) -> Iterator[Finding]:
             yield from act(document, operation.act, (*path, "act"))
         if operation.read is not None and operation.shape is None:
             yield path, "makes completions, so it needs a `shape:`"
+        if operation.embed is not None and "prompt" not in document.read.get(operation.read or "", {}):
+            yield (*path, "embed"), "makes vectors of prompts, so the operation needs a `read:` with a `prompt`"
     for name, declared in spec.operations.items():
         if name not in document.operations:
             yield (

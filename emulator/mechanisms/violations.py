@@ -51,6 +51,10 @@ class RequestSchema:
         ranked = sorted(found, key=lambda v: [self._rank(v["path"][: i + 1]) for i in range(len(v["path"]))])
         return [self._located(violation) for violation in ranked]
 
+    def missing(self) -> list[Violation]:
+        """The violation of a body that is required and not there."""
+        return [self._located(_violation("required", [], None))]
+
     def _located(self, violation: Violation) -> Violation:
         return {**violation, "loc": [self.place, *violation["path"]]}
 
@@ -108,7 +112,7 @@ def _neutral(error: Any, path: list[Any]) -> Violation:
         return _violation("enum", path, error.instance, options=list(kind.options))
     if kind.name == "const":
         return _violation("enum", path, error.instance, options=[kind.expected_value])
-    return _violation(kind.name, path, error.instance, limit=getattr(kind, "limit", None))
+    return _violation(kind.name, path, error.instance, limit=getattr(kind, "limit", getattr(kind, "pattern", None)))
 
 
 def _steps(body: Any, path: list[Any]) -> list[Any]:

@@ -1,11 +1,11 @@
 """Bytes -> JSON -> schema -> a neutral request that fits the model's context."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 from emulator.exchange import Exchange, Refused
 from emulator.mechanisms import patches, requests
 from emulator.mechanisms.encoding import MalformedJSON, loads
-from emulator.mechanisms.violations import RequestSchema
+from emulator.mechanisms.violations import RequestSchema, Violation
 from emulator.mechanisms.wording import by_field
 
 
@@ -16,6 +16,8 @@ def validate(ex: Exchange) -> None:
     if ex.active.body is None:
         return
     body = _parsed(ex)
+    if body is None and ex.active.body.required and ex.provider.body.missing == "violation":
+        _refuse(ex, ex.active.body.missing())
     ex.scope["body"] = body if isinstance(body, dict) else {}
     _patch_fields(ex, body)
     _check(ex, ex.active.body, body)
@@ -29,9 +31,13 @@ def validate(ex: Exchange) -> None:
 
 def _check(ex: Exchange, schema: RequestSchema, value: Any) -> None:
     if violations := schema.violations(value):
-        told = ex.provider.wording.tell(violations, ex.scope)
-        ex.note("validate", "invalid", fields=[{"at": v["loc"], "wording": v["wording"]} for v in told])
-        raise Refused("invalid_request", violations=told, errors_by_field=by_field(told))
+        _refuse(ex, violations)
+
+
+def _refuse(ex: Exchange, violations: list[Violation]) -> NoReturn:
+    told = ex.provider.wording.tell(violations, ex.scope)
+    ex.note("validate", "invalid", fields=[{"at": v["loc"], "wording": v["wording"]} for v in told])
+    raise Refused("invalid_request", violations=told, errors_by_field=by_field(told))
 
 
 def _check_query(ex: Exchange) -> None:
@@ -55,6 +61,8 @@ def _require_headers(ex: Exchange) -> None:
 def _parsed(ex: Exchange) -> Any:
     """The body as JSON. Without a body, a provider sees an empty object or nothing, as its policy says."""
     policy = ex.provider.body
+    if not ex.body and policy.missing == "violation":
+        return None if ex.active.body and ex.active.body.required else {}
     media_type = ex.headers.get("content-type", "").split(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json") and policy.other_media_type != "parse":
         if policy.other_media_type == "refuse":
@@ -101,9 +109,9 @@ def _fit_context(ex: Exchange) -> None:
     if window is None:
         return
     wanted = request["max_tokens"] or 0
-    asked = request["prompt_tokens"] + (wanted if policy.max_tokens == "count" else 0)
+    asked = request["longest_prompt"] + (wanted if policy.max_tokens == "count" else 0)
     if asked > window:
         raise Refused("context_overflow", tokens=asked, context=window, model=request["model"])
-    if policy.max_tokens == "lower" and wanted > window - request["prompt_tokens"]:
-        request["max_tokens"] = window - request["prompt_tokens"]
+    if policy.max_tokens == "lower" and wanted > window - request["longest_prompt"]:
+        request["max_tokens"] = window - request["longest_prompt"]
         ex.note("validate", "max_tokens lowered", to=request["max_tokens"])

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from emulator.catalog.language.base import Exprs, Model, SourceName, Tree
+from emulator.catalog.language.base import Expr, Exprs, Model, SourceName, Tree
 from emulator.catalog.language.resources import Act
 from emulator.mechanisms.requests import NeutralField
 
@@ -20,8 +20,14 @@ class Context(Model):
     )
 
 
+class Embed(Model):
+    """Vectors of length 1 for the prompts that `read` finds; shapes see them as `embeddings`, with index and vector."""
+
+    dimensions: Expr = Field(description="How many numbers a vector has.")
+
+
 class Operation(Model):
-    """One operation. With `read` it makes completions, with `act` it works on resources; else it answers its shape."""
+    """One operation: with `read` completions, with `embed` too vectors, with `act` resources; else its shape alone."""
 
     source: SourceName
     documented: list[int] | None = Field(
@@ -29,6 +35,7 @@ class Operation(Model):
     )
     act: Act | None = None
     read: str | None = Field(None, description="A name under `read`.")
+    embed: Embed | None = None
     facts: dict[Literal["id", "created"], Tree] = Field(default_factory=dict)
     shape: str | None = Field(None, description="A name under `shapes`.")
     stream: str | None = Field(None, description="A name under `streams`.")

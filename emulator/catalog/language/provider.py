@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from emulator.catalog.language.base import Model, SourceName
+from emulator.mechanisms.encoding import Separators
 from emulator.provider import Grade
 
 
@@ -65,12 +66,15 @@ class Body(Model):
     malformed: Literal["refuse", "empty"] = Field(
         "refuse", description="Broken JSON is refused; or it, and JSON that is no object, is read as {}."
     )
+    missing: Literal["malformed", "violation"] = Field(
+        "malformed", description="No body where one is required is broken JSON; or it, and null, is a missing field."
+    )
 
 
 class Encoding(Model):
     """How the provider writes JSON."""
 
-    separators: Literal["compact", "spaced"] = "compact"
+    separators: Separators = "compact"
     ascii: bool = False
     escape_slashes: bool = False
     media_type: str = "application/json"
