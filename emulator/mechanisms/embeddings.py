@@ -13,7 +13,8 @@ from hashlib import blake2b
 
 from emulator.mechanisms.completions import COMMON_WORDS
 
-_WORD = re.compile(r"\w+", re.UNICODE)
+_UNSPACED = "\u3040-\u30ff\u3400-\u9fff"  # scripts without spaces between words: each character counts as one
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 _PART = 3
 _COMMON_WEIGHT, _WORD_WEIGHT, _PART_WEIGHT = 0.1, 1.0, 0.25
 _SPREAD = 8

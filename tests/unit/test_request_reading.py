@@ -96,3 +96,26 @@ def test_the_first_that_is_there_counts() -> None:
 def test_what_follows_from_the_messages(messages: list[Any], role: str | None, text: str) -> None:
     request = read(messages=messages)
     assert (request["last_role"], request["last_text"]) == (role, text)
+
+
+def prompted(prompt: Any, **fields: Any) -> dict[str, Any]:
+    reader = Reader({"prompt": [Expression("body.prompt", ["body"])]})
+    return reader.read(Scope(Entropy(0), {"body": {"prompt": prompt, **fields}}), TokenRatio(4, per_message=3))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "prompts", "tokens", "longest", "asked"),
+    [
+        ("abcde", ["abcde"], 2, 2, ["abcde"]),
+        (["abcde", "a"], ["abcde", "a"], 3, 2, ["abcde", "a"]),
+        ([7, 8, 9], [[7, 8, 9]], 3, 3, [""]),
+        ([[7, 8], [], "a"], [[7, 8], [], "a"], 3, 2, ["", "", "a"]),
+        ([], [[]], 0, 0, [""]),
+        (["a", 7], ["a", []], 1, 1, ["a", ""]),
+    ],
+)
+def test_what_follows_from_prompts(prompt: Any, prompts: Any, tokens: int, longest: int, asked: list[str]) -> None:
+    """They are counted without what a message costs beside its text."""
+    request = prompted(prompt)
+    assert (request["prompts"], request["asked"], request["last_text"]) == (prompts, asked, asked[-1])
+    assert (request["prompt_tokens"], request["longest_prompt"]) == (tokens, longest)
