@@ -61,6 +61,7 @@ class BodyPolicy:
     other_media_type: Literal["parse", "empty", "refuse"]
     malformed: Literal["refuse", "empty"]
     missing: Literal["malformed", "violation"]
+    coerce: bool
 
 
 @dataclass(frozen=True, slots=True)

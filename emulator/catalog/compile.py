@@ -84,7 +84,7 @@ class Compiler:
             places=tuple(Place(a.where, a.name, a.scheme) for a in auth.accept),
             credentials=tuple(rule(c.match, c.principal or {}, c.refuse) for c in auth.credentials),
             anonymous={"id": "", **auth.anonymous},
-            body=BodyPolicy(document.body.other_media_type, document.body.malformed, document.body.missing),
+            body=BodyPolicy(**document.body.model_dump()),
             encoding=self._encoding(),
             media_type=document.encoding.media_type,
             tokens=TokenRatio(document.tokens.characters, document.tokens.per_message, document.tokens.per_request),

@@ -51,6 +51,21 @@ class RequestSchema:
         ranked = sorted(found, key=lambda v: [self._rank(v["path"][: i + 1]) for i in range(len(v["path"]))])
         return [self._located(violation) for violation in ranked]
 
+    def coerced(self, body: Any) -> Any:
+        """The body with each text that reads as the number or boolean its schema asks for as that value."""
+        return self._coerced(body, self.schema, _MOST_DEPTH)
+
+    def _coerced(self, value: Any, schema: Any, depth: int) -> Any:
+        schema = self._resolve(schema)
+        if isinstance(value, str):
+            return _read_as(value, schema.get("type"))
+        if isinstance(value, dict) and depth:
+            below = schema.get("properties", {})
+            return {key: self._coerced(v, below[key], depth - 1) if key in below else v for key, v in value.items()}
+        if isinstance(value, list) and depth and "items" in schema:
+            return [self._coerced(item, schema["items"], depth - 1) for item in value]
+        return value
+
     def missing(self) -> list[Violation]:
         """The violation of a body that is required and not there."""
         return [self._located(_violation("required", [], None))]
@@ -136,6 +151,15 @@ def _typed(text: str, schema: dict[str, Any]) -> Any:
     if kind == "boolean" and text.lower() in ("true", "false"):
         return text.lower() == "true"
     return text
+
+
+def _read_as(text: str, types: Any) -> Any:
+    """A text as the first of the types that it reads as, or itself: also where text is one of them."""
+    kinds = types if isinstance(types, list) else [types]
+    if "string" in kinds:
+        return text
+    read = (_typed(text.strip(), {"type": kind}) for kind in kinds)
+    return next((value for value in read if not isinstance(value, str)), text)
 
 
 def _bounded(value: Any, depth: int) -> Any:

@@ -18,6 +18,8 @@ def validate(ex: Exchange) -> None:
     body = _parsed(ex)
     if body is None and ex.active.body.required and ex.provider.body.missing == "violation":
         _refuse(ex, ex.active.body.missing())
+    if ex.provider.body.coerce:
+        body = ex.active.body.coerced(body)
     ex.scope["body"] = body if isinstance(body, dict) else {}
     _patch_fields(ex, body)
     _check(ex, ex.active.body, body)

@@ -405,6 +405,18 @@ def test_a_wrong_field_is_located(
     assert [(detail["loc"], detail["type"]) for detail in reply.json["detail"]] == [(["body", *loc], kind)]
 
 
+@pytest.mark.parametrize(
+    ("operation", "change"),
+    [
+        ("createChatText", {"max_tokens": "7", "temperature": "0.5"}),
+        ("createTextCompletion", {"max_tokens": " 7 "}),
+        ("createChatCompletionV3", {"max_tokens": "7", "n": "1", "stream": "false"}),
+    ],
+)
+def test_numbers_may_come_as_text(nugen: Handle, operation: str, change: dict[str, Any]) -> None:
+    assert served(nugen, operation, **change)["usage"]["completion_tokens"] == 7
+
+
 class TestErrors:
     def spent(self, nugen: Handle, operation: str) -> RawReply:
         return caller(nugen, operation).ask(key="nugen-spent-1")

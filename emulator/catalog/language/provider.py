@@ -69,6 +69,9 @@ class Body(Model):
     missing: Literal["malformed", "violation"] = Field(
         "malformed", description="No body where one is required is broken JSON; or it, and null, is a missing field."
     )
+    coerce: bool = Field(
+        False, description="Text that reads as the number or boolean its schema asks for is taken as it."
+    )
 
 
 class Encoding(Model):
