@@ -63,6 +63,8 @@ class BodyPolicy:
     malformed: Literal["refuse", "empty"]
     media_types: Mapping[str, str]
     """What a file of a form is, by its extension, when its part does not say."""
+    missing: Literal["malformed", "violation"]
+    coerce: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class StreamPlan:
     media_type: str
     terminator: str | None
     usage: Literal["always", "on_request", "never"]
+    spaces: Literal["before", "after"]
+    encoding: Encoding
     first_event: float
     gap: float
 
@@ -143,6 +147,8 @@ class Operation:
     """Bytes a request body may have."""
     act: Act | None
     reader: Reader | None
+    embedding: Expression | None
+    """How many dimensions the vectors have that it makes instead of a completion."""
     facts: Mapping[str, Template]
     """Computed once an exchange, before the reply: `id`, `created`."""
     shape: Template | None

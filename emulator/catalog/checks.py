@@ -78,6 +78,8 @@ def _operations(document: Document, spec: Spec) -> Iterator[Finding]:
             yield path, "makes completions, so it needs a `shape:`"
         if operation.max_body is not None and name in spec.operations and spec.operations[name].schema is None:
             yield (*path, "max_body"), "needs a request body, and the spec has none"
+        if operation.embed is not None and "prompt" not in document.read.get(operation.read or "", {}):
+            yield (*path, "embed"), "makes vectors of prompts, so the operation needs a `read:` with a `prompt`"
     for name, declared in spec.operations.items():
         if name not in document.operations:
             yield (

@@ -18,7 +18,7 @@ from emulator.catalog.source import LoadError, Path_, Problem, Tree
 from emulator.catalog.specs import Spec, SpecOperation, followed
 from emulator.catalog.steps import played_step, scenario_from_text
 from emulator.mechanisms.credentials import Place, rule
-from emulator.mechanisms.encoding import Encoding
+from emulator.mechanisms.encoding import Encoding, Separators
 from emulator.mechanisms.forms import FormSchema
 from emulator.mechanisms.patches import Patch
 from emulator.mechanisms.requests import Reader
@@ -62,7 +62,7 @@ class Compiler:
         if self.problems or document.auth is None or document.errors is None:
             raise LoadError(self.problems)
         self.sources = {name: Source(name, s.ref, s.grade) for name, s in document.sources.items()}
-        auth, errors, encoding = document.auth, document.errors, document.encoding
+        auth, errors = document.auth, document.errors
         self.streams = {name: self._stream(name) for name in document.streams}
         self.kinds = {name: resource_type(name, r, self.leaves) for name, r in document.resources.items()}
         self.groups = declared_groups(self.spec.document)
@@ -85,9 +85,9 @@ class Compiler:
             places=tuple(Place(a.where, a.name, a.scheme) for a in auth.accept),
             credentials=tuple(rule(c.match, c.principal or {}, c.refuse) for c in auth.credentials),
             anonymous={"id": "", **auth.anonymous},
-            body=BodyPolicy(document.body.other_media_type, document.body.malformed, document.body.media_types),
-            encoding=Encoding(encoding.separators, encoding.ascii, encoding.escape_slashes),
-            media_type=encoding.media_type,
+            body=BodyPolicy(**document.body.model_dump()),
+            encoding=self._encoding(),
+            media_type=document.encoding.media_type,
             tokens=TokenRatio(document.tokens.characters, document.tokens.per_message, document.tokens.per_request),
             plans=document.limits.plans,
             limits=tuple(self._limit(i, r) for i, r in enumerate(document.limits.rules)),
@@ -123,6 +123,11 @@ class Compiler:
                 env[variable.name] = variable.value
         return env
 
+    def _encoding(self, separators: Separators | None = None) -> Encoding:
+        """The provider's way to write JSON, or that of a stream with separators of its own."""
+        declared = self.document.encoding
+        return Encoding(separators or declared.separators, declared.ascii, declared.escape_slashes)
+
     def _router(self) -> Router:
         operations = self.spec.operations.values()
         routes = [(o.method, o.path, o.id) for o in operations]
@@ -149,6 +154,9 @@ class Compiler:
             max_body=declared.max_body,
             act=act(declared.act, self.kinds, self.leaves, (*path, "act")) if declared.act else None,
             reader=reader,
+            embedding=self.leaves.expression(declared.embed.dimensions, (*path, "embed", "dimensions"))
+            if declared.embed
+            else None,
             facts=self.leaves.templates(declared.facts, (*path, "facts")),
             shape=self.leaves.template(shape, ("shapes", declared.shape)) if declared.shape else None,
             stream=self.streams[declared.stream] if declared.stream else None,
@@ -230,6 +238,8 @@ class Compiler:
             media_type=stream.media_type,
             terminator=stream.terminator,
             usage=stream.usage,
+            spaces=stream.spaces,
+            encoding=self._encoding(stream.separators),
             first_event=stream.pace.first_event,
             gap=stream.pace.gap,
         )

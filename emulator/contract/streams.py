@@ -101,8 +101,9 @@ class _Stream:
         plan = self.operation.stream
         terminator = plan.terminator if plan is not None else None
         self._passed("stream_end")
-        if terminator is not None and events[-1:] == [terminator]:
-            events = events[:-1]
+        last = -2 if plan is not None and "trailer" in plan.events else -1
+        if terminator is not None and events[last:][:1] == [terminator]:
+            del events[last]
         elif terminator is not None:
             self._found("stream_end", f"the last event is not `{terminator}`: {(events or ['no event'])[-1][:200]}")
         if not events:

@@ -20,7 +20,8 @@ a about all an and any are as at be by can could describe do does explain for fr
 is it its just like list make me my of on or our please say she should so some tell than that the their them then there
 these they this to us was we were what when where which who why will with would write you your
 """
-_COMMON = frozenset(_COMMON_WORDS.split())
+COMMON_WORDS = frozenset(_COMMON_WORDS.split())
+"""Words that tell nothing of what a text is about."""
 _OPENINGS = (
     "You asked about {topic}.",
     "Here is a short answer about {topic}.",
@@ -54,9 +55,13 @@ class Script:
 
 
 def complete(request: dict[str, Any], entropy: Entropy, tokens: TokenRatio, script: Script | None) -> dict[str, Any]:
-    """The completion of a neutral request: `choices` (each with index, text, tool_calls, finish_reason) and `usage`."""
+    """The completion of a neutral request: `choices` (each with index, text, tool_calls, finish_reason) and `usage`.
+
+    Each of several prompts has its choices, all of one before those of the next.
+    """
     script = script or Script()
-    choices = [_choice(index, request, entropy, tokens, script) for index in range(request["n"] or 1)]
+    asked = [text for text in request["asked"] for _ in range(request["n"] or 1)]
+    choices = [_choice(index, request, text, entropy, tokens, script) for index, text in enumerate(asked)]
     completion_tokens = sum(_size(choice, tokens) for choice in choices)
     usage = {
         "prompt_tokens": request["prompt_tokens"],
@@ -70,9 +75,9 @@ def complete(request: dict[str, Any], entropy: Entropy, tokens: TokenRatio, scri
 
 
 def _choice(
-    index: int, request: dict[str, Any], entropy: Entropy, tokens: TokenRatio, script: Script
+    index: int, request: dict[str, Any], asked: str, entropy: Entropy, tokens: TokenRatio, script: Script
 ) -> dict[str, Any]:
-    words = topic_words(request["last_text"])
+    words = topic_words(asked)
     calls = _tool_calls(request, entropy, words, script)
     text, reason = script.text, "stop"
     if text is None:
@@ -162,5 +167,5 @@ def _stopped(text: str, stop: Any) -> str:
 def topic_words(text: str) -> list[str]:
     """The telling words of a prompt, each once, in order, at most eight, none longer than 40 characters."""
     words = (word.strip("'-") for word in _WORD.findall(text[:2000]))
-    telling = dict.fromkeys(word for word in words if word.lower() not in _COMMON and len(word) <= 40)
+    telling = dict.fromkeys(word for word in words if word.lower() not in COMMON_WORDS and len(word) <= 40)
     return list(telling)[:8]

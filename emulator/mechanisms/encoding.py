@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import orjson
 
+Separators = Literal["compact", "spaced"]
+
 
 class MalformedJSON(ValueError):
     """The bytes are not JSON. `position` counts bytes from 0."""
@@ -27,7 +29,7 @@ def loads(data: bytes) -> Any:
 class Encoding:
     """How a provider writes JSON."""
 
-    separators: Literal["compact", "spaced"] = "compact"
+    separators: Separators = "compact"
     ascii: bool = False
     escape_slashes: bool = False
 

@@ -7,7 +7,9 @@ from emulator.mechanisms.expressions import Scope
 from emulator.mechanisms.patches import Patch
 from emulator.mechanisms.templates import Template
 
-EventKind = Literal["open", "role", "content", "tool_call", "arguments", "finish", "usage", "close", "done"]
+EventKind = Literal[
+    "open", "role", "content", "tool_call", "arguments", "finish", "usage", "close", "done", "trailer",
+]  # fmt: skip
 Ending = Literal["complete", "cut"]
 
 

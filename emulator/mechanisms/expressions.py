@@ -27,7 +27,7 @@ Variable = Literal[
     "operation", "principal", "request", "model", "models", "plans", "limits", "account",
     "item", "items", "page", "totals", "other",
     # the reply
-    "completion", "usage", "choice", "piece", "call", "id", "created", "clock",
+    "completion", "embeddings", "usage", "choice", "piece", "call", "id", "created", "clock",
     # refusals
     "fact", "error", "violations", "errors_by_field", "violation",
     # patches
@@ -171,6 +171,7 @@ FUNCTIONS: dict[str, Callable[[Scope], Callable[..., Any]]] = {
     "sum": lambda _: _sum,
     "round": lambda _: _round,
     "lower": lambda _: lambda text: str(text).lower(),
+    "left": lambda _: lambda text, count: str(text)[: int(count)],
 }
 _BUILT_IN = {
     "size", "has", "startsWith", "endsWith", "contains", "matches", "int", "uint", "double", "string", "bool",

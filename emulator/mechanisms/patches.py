@@ -10,7 +10,7 @@ from typing import Any, Literal
 from emulator.mechanisms.expressions import Scope
 from emulator.mechanisms.templates import Template
 
-BodyOp = Literal["add", "remove", "replace", "move", "retype", "omit_null"]
+BodyOp = Literal["add", "remove", "replace", "move", "retype", "scale", "omit_null"]
 HeaderOp = Literal["set", "drop", "duplicate", "case"]
 StatusOp = Literal["replace"]
 StreamOp = Literal["comment", "insert", "drop", "repeat", "merge", "split", "delay", "cut", "error_event"]
@@ -76,7 +76,13 @@ def _retype(container: dict[str, Any], key: str, patch: Patch, scope: Scope) -> 
     container[key] = make(container[key])
 
 
-_BODY_OPS = {"add": _add, "remove": _remove, "replace": _replace, "move": _move, "retype": _retype}
+def _scale(container: dict[str, Any], key: str, patch: Patch, scope: Scope) -> None:
+    """Multiply a number, or every number of a list."""
+    value, factor = container[key], patch.arguments["factor"]
+    container[key] = [number * factor for number in value] if isinstance(value, list) else value * factor
+
+
+_BODY_OPS = {"add": _add, "remove": _remove, "replace": _replace, "move": _move, "retype": _retype, "scale": _scale}
 
 
 def _containers(data: Any, steps: list[str]) -> Iterator[Any]:

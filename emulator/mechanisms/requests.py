@@ -32,7 +32,8 @@ class Reader:
     def read(self, scope: Scope, tokens: TokenRatio) -> dict[str, Any]:
         """The neutral request: every field of `NeutralField`, and what follows from the messages.
 
-        `prompt_tokens` (int), `last_role` (str or None) and `last_text` (str) are derived.
+        Derived are `prompt_tokens` and `longest_prompt` (tokens), `prompts` (of a request without messages, each a
+        text or a list of tokens), `last_role` (str or None), `last_text`, and `asked` (the texts to be answered).
         """
         request: dict[str, Any] = dict.fromkeys(FIELDS)
         for name, expressions in self._fields.items():
@@ -50,24 +51,40 @@ def _fits(name: str, value: Any) -> bool:
 
 
 def measured(request: dict[str, Any], tokens: TokenRatio) -> dict[str, Any]:
-    """The request with what follows from its messages, computed anew."""
-    texts = message_texts(request)
+    """The request with what follows from its messages or prompts, computed anew."""
+    if request["messages"] is None and request["prompt"] is not None:
+        return _of_prompts(request, tokens)
     messages = [m for m in request["messages"] or [] if isinstance(m, dict)]
-    request["prompt_tokens"] = tokens.prompt(texts)
-    request["last_role"] = messages[-1].get("role") if messages else None
+    texts = [content_text(m.get("content")) for m in messages]
     spoken = [m for m in messages if m.get("role") in ("user", "tool")] or messages
-    request["last_text"] = content_text(spoken[-1].get("content")) if spoken else "".join(texts[-1:])
+    request["prompts"] = []
+    request["prompt_tokens"] = request["longest_prompt"] = tokens.prompt(texts)
+    request["last_role"] = messages[-1].get("role") if messages else None
+    request["last_text"] = content_text(spoken[-1].get("content")) if spoken else ""
+    request["asked"] = [request["last_text"]]
     return request
 
 
-def message_texts(request: dict[str, Any]) -> list[str]:
-    """The text of each message, or of each prompt."""
-    if request["messages"] is not None:
-        return [content_text(m.get("content")) for m in request["messages"] if isinstance(m, dict)]
-    prompt = request["prompt"]
-    if isinstance(prompt, list) and any(isinstance(p, (str, list)) for p in prompt):
-        return [content_text(p) for p in prompt]
-    return [] if prompt is None else [content_text(prompt)]
+def _of_prompts(request: dict[str, Any], tokens: TokenRatio) -> dict[str, Any]:
+    """Prompts are bare text: no message is counted around them, and each fits the context or not by itself."""
+    request["prompts"] = prompts(request["prompt"])
+    sizes = [tokens.count(p) if isinstance(p, str) else len(p) for p in request["prompts"]]
+    request["prompt_tokens"], request["longest_prompt"] = sum(sizes), max(sizes, default=0)
+    request["last_role"] = None
+    request["asked"] = [p if isinstance(p, str) else "" for p in request["prompts"]]
+    request["last_text"] = "".join(request["asked"][-1:])
+    return request
+
+
+def prompts(prompt: Any) -> list[str | list[int]]:
+    """The prompts of a field that takes a text, a list of texts, a list of tokens or a list of such lists."""
+    if isinstance(prompt, list) and any(isinstance(part, (str, list)) for part in prompt):
+        return [part if isinstance(part, str) else _tokens(part) for part in prompt]
+    return [_tokens(prompt)] if isinstance(prompt, list) else [str(prompt)]
+
+
+def _tokens(prompt: Any) -> list[int]:
+    return [token for token in prompt if isinstance(token, int)] if isinstance(prompt, list) else []
 
 
 def content_text(content: Any) -> str:

@@ -3,8 +3,12 @@
 import math
 import re
 from dataclasses import dataclass
+from typing import Literal
 
-_PIECE = re.compile(r"\s*\S+\s*$|\s*\S+", re.UNICODE)
+_PIECES = {
+    "before": re.compile(r"\s*\S+\s*$|\s*\S+", re.UNICODE),
+    "after": re.compile(r"^\s*\S+\s*|\S+\s*", re.UNICODE),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +31,12 @@ class TokenRatio:
         return sum(self.count(text) + self.per_message for text in texts) + (self.per_request if texts else 0)
 
 
-def pieces(text: str) -> list[str]:
-    """The text in the pieces a stream sends: one word each, its leading space with it.
+def pieces(text: str, spaces: Literal["before", "after"] = "before") -> list[str]:
+    """The text in the pieces a stream sends: one word each, with the space that stands before or after it.
 
     Joined, the pieces are the text.
     """
     if not text:
         return []
-    found = _PIECE.findall(text)
+    found = _PIECES[spaces].findall(text)
     return found if "".join(found) == text else [text]

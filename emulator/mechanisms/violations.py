@@ -59,6 +59,25 @@ class RequestSchema:
         """The schema of a field, empty where there is none."""
         return self.resolved(self.schema.get("properties", {}).get(name))
 
+    def coerced(self, body: Any) -> Any:
+        """The body with each text that reads as the number or boolean its schema asks for as that value."""
+        return self._coerced(body, self.schema, _MOST_DEPTH)
+
+    def _coerced(self, value: Any, schema: Any, depth: int) -> Any:
+        schema = self.resolved(schema)
+        if isinstance(value, str):
+            return _read_as(value, schema.get("type"))
+        if isinstance(value, dict) and depth:
+            below = schema.get("properties", {})
+            return {key: self._coerced(v, below[key], depth - 1) if key in below else v for key, v in value.items()}
+        if isinstance(value, list) and depth and "items" in schema:
+            return [self._coerced(item, schema["items"], depth - 1) for item in value]
+        return value
+
+    def missing(self) -> list[Violation]:
+        """The violation of a body that is required and not there."""
+        return [self._located(_violation("required", [], None))]
+
     def _located(self, violation: Violation) -> Violation:
         return {**violation, "loc": [self.place, *violation["path"]]}
 
@@ -117,7 +136,7 @@ def _neutral(error: Any, path: list[Any]) -> Violation:
         return _violation("enum", path, error.instance, options=list(kind.options))
     if kind.name == "const":
         return _violation("enum", path, error.instance, options=[kind.expected_value])
-    return _violation(kind.name, path, error.instance, limit=getattr(kind, "limit", None))
+    return _violation(kind.name, path, error.instance, limit=getattr(kind, "limit", getattr(kind, "pattern", None)))
 
 
 def _steps(body: Any, path: list[Any]) -> list[Any]:
@@ -141,6 +160,15 @@ def _typed(text: str, schema: dict[str, Any]) -> Any:
     if kind == "boolean" and text.lower() in ("true", "false"):
         return text.lower() == "true"
     return text
+
+
+def _read_as(text: str, types: Any) -> Any:
+    """A text as the first of the types that it reads as, or itself: also where text is one of them."""
+    kinds = types if isinstance(types, list) else [types]
+    if "string" in kinds:
+        return text
+    read = (_typed(text.strip(), {"type": kind}) for kind in kinds)
+    return next((value for value in read if not isinstance(value, str)), text)
 
 
 def _bounded(value: Any, depth: int) -> Any:

@@ -60,7 +60,7 @@ def _encode_stream(ex: Exchange, plan: StreamPlan, bends: list[Patch]) -> None:
     for patch in bends:
         bend(timeline, patch, ex.scope, _error_event(ex, patch))
     ex.reply.headers[0] = ("content-type", plan.media_type)
-    ex.reply.frames = _frames(timeline, plan, ex.provider.encoding, ex.runtime.pace)
+    ex.reply.frames = _frames(timeline, plan, ex.runtime.pace)
     ex.reply.complete = timeline.ending == "complete"
 
 
@@ -80,7 +80,7 @@ def _events(ex: Exchange, plan: StreamPlan) -> list[Event]:
     emit("open")
     for choice in completion["choices"]:
         emit("role", choice=choice)
-        for piece in pieces(choice["text"]):
+        for piece in pieces(choice["text"], plan.spaces):
             emit("content", piece=piece)
         for index, call in enumerate(choice["tool_calls"] or []):
             emit("tool_call", call={**call, "index": index})
@@ -92,6 +92,7 @@ def _events(ex: Exchange, plan: StreamPlan) -> list[Event]:
     emit("close")
     if plan.terminator is not None:
         events.append(Event("done", plan.terminator))
+    emit("trailer")  # some send one more after the end, which clients that stop there never read
     return events
 
 
@@ -104,14 +105,14 @@ def _error_event(ex: Exchange, patch: Patch) -> Any:
     return (entry.body or ex.provider.envelope)(ex.scope)
 
 
-def _frames(timeline: Timeline, plan: StreamPlan, encoding: Encoding, pace: float) -> list[Frame]:
+def _frames(timeline: Timeline, plan: StreamPlan, pace: float) -> list[Frame]:
     """Events framed, each with the moment it leaves; a scale of 0 sends all at once."""
     frame = FRAMINGS[plan.framing]
     frames: list[Frame] = []
     at, sent = 0.0, 0
     for event in timeline.events:
         at += event.delay * pace + event.wait
-        data = frame(event, encoding)
+        data = frame(event, plan.encoding)
         if timeline.cut_after_bytes is not None:
             data = data[: max(timeline.cut_after_bytes - sent, 0)]
         sent += len(data)

@@ -1,4 +1,4 @@
-"""What a served request gets: a completion, what its verb does with resources, or what its shape says alone."""
+"""What a served request gets: a completion or vectors, what its verb does with resources, or its shape alone."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from emulator.exchange import Exchange, Refused
 from emulator.mechanisms import cursors, ledger, resources
 from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.completions import complete
+from emulator.mechanisms.embeddings import embed
 from emulator.mechanisms.expressions import Expression
 from emulator.mechanisms.requests import Reader
 from emulator.mechanisms.resources import Conflict, Item, ResourceType
@@ -20,19 +21,36 @@ def produce(ex: Exchange) -> None:
     if operation.act is not None:
         _act(ex, operation.act)
     if operation.reader is not None:
-        _complete(ex, operation.reader)
+        request = _read(ex, operation.reader)
+        if operation.embedding is not None:
+            _embed(ex, request, operation.embedding)
+        else:
+            _complete(ex, request)
     elif operation.act is None:
         ex.note("produce", "shape" if operation.shape else "example", grade=operation.source.grade)
 
 
-def _complete(ex: Exchange, reader: Reader) -> None:
+def _read(ex: Exchange, reader: Reader) -> dict[str, Any]:
     if ex.request is None:  # a provider whose checks leave out validate
         ex.request = reader.read(ex.scope, ex.provider.tokens)
         ex.scope["request"] = ex.request
-    ex.completion = complete(ex.request, ex.scope.entropy, ex.provider.tokens, ex.script)
+    return ex.request
+
+
+def _complete(ex: Exchange, request: dict[str, Any]) -> None:
+    ex.completion = complete(request, ex.scope.entropy, ex.provider.tokens, ex.script)
     ex.scope["completion"] = ex.completion
     ex.scope["usage"] = ex.completion["usage"]
     ex.note("produce", "scripted" if ex.script else "generated")
+
+
+def _embed(ex: Exchange, request: dict[str, Any], dimensions: Expression) -> None:
+    size = int(dimensions.number(ex.scope))
+    vectors = [embed(prompt, size) for prompt in request["prompts"]]
+    tokens = request["prompt_tokens"]
+    ex.scope["embeddings"] = [{"index": index, "vector": vector} for index, vector in enumerate(vectors)]
+    ex.scope["usage"] = {"prompt_tokens": tokens, "completion_tokens": 0, "total_tokens": tokens}
+    ex.note("produce", "embedded", texts=len(vectors), dimensions=size)
 
 
 def _act(ex: Exchange, act: Act) -> None:

@@ -21,7 +21,7 @@ def record(ex: Exchange) -> None:
             "streamed": ex.streaming,
             "principal": {k: v for k, v in ex.principal.items() if k != "id"},
             "request": {"headers": journal.shown_headers(ex.headers), "body": journal.shown_body(ex.body)},
-            "usage": ex.completion["usage"] if ex.completion else None,
+            "usage": ex.scope["usage"],
             "charged": ex.charged,
             "notices": ex.notices,
             "trace": ex.trace,

@@ -1,12 +1,12 @@
 """Bytes -> JSON or a form -> schema -> a neutral request that fits the model's context."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 from emulator.exchange import Exchange, Refused
 from emulator.mechanisms import forms, patches, requests
 from emulator.mechanisms.encoding import MalformedJSON, loads
 from emulator.mechanisms.forms import FormSchema, MalformedForm
-from emulator.mechanisms.violations import RequestSchema
+from emulator.mechanisms.violations import RequestSchema, Violation
 from emulator.mechanisms.wording import by_field
 
 
@@ -17,7 +17,7 @@ def validate(ex: Exchange) -> None:
     if ex.active.body is None:
         return
     _check_size(ex)
-    body = _form(ex, ex.active.body) if isinstance(ex.active.body, FormSchema) else _parsed(ex)
+    body = _form(ex, ex.active.body) if isinstance(ex.active.body, FormSchema) else _json(ex, ex.active.body)
     ex.scope["body"] = body if isinstance(body, dict) else {}
     _patch_fields(ex, body)
     _check(ex, ex.active.body, body)
@@ -32,9 +32,13 @@ def validate(ex: Exchange) -> None:
 
 def _check(ex: Exchange, schema: RequestSchema | FormSchema, value: Any) -> None:
     if violations := schema.violations(value):
-        told = ex.provider.wording.tell(violations, ex.scope)
-        ex.note("validate", "invalid", fields=[{"at": v["loc"], "wording": v["wording"]} for v in told])
-        raise Refused("invalid_request", violations=told, errors_by_field=by_field(told))
+        _refuse(ex, violations)
+
+
+def _refuse(ex: Exchange, violations: list[Violation]) -> NoReturn:
+    told = ex.provider.wording.tell(violations, ex.scope)
+    ex.note("validate", "invalid", fields=[{"at": v["loc"], "wording": v["wording"]} for v in told])
+    raise Refused("invalid_request", violations=told, errors_by_field=by_field(told))
 
 
 def _check_query(ex: Exchange) -> None:
@@ -80,9 +84,19 @@ def _form(ex: Exchange, schema: FormSchema) -> forms.Form:
         raise Refused("malformed_json", reason=str(error), position=0) from None
 
 
+def _json(ex: Exchange, schema: RequestSchema) -> Any:
+    """The body as JSON, taken in as the provider's policy says: what is missing, and text that reads as a number."""
+    body = _parsed(ex)
+    if body is None and schema.required and ex.provider.body.missing == "violation":
+        _refuse(ex, schema.missing())
+    return schema.coerced(body) if ex.provider.body.coerce else body
+
+
 def _parsed(ex: Exchange) -> Any:
     """The body as JSON. Without a body, a provider sees an empty object or nothing, as its policy says."""
     policy, media_type = ex.provider.body, _media_type(ex)
+    if not ex.body and policy.missing == "violation":
+        return None if ex.active.body and ex.active.body.required else {}
     if media_type != "application/json" and not media_type.endswith("+json") and policy.other_media_type != "parse":
         if policy.other_media_type == "refuse":
             raise Refused("unsupported_media_type", media_type=media_type)
@@ -135,9 +149,9 @@ def _fit_context(ex: Exchange) -> None:
     if window is None:
         return
     wanted = request["max_tokens"] or 0
-    asked = request["prompt_tokens"] + (wanted if policy.max_tokens == "count" else 0)
+    asked = request["longest_prompt"] + (wanted if policy.max_tokens == "count" else 0)
     if asked > window:
         raise Refused("context_overflow", tokens=asked, context=window, model=request["model"])
-    if policy.max_tokens == "lower" and wanted > window - request["prompt_tokens"]:
-        request["max_tokens"] = window - request["prompt_tokens"]
+    if policy.max_tokens == "lower" and wanted > window - request["longest_prompt"]:
+        request["max_tokens"] = window - request["longest_prompt"]
         ex.note("validate", "max_tokens lowered", to=request["max_tokens"])

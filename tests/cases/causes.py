@@ -156,6 +156,16 @@ def changed(caller: Caller, changes: dict[str, Any]) -> RawReply:
     return caller.ask(body={**caller.body, **fields} if caller.body is not None else None)
 
 
+def spent_quota(refused: RefusalName) -> Cause:
+    """A key without quota, where that is told with this refusal: the two generations tell it differently."""
+
+    def cause(emulator: Emulation, caller: Caller) -> RawReply:
+        told: RefusalName = "rate_limited" if caller.operation.path.startswith("/api/v3/") else "quota_exhausted"
+        return (key("nugen-spent-1") if told == refused else broken(refused))(emulator, caller)
+
+    return cause
+
+
 def no_json(emulator: Emulation, caller: Caller) -> RawReply:
     return caller.ask(body=b'{"model": ')
 
@@ -173,11 +183,12 @@ def large_body(emulator: Emulation, caller: Caller) -> RawReply:
 
 
 def long_prompt(emulator: Emulation, caller: Caller) -> RawReply:
-    """One message of 140,000 tokens, more than the model of every provider's example takes."""
-    if "message" in (caller.body or {}):
-        return caller.ask(body={"message": "word " * 112_000})
-    messages = [{"role": "user", "content": "word " * 112_000}]
-    return caller.ask(body={**(caller.body or {}), "messages": messages})
+    """One message, prompt or input of 140,000 tokens, more than the model of every provider's example takes."""
+    text, body = "word " * 112_000, caller.body or {}
+    if "message" in body:
+        return caller.ask(body={"message": text})
+    field = next((name for name in ("prompt", "input") if name in body), "messages")
+    return caller.ask(body={**body, field: text if field != "messages" else [{"role": "user", "content": text}]})
 
 
 def another_route(emulator: Emulation, caller: Caller) -> RawReply:
@@ -234,10 +245,10 @@ CAUSES: dict[str, dict[RefusalName, Cause]] = {
         "unsupported_media_type": no_json_type,
         "invalid_credentials": key("nugen-revoked-1"),
         "forbidden": key("nugen-nouser-1"),
-        "quota_exhausted": key("nugen-spent-1"),
+        "quota_exhausted": spent_quota("quota_exhausted"),
         "expired_credentials": broken("expired_credentials"),
         "insufficient_credit": broken("insufficient_credit"),
-        "rate_limited": broken("rate_limited"),
+        "rate_limited": spent_quota("rate_limited"),
     },
     "peakprivacy": {
         **ANY_PROVIDER,

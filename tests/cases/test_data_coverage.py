@@ -50,6 +50,10 @@ def by_key(key: str) -> Callable[[Emulation, Caller], RawReply]:
     return lambda emulator, asking: by_requests(emulator, asking, key)
 
 
+def by_operation(operation: str, key: str) -> Callable[[Emulation, Caller], RawReply]:
+    return lambda emulator, asking: by_requests(emulator, another(asking, operation), key)
+
+
 def by_tokens(tokens: int) -> Callable[[Emulation, Caller], RawReply]:
     """One reply of so many tokens; the next request comes a minute later when a minute holds fewer."""
 
@@ -69,6 +73,7 @@ EXHAUST: dict[tuple[str, str], Callable[[Emulation, Caller], RawReply]] = {
     ("generalcompute", "tokens_per_minute"): by_tokens(200_000),
     ("generalcompute", "tokens_per_day"): by_tokens(10_000_000),
     ("nugen", "quota"): by_key("nugen-spent-1"),
+    ("nugen", "quota_v3"): by_operation("createChatCompletionV3", "nugen-spent-1"),
     ("peakprivacy", "subscription"): by_key("used-up-1"),
 }
 BY_RESTART = {("generalcompute", "requests_per_day")}
@@ -181,12 +186,22 @@ def _longer(asking: Caller) -> None:
     assert reply.json["choices"][0]["finish_reason"] == "stop"
 
 
+def _without_object(asking: Caller) -> None:
+    assert list(another(asking, "createTextCompletion").ask().json)[:2] == ["id", "created"]
+
+
+def _unpaid(asking: Caller) -> None:
+    assert another(asking, "createChatCompletionV3").ask(key="nugen-spent-1").status == 402
+
+
 SHOWS: dict[tuple[str, str], Callable[[Caller], None]] = {
     ("barrack", "message"): _message,
     ("barrack", "both"): _both,
     ("barrack", "keyless"): _keyless,
     ("barrack", "keep-running"): _keep_running,
     ("barrack", "stop"): _stop,
+    ("nugen", "without-object"): _without_object,
+    ("nugen", "quota-402"): _unpaid,
     ("nugen", "streaming"): _streaming,
     ("nugen", "max-tokens-2000"): _longer,
 }

@@ -210,7 +210,15 @@ class TestValidation:
         assert (detail["loc"][0], detail["msg"], detail["type"]) == ("body", "JSON decode error", "json_invalid")
         assert isinstance(detail["loc"][1], int)
 
-    @pytest.mark.parametrize("body", [b"[]", b'"hi"', b"null", b"1"])
+    @pytest.mark.parametrize("body", [b"", b"null"])
+    def test_the_body_is_there(self, asking: Caller, body: bytes) -> None:
+        reply = asking.ask(body=body)
+        assert (reply.status, reply.json) == (
+            422,
+            {"detail": [{"loc": ["body"], "msg": "Field required", "type": "missing"}]},
+        )
+
+    @pytest.mark.parametrize("body", [b"[]", b'"hi"', b"1"])
     def test_the_body_is_an_object(self, asking: Caller, body: bytes) -> None:
         reply = asking.ask(body=body)
         assert [(detail["loc"], detail["type"]) for detail in reply.json["detail"]] == [

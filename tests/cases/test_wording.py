@@ -35,10 +35,11 @@ WHOLE: dict[str, dict[str, Any]] = {
 ANY_TYPE: dict[str, Any] = {
     "null": None, "boolean": True, "integer": 7, "number": 1.5, "string": "text", "array": [[]], "object": {"a": {}},
 }  # fmt: skip
+BOOLEAN = ("type.boolean", "type.boolean.string")
 UNSAID = {
     "barrack": {"default", "exclusiveMinimum"},
     "generalcompute": {"default"},
-    "nugen": {"default", "enum"},
+    "nugen": {"default", "enum", "minItems", "maxItems", "minLength", "maxLength", "pattern", *BOOLEAN},
     "peakprivacy": {"default", "contentType", "type.file", "type.number.null", "type.boolean.null"},
 }
 """Words in store for constraints that no completion of a provider has."""

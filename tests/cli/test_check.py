@@ -129,6 +129,12 @@ BROKEN = {
         "operations:\n  listModels: {source: convention, max_body: 10}\n",
         "2 operations.listModels.max_body: needs a request body, and the spec has none",
     ),
+    "vectors of nothing": _file(
+        "operations",
+        "operations:\n  createChatCompletion: {source: convention, embed: {dimensions: 3}}\n",
+        "2 operations.createChatCompletion.embed: makes vectors of prompts, so the operation needs a `read:` "
+        "with a `prompt`",
+    ),
     "refusal that is none": _file(
         "scenarios",
         "scenarios:\n  tired:\n    - {refuse: too_tired}\n",
@@ -200,13 +206,13 @@ def test_bytes_that_are_no_text(run: Run, tmp_path: Path) -> None:
 def test_packaged_data_is_clean(run: Run) -> None:
     result = run("check")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == "4 providers, 87 operations: no findings\n"
+    assert result.stdout == "4 providers, 99 operations: no findings\n"
 
 
 def test_own_data_is_clean(run: Run, tmp_path: Path) -> None:
     files = {"fixtures/acme/limits.yaml": RULE, "fixtures/acme/quirks.yaml": QUIRK}
     result = run("check", acme.write(tmp_path, files))
-    assert (result.exit_code, result.stdout) == (0, "5 providers, 89 operations: no findings\n")
+    assert (result.exit_code, result.stdout) == (0, "5 providers, 101 operations: no findings\n")
 
 
 @pytest.mark.parametrize("name", ["nothing", "empty"])

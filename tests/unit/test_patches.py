@@ -14,7 +14,7 @@ from emulator.mechanisms.expressions import Scope
 from emulator.mechanisms.patches import Headers, Patch
 from emulator.mechanisms.templates import Template
 
-COUNTS = {"body": 6, "headers": 4, "status": 1, "stream": 9, "request": 4, "wire": 5}
+COUNTS = {"body": 7, "headers": 4, "status": 1, "stream": 9, "request": 4, "wire": 5}
 DECLARED = {
     "body": patches.BodyOp,
     "headers": patches.HeaderOp,
@@ -62,6 +62,7 @@ BODY: dict[str, Any] = {
     "n": None,
     "choices": [{"message": {"text": "a", "x": None}, "i": "0"}, {"i": "1"}, 7],
     "usage": {},
+    "vectors": [{"v": [1, -2.0]}],
 }
 
 
@@ -80,6 +81,8 @@ BODY: dict[str, Any] = {
         (op("body", "retype", path="id", to="string"), ("id",), "1"),
         (op("body", "retype", path="id", to="number"), ("id",), 1.0),
         (op("body", "retype", path="id", to="boolean"), ("id",), True),
+        (op("body", "scale", path="id", factor=2.5), ("id",), 2.5),
+        (op("body", "scale", path="vectors.*.v", factor=2), ("vectors", 0, "v"), [2, -4.0]),
         (op("body", "omit_null"), (), {k: v for k, v in BODY.items() if k != "n"}),
         (op("body", "omit_null", path="choices.*.message"), ("choices", 0, "message"), {"text": "a"}),
         (op("body", "remove", path="choices.message"), (), BODY),

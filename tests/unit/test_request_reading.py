@@ -56,6 +56,35 @@ def test_a_mistake_at_the_far_end_of_a_list_is_found() -> None:
     assert [v["keyword"] for v in broken({"model": "m", "items": [{"role": 1}] * 2001})] == ["maxItems"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "given", "coerced"),
+    [
+        ("integer", "7", 7),
+        ("integer", " -7 ", -7),
+        ("integer", "7.5", "7.5"),
+        ("integer", "seven", "seven"),
+        ("integer", True, True),
+        ("number", "7.5", 7.5),
+        ("number", "1e3", 1000.0),
+        ("number", "", ""),
+        ("boolean", "True", True),
+        ("boolean", "no", "no"),
+        (["integer", "null"], "7", 7),
+        (["null", "boolean"], "false", False),
+        (["integer", "string"], "7", "7"),
+        ("string", "7", "7"),
+        (None, "7", "7"),
+    ],
+)
+def test_text_is_read_as_what_its_schema_asks_for(kind: Any, given: Any, coerced: Any) -> None:
+    field = {"type": kind} if kind else {}
+    inner = {"type": "object", "properties": {"x": field}}
+    schema = {"type": "object", "properties": {"x": field, "xs": {"type": "array", "items": inner}}}
+    body = RequestSchema.compile(schema, {}, required=True).coerced({"x": given, "xs": [{"x": given}], "y": "7"})
+    assert body == {"x": coerced, "xs": [{"x": coerced}], "y": "7"}
+    assert type(body["x"]) is type(coerced)
+
+
 def read(**body: Any) -> dict[str, Any]:
     fields = {name: [Expression(f"body.{name}", ["body"])] for name in ("n", "max_tokens", "tools", "messages", "stop")}
     fields["max_tokens"].insert(0, Expression("body.limit", ["body"]))
@@ -96,3 +125,26 @@ def test_the_first_that_is_there_counts() -> None:
 def test_what_follows_from_the_messages(messages: list[Any], role: str | None, text: str) -> None:
     request = read(messages=messages)
     assert (request["last_role"], request["last_text"]) == (role, text)
+
+
+def prompted(prompt: Any, **fields: Any) -> dict[str, Any]:
+    reader = Reader({"prompt": [Expression("body.prompt", ["body"])]})
+    return reader.read(Scope(Entropy(0), {"body": {"prompt": prompt, **fields}}), TokenRatio(4, per_message=3))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "prompts", "tokens", "longest", "asked"),
+    [
+        ("abcde", ["abcde"], 2, 2, ["abcde"]),
+        (["abcde", "a"], ["abcde", "a"], 3, 2, ["abcde", "a"]),
+        ([7, 8, 9], [[7, 8, 9]], 3, 3, [""]),
+        ([[7, 8], [], "a"], [[7, 8], [], "a"], 3, 2, ["", "", "a"]),
+        ([], [[]], 0, 0, [""]),
+        (["a", 7], ["a", []], 1, 1, ["a", ""]),
+    ],
+)
+def test_what_follows_from_prompts(prompt: Any, prompts: Any, tokens: int, longest: int, asked: list[str]) -> None:
+    """They are counted without what a message costs beside its text."""
+    request = prompted(prompt)
+    assert (request["prompts"], request["asked"], request["last_text"]) == (prompts, asked, asked[-1])
+    assert (request["prompt_tokens"], request["longest_prompt"]) == (tokens, longest)

@@ -57,6 +57,7 @@ def scope(**variables: Any) -> Scope:
         ("request.list.exists(item, item == 'a')", True),
         ("join(['a', 'b'], ', ')", "a, b"),
         ("lower('ABC')", "abc"),
+        ("left('abcdef', 4)", "abcd"),
         ("ceil(1.2)", 2),
         ("iso8601(0)", "1970-01-01T00:00:00Z"),
         ("http_date(0)", "Thu, 01 Jan 1970 00:00:00 GMT"),

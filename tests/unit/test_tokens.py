@@ -1,5 +1,7 @@
 """Counting, cutting and piecing text."""
 
+from typing import Literal
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,16 +11,17 @@ RATIOS = st.floats(0.1, 10, allow_nan=False).map(lambda r: TokenRatio(round(r, 3
 TEXTS = st.one_of(st.text(max_size=200), st.text(alphabet=" \n\t\u00a0\u2028ab", max_size=60))
 
 
-@given(TEXTS)
+@given(TEXTS, st.sampled_from(["before", "after"]))
 @settings(deadline=None)
-def test_pieces_join_back_to_the_text(text: str) -> None:
-    found = pieces(text)
+def test_pieces_join_back_to_the_text(text: str, spaces: Literal["before", "after"]) -> None:
+    found = pieces(text, spaces)
     assert "".join(found) == text
     assert all(found)
 
 
-def test_a_piece_is_a_word_with_the_space_before_it() -> None:
+def test_a_piece_is_a_word_with_the_space_before_it_or_after_it() -> None:
     assert pieces("Why is  the sky\nblue? ") == ["Why", " is", "  the", " sky", "\nblue? "]
+    assert pieces(" Why is  the sky\nblue? ", "after") == [" Why ", "is  ", "the ", "sky\n", "blue? "]
 
 
 @given(RATIOS, TEXTS, st.integers(0, 400))

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from emulator.catalog.language.base import Exprs, Model, SourceName, Tree
+from emulator.catalog.language.base import Expr, Exprs, Model, SourceName, Tree
 from emulator.catalog.language.resources import Act
 from emulator.mechanisms.requests import NeutralField
 
@@ -20,10 +20,16 @@ class Context(Model):
     )
 
 
-class Operation(Model):
-    """One operation. With `read` it makes completions, with `act` it works on resources; else it answers its shape.
+class Embed(Model):
+    """Vectors of length 1 for the prompts that `read` finds; shapes see them as `embeddings`, with index and vector."""
 
-    With both, `read` sees the item of the act.
+    dimensions: Expr = Field(description="How many numbers a vector has.")
+
+
+class Operation(Model):
+    """One operation: with `read` completions, with `embed` too vectors, with `act` resources; else its shape alone.
+
+    With `act` and `read`, `read` sees the item of the act.
     """
 
     source: SourceName
@@ -33,6 +39,7 @@ class Operation(Model):
     act: Act | None = None
     read: str | None = Field(None, description="A name under `read`.")
     max_body: int | None = Field(None, ge=1, description="Bytes a request body may have.")
+    embed: Embed | None = None
     facts: dict[Literal["id", "created"], Tree] = Field(default_factory=dict)
     shape: str | None = Field(None, description="A name under `shapes`.")
     stream: str | None = Field(None, description="A name under `streams`.")

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from emulator.catalog.language.base import Model, SourceName
+from emulator.mechanisms.encoding import Separators
 from emulator.provider import Grade
 
 
@@ -68,12 +69,18 @@ class Body(Model):
     media_types: dict[str, str] = Field(
         default_factory=dict, description="Extension -> what a file of a form is whose part does not say."
     )
+    missing: Literal["malformed", "violation"] = Field(
+        "malformed", description="No body where one is required is broken JSON; or it, and null, is a missing field."
+    )
+    coerce: bool = Field(
+        False, description="Text that reads as the number or boolean its schema asks for is taken as it."
+    )
 
 
 class Encoding(Model):
     """How the provider writes JSON."""
 
-    separators: Literal["compact", "spaced"] = "compact"
+    separators: Separators = "compact"
     ascii: bool = False
     escape_slashes: bool = False
     media_type: str = "application/json"

@@ -41,6 +41,12 @@ class Retype(Model):
     to: Literal["string", "integer", "number", "boolean"]
 
 
+class Scale(Model):
+    op: Literal["scale"]
+    path: str = Field(description="A number, or a list of numbers.")
+    factor: float
+
+
 class OmitNull(Model):
     op: Literal["omit_null"]
     path: str | None = None
@@ -151,7 +157,7 @@ class Wire(Model):
     duration: Duration = Field(30.0, description="stall: the silence after the head, then the connection closes.")
 
 
-BodyOperation = Annotated[Add | Remove | Replace | Move | Retype | OmitNull, Field(discriminator="op")]
+BodyOperation = Annotated[Add | Remove | Replace | Move | Retype | Scale | OmitNull, Field(discriminator="op")]
 HeaderOperation = Annotated[Set | Drop | Duplicate | Case, Field(discriminator="op")]
 StreamOperation = Annotated[
     Comment | Insert | DropEvent | Repeat | Merge | Split | Delay | Cut | ErrorEvent, Field(discriminator="op")

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from emulator.catalog.language.base import Duration, Model, SourceName, Tree
+from emulator.mechanisms.encoding import Separators
 from emulator.mechanisms.events import EventKind
 
 
@@ -23,5 +24,7 @@ class Stream(Model):
     events: dict[EventKind, Tree]
     terminator: str | None = None
     usage: Literal["always", "on_request", "never"] = Field("on_request", description="When the usage event is sent.")
+    spaces: Literal["before", "after"] = Field("before", description="On which side of a word its space is sent.")
+    separators: Separators | None = Field(None, description="Of the JSON in events, when not those of `encoding`.")
     pace: Pace = Pace()
     source: SourceName
