@@ -82,6 +82,8 @@ class Guard:
     when: Expression
     refuse: RefusalName
     facts: Mapping[str, Template]
+    fields: Mapping[str, Template]
+    """What the refusal changes of the item all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,17 @@ class Part:
     resource: ResourceType
     each: Expression
     fields: Mapping[str, Template]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What an operation sends to somebody outside."""
+
+    to: Template
+    subject: Template
+    text: Template
+    values: Mapping[str, Template]
+    """What a reader would take from it, each by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +125,7 @@ class Act:
     call: str | None
     """create: the state it begins in; call: the transition."""
     parts: tuple[Part, ...]
+    sends: tuple[Message, ...]
     filter: Mapping[str, Expression]
     newest_first: bool
     paging: Paging | None
@@ -186,6 +200,8 @@ class ChargeLine:
 class Prices:
     """What operations cost, and which are served only while the balance is above zero."""
 
+    when: Expression | None
+    """Whom they are for; nothing is drawn from other accounts, nor asked of them."""
     charges: Mapping[str, tuple[ChargeLine, ...]]
     prepaid: frozenset[str]
     """Operations that need credit, charged or not."""
