@@ -12,7 +12,7 @@ from typing import Any
 from emulator.catalog.initial import initial_resources, told
 from emulator.catalog.source import Tree
 from emulator.exchange import Runtime, new_scope
-from emulator.mechanisms import credentials, scenarios
+from emulator.mechanisms import credentials, outbox, scenarios
 from emulator.mechanisms import journal as journals
 from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.clock import Clock
@@ -181,6 +181,14 @@ def journal(runtime: Runtime, tenant_name: str, provider_id: str | None = None) 
     with runtime.store.lock:
         found = journals.entries(runtime.store.tenant(tenant_name))
         return [dict(entry) for entry in found if provider_id in (None, entry["provider"])]
+
+
+def sent(runtime: Runtime, tenant_name: str, provider_id: str | None = None) -> list[dict[str, Any]]:
+    """What a provider (or each, one after the other) sent to people outside, oldest first."""
+    wanted = list(runtime.providers) if provider_id is None else [provider_id]
+    with runtime.store.lock:
+        tenant = runtime.store.tenant(tenant_name)
+        return [{"provider": name, **message} for name in wanted for message in outbox.messages(tenant, name)]
 
 
 @contextmanager

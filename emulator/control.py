@@ -68,6 +68,10 @@ def clear_journal(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
     return {"entries": 0}
 
 
+def read_outbox(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
+    return commands.sent(runtime, tenant)
+
+
 def fail(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
     step = {key: value for key, value in body.items() if key != "provider"}
     commands.fail(runtime, tenant, _provider(body), step)
@@ -210,6 +214,7 @@ _COMMANDS: dict[str, dict[str, Command]] = {
     "/openapi.json": {"GET": openapi},
     "/providers": {"GET": providers},
     "/journal": {"GET": read_journal, "DELETE": clear_journal},
+    "/outbox": {"GET": read_outbox},
     "/fail": {"POST": fail},
     "/scenario": {"GET": read_scenarios, "POST": scenario},
     "/variant": {"POST": variant},

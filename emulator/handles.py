@@ -12,7 +12,7 @@ from emulator import commands
 from emulator.exchange import Runtime
 from emulator.stages.route import DEFAULT_TENANT
 
-__all__ = ["DEFAULT_TENANT", "Clock", "Emulation", "Handle", "JournalEntry"]
+__all__ = ["DEFAULT_TENANT", "Clock", "Emulation", "Handle", "JournalEntry", "Message"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,19 @@ class JournalEntry:
     def json(self) -> Any:
         """The request body, parsed."""
         return json.loads(self.raw["request"]["body"])
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something the provider would have sent to a person: nothing leaves the emulator."""
+
+    to: str
+    subject: str
+    text: str
+    values: Mapping[str, Any]
+    """What a reader would take from it: a code, a link."""
+    at: float
+    """Unix seconds."""
 
 
 class Clock:
@@ -91,6 +104,14 @@ class Handle:
         return [
             JournalEntry(e["status"], e["method"], e["path"], e["operation"], e["refusal"], e)
             for e in commands.journal(self._runtime, self._tenant, self.id)
+        ]
+
+    @property
+    def outbox(self) -> list[Message]:
+        """What the provider sent to people because of this tenant's requests, newest last."""
+        return [
+            Message(m["to"], m["subject"], m["text"], m["values"], m["at"])
+            for m in commands.sent(self._runtime, self._tenant, self.id)
         ]
 
     def fail(

@@ -89,6 +89,8 @@ class Guard:
     when: Expression
     refuse: RefusalName
     facts: Mapping[str, Template]
+    fields: Mapping[str, Template]
+    """What the refusal changes of the item all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,17 @@ class Part:
     resource: ResourceType
     each: Expression
     fields: Mapping[str, Template]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What an operation sends to somebody outside."""
+
+    to: Template
+    subject: Template
+    text: Template
+    values: Mapping[str, Template]
+    """What a reader would take from it, each by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +134,7 @@ class Act:
     each: Expression | None
     """create: the bodies of several resources, all of which or none are made."""
     parts: tuple[Part, ...]
+    sends: tuple[Message, ...]
     filter: Mapping[str, Expression]
     newest_first: bool
     paging: Paging | None
@@ -199,6 +213,8 @@ class ChargeLine:
 class Prices:
     """What operations cost, and which are served only while the balance is above zero."""
 
+    when: Expression | None
+    """Whom they are for; nothing is drawn from other accounts, nor asked of them."""
     charges: Mapping[str, tuple[ChargeLine, ...]]
     prepaid: frozenset[str]
     """Operations that need credit, charged or not."""

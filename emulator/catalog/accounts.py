@@ -11,7 +11,7 @@ from emulator.mechanisms.accounts import AccountRules
 from emulator.mechanisms.meters import Meter, Rate
 from emulator.mechanisms.resources import Hold, Item, Paging, Reference, ResourceType
 from emulator.mechanisms.states import Call, StateMachine, Timed
-from emulator.provider import Act, ChargeLine, Guard, Part, Prices
+from emulator.provider import Act, ChargeLine, Guard, Message, Part, Prices
 
 
 def account_rules(
@@ -48,7 +48,12 @@ def compile_prices(document: Document, leaves: Leaves) -> Prices | None:
         )
         for operation, lines in prices.charges.items()
     }
-    return Prices(charges, frozenset([*charges, *prices.needs_credit]), prices.refuse)
+    return Prices(
+        leaves.optional(prices.when, ("prices", "when")),
+        charges,
+        frozenset([*charges, *prices.needs_credit]),
+        prices.refuse,
+    )
 
 
 def _meter(leaves: Leaves, name: str, declared: language.Meter) -> Meter:
@@ -85,6 +90,7 @@ def resource_type(name: str, declared: language.Resource, leaves: Leaves) -> Res
         unique=tuple(declared.unique),
         most=declared.most,
         references=tuple(Reference(r.field, r.resource, r.on_delete, r.call) for r in declared.references),
+        indexed=tuple(declared.indexed),
         states=_machine(leaves, declared.states, (*at, "states")) if declared.states else None,
         holds=tuple(
             Hold(
@@ -126,6 +132,7 @@ def act(declared: language.Act, kinds: Mapping[str, ResourceType], leaves: Leave
                 leaves.expression(guard.when, (*at, "guards", i, "when")),
                 guard.refuse,
                 leaves.templates(guard.facts, (*at, "guards", i, "facts")),
+                leaves.templates(guard.fields, (*at, "guards", i, "fields")),
             )
             for i, guard in enumerate(declared.guards)
         ),
@@ -140,6 +147,7 @@ def act(declared: language.Act, kinds: Mapping[str, ResourceType], leaves: Leave
             )
             for name, part in declared.parts.items()
         ),
+        sends=tuple(_message(leaves, message, (*at, "sends", i)) for i, message in enumerate(declared.sends)),
         filter=leaves.expressions(declared.filter, (*at, "filter")),
         newest_first=declared.newest_first,
         paging=None
@@ -151,6 +159,15 @@ def act(declared: language.Act, kinds: Mapping[str, ResourceType], leaves: Leave
             page.default,
             page.most,
         ),
+    )
+
+
+def _message(leaves: Leaves, declared: language.Message, at: Path_) -> Message:
+    return Message(
+        to=leaves.template(declared.to, (*at, "to")),
+        subject=leaves.template(declared.subject, (*at, "subject")),
+        text=leaves.template(declared.text, (*at, "text")),
+        values=leaves.templates(declared.values, (*at, "values")),
     )
 
 

@@ -43,7 +43,7 @@ def _needed(document: Document) -> Iterator[Finding]:
             yield (section,), "is missing"
 
 
-_FREE = ("fields", "changes", "seed", "facts", "error", "body", "info", "principal", "value", "record")
+_FREE = ("fields", "changes", "seed", "facts", "error", "body", "info", "principal", "value", "values", "record")
 """Keys below which the names are a provider's own."""
 
 

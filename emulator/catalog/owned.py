@@ -45,6 +45,9 @@ def _fields(resource: Resource, path: Path_) -> Iterator[Finding]:
     for field in resource.changes:
         if field not in resource.fields:
             yield (*path, "changes", field), unknown(field, resource.fields)
+    for field in resource.indexed:
+        if field not in resource.fields:
+            yield (*path, "indexed"), unknown(field, resource.fields)
 
 
 def _references(document: Document, resource: Resource, path: Path_) -> Iterator[Finding]:
@@ -243,6 +246,7 @@ def _of_resource(document: Document, act: Act, name: str, path: Path_) -> Iterat
     for field in act.fields:
         if field not in resource.fields:
             yield (*path, "fields", field), unknown(field, resource.fields)
+    yield from _traces(resource, act, path)
     for part, declared in act.parts.items():
         for field in declared.fields:
             if field not in document.resources[part].fields:
@@ -253,10 +257,23 @@ def _of_resource(document: Document, act: Act, name: str, path: Path_) -> Iterat
     yield from _held(resource, act, path)
 
 
+def _traces(resource: Resource, act: Act, path: Path_) -> Iterator[Finding]:
+    """What a refusal changes is a field of the one resource, and can itself not be refused."""
+    for i, guard in enumerate(act.guards):
+        for field in guard.fields:
+            at: Path_ = (*path, "guards", i, "fields", field)
+            if act.verb not in _ONE:
+                yield at, f"`{act.verb}` has no item to change; it is for {', '.join(_ONE)}"
+            elif field not in resource.fields:
+                yield at, unknown(field, resource.fields)
+            elif field in resource.unique:
+                yield at, "is unique, and a refusal cannot be refused for a conflict"
+
+
 def _held(resource: Resource, act: Act, path: Path_) -> Iterator[Finding]:
     """What is given back must be what was taken, so it does not change meanwhile."""
     machine = resource.states
-    if machine is None or act.verb not in ("update", "call"):
+    if machine is None or act.verb not in _ONE:
         return
     called = machine.calls.get(act.call or "")
     possible = [called.to] if called else act.states or machine.names()
@@ -303,8 +320,9 @@ def reachable_by_act(document: Document, act: Act) -> Iterator[tuple[RefusalName
 
 
 def _written(resource: Resource, act: Act) -> set[str]:
-    """The fields that an update, or the update of a call, computes anew."""
-    return set(act.fields or (resource.changes if act.verb == "update" else ()))
+    """The fields that an update, or the update of a call, computes anew, refused or not."""
+    traced = {field for guard in act.guards for field in guard.fields}
+    return traced | set(act.fields or (resource.changes if act.verb == "update" else ()))
 
 
 def _takes(machine: Machine | None, act: Act, held: Iterable[str]) -> bool:

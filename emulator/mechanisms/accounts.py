@@ -117,7 +117,7 @@ class Account:
         return found
 
     def referring(self, name: str, field: str, target: str) -> list[Item]:
-        """The resources of a kind whose field holds an id."""
+        """The resources of a kind whose indexed field is, or holds, a value."""
         return resources.referring(self.collection(name), field, target)
 
     def create(self, kind: ResourceType, fields: Mapping[str, Template], state: str | None = None) -> Item:

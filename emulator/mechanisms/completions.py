@@ -7,6 +7,7 @@ a log sees which question an answer belongs to; tool calls and structured output
 import json
 import random
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,11 @@ _MIDDLES = (
     "Two things matter here: what goes into {topic} and what is expected to come out.",
     "Many people meet {topic} first in a simple form and add detail later.",
 )
+_THOUGHTS = (
+    "The question is about {topic}. A short answer will do.",
+    "This asks about {topic}; first what it is, then what it is for.",
+    "So {topic}. One thing at a time, and no more than is needed.",
+)
 _CLOSINGS = (
     "That is the essence of {topic}.",
     "From here, a concrete question about {topic} would be a good next step.",
@@ -54,14 +60,18 @@ class Script:
     usage: dict[str, int] | None = None
 
 
-def complete(request: dict[str, Any], entropy: Entropy, tokens: TokenRatio, script: Script | None) -> dict[str, Any]:
-    """The completion of a neutral request: `choices` (each with index, text, tool_calls, finish_reason) and `usage`.
+def complete(
+    request: dict[str, Any], entropy: Entropy, tokens: TokenRatio, script: Script | None, model: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The completion of a neutral request by a model's entry (empty: by any model).
 
+    Gives `model` (its name in replies), `choices` (each with index, text, tool_calls, finish_reason) and `usage`.
     Each of several prompts has its choices, all of one before those of the next.
     """
     script = script or Script()
+    thinking = model.get("thinking")
     asked = [text for text in request["asked"] for _ in range(request["n"] or 1)]
-    choices = [_choice(index, request, text, entropy, tokens, script) for index, text in enumerate(asked)]
+    choices = [_choice(index, request, text, entropy, tokens, script, thinking) for index, text in enumerate(asked)]
     completion_tokens = sum(_size(choice, tokens) for choice in choices)
     usage = {
         "prompt_tokens": request["prompt_tokens"],
@@ -71,17 +81,23 @@ def complete(request: dict[str, Any], entropy: Entropy, tokens: TokenRatio, scri
     usage["total_tokens"] = (script.usage or {}).get(
         "total_tokens", usage["prompt_tokens"] + usage["completion_tokens"]
     )
-    return {"choices": choices, "usage": usage}
+    return {"model": model.get("answers_as") or request["model"], "choices": choices, "usage": usage}
 
 
 def _choice(
-    index: int, request: dict[str, Any], asked: str, entropy: Entropy, tokens: TokenRatio, script: Script
+    index: int,
+    request: dict[str, Any],
+    asked: str,
+    entropy: Entropy,
+    tokens: TokenRatio,
+    script: Script,
+    thinking: Mapping[str, str] | None,
 ) -> dict[str, Any]:
     words = topic_words(asked)
     calls = _tool_calls(request, entropy, words, script)
     text, reason = script.text, "stop"
     if text is None:
-        whole = "" if calls else _text(request, entropy.random, words)
+        whole = "" if calls else _text(request, entropy.random, words, thinking)
         text, reason = _stopped(whole, request["stop"]), "tool_calls" if calls else "stop"
         needed = tokens.count(text) + (text == whole)  # a text that ends by itself needs a token to say so
         if not calls and request["max_tokens"] is not None and needed > request["max_tokens"]:
@@ -139,7 +155,8 @@ def _kinship(function: dict[str, Any], words: list[str]) -> int:
     return len({w.lower() for w in words} & {w.lower() for w in topic_words(described)})
 
 
-def _text(request: dict[str, Any], chance: random.Random, words: list[str]) -> str:
+def _text(request: dict[str, Any], chance: random.Random, words: list[str], thinking: Mapping[str, str] | None) -> str:
+    """Structured output is nothing else; any other text begins with the thoughts of a model that writes them down."""
     wanted = request["response_format"]
     if isinstance(wanted, dict) and wanted.get("type") == "json_schema":
         declared = wanted.get("json_schema")
@@ -148,9 +165,12 @@ def _text(request: dict[str, Any], chance: random.Random, words: list[str]) -> s
     topic = " ".join(words[:4]) or "your message"
     if isinstance(wanted, dict) and wanted.get("type") == "json_object":
         return json.dumps({"topic": topic, "answer": chance.choice(_OPENINGS).format(topic=topic)}, ensure_ascii=False)
+    thoughts = ""
+    if thinking is not None:
+        thoughts = thinking["before"] + chance.choice(_THOUGHTS).format(topic=topic) + thinking["after"]
     if request["last_role"] == "tool":
-        return f"The tool answered: {request['last_text'][:200]}"
-    sentences = [chance.choice(_OPENINGS).format(topic=topic)]
+        return f"{thoughts}The tool answered: {request['last_text'][:200]}"
+    sentences = [thoughts + chance.choice(_OPENINGS).format(topic=topic)]
     sentences += [middle.format(topic=topic) for middle in chance.sample(_MIDDLES, chance.randint(2, 3))]
     sentences.append(chance.choice(_CLOSINGS).format(topic=topic))
     return " ".join(sentences)

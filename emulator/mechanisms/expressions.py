@@ -24,7 +24,7 @@ Variable = Literal[
     # the request as it came
     "method", "url", "path", "headers", "query", "params", "body",
     # what stages made of it
-    "operation", "principal", "request", "model", "models", "plans", "limits", "account",
+    "operation", "principal", "request", "model", "models", "plans", "limits", "account", "tenant",
     "item", "items", "page", "totals", "other",
     # the reply
     "completion", "embeddings", "usage", "choice", "piece", "call", "id", "created", "clock",
@@ -127,7 +127,7 @@ def _find(scope: Scope) -> Callable[[str, Any], Any]:
 
 
 def _referring(scope: Scope) -> Callable[[str, str, str], Any]:
-    """The resources of a kind whose field holds an id."""
+    """The resources of a kind whose indexed field is, or holds, a value."""
     return lambda name, field, target: scope.owner.referring(name, field, target) if scope.owner else []
 
 
@@ -143,6 +143,12 @@ def _sum(items: list[Any], path: str) -> int | float:
 def _round(amount: str | float, digits: int) -> int | float:
     """A decimal amount, text or number, rounded half up."""
     return _plain(Decimal(str(amount)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
+
+
+def _masked(address: str) -> str:
+    """An e-mail address of which only two letters and the domain are seen."""
+    name, _, domain = address.rpartition("@")
+    return f"{name[:2]}***@{domain}"
 
 
 def _plain(amount: Decimal) -> int | float:
@@ -172,6 +178,7 @@ FUNCTIONS: dict[str, Callable[[Scope], Callable[..., Any]]] = {
     "round": lambda _: _round,
     "lower": lambda _: lambda text: str(text).lower(),
     "left": lambda _: lambda text, count: str(text)[: int(count)],
+    "masked": lambda _: _masked,
 }
 _BUILT_IN = {
     "size", "has", "startsWith", "endsWith", "contains", "matches", "int", "uint", "double", "string", "bool",

@@ -76,6 +76,8 @@ class ResourceType:
     unique: tuple[str, ...]
     most: int | None
     references: tuple[Reference, ...]
+    indexed: tuple[str, ...]
+    """Fields, beside those of references, by whose value items are found."""
     states: StateMachine | None
     holds: tuple[Hold, ...]
     seed: tuple[Item, ...]
@@ -117,10 +119,10 @@ def insert(kind: ResourceType, collection: Collection, item: Item) -> None:
     collection["items"][item["id"]] = item
     for field in kind.unique:
         collection["unique"].setdefault(field, {})[str(item[field])] = item["id"]
-    for reference in kind.references:
-        index = collection["referring"].setdefault(reference.field, {})
-        for target in targets(item, reference):
-            index.setdefault(target, {})[item["id"]] = True
+    for field in _indexed(kind):
+        index = collection["referring"].setdefault(field, {})
+        for value in _held(item, field):
+            index.setdefault(value, {})[item["id"]] = True
 
 
 def remove(kind: ResourceType, collection: Collection, item: Item) -> None:
@@ -137,7 +139,7 @@ def replace(kind: ResourceType, collection: Collection, item: Item, changed: Ite
 
 
 def referring(collection: Collection, field: str, target: str) -> list[Item]:
-    """The items whose field holds the id."""
+    """The items whose indexed field is, or holds, the value."""
     return [collection["items"][identity] for identity in collection["referring"].get(field, {}).get(target, {})]
 
 
@@ -167,19 +169,28 @@ def without(item: Item, reference: Reference, target: str) -> Item:
 
 def targets(item: Item, reference: Reference) -> list[str]:
     """The ids that an item's field holds."""
-    held = item.get(reference.field)
+    return _held(item, reference.field)
+
+
+def _indexed(kind: ResourceType) -> Iterator[str]:
+    yield from (reference.field for reference in kind.references)
+    yield from kind.indexed
+
+
+def _held(item: Item, field: str) -> list[str]:
+    held = item.get(field)
     return held if isinstance(held, list) else [] if held is None else [held]
 
 
 def _forget(kind: ResourceType, collection: Collection, item: Item) -> None:
     for field in kind.unique:
         collection["unique"].get(field, {}).pop(str(item[field]), None)
-    for reference in kind.references:
-        index = collection["referring"].get(reference.field, {})
-        for target in targets(item, reference):
-            index.get(target, {}).pop(item["id"], None)
-            if not index.get(target, True):
-                del index[target]
+    for field in _indexed(kind):
+        index = collection["referring"].get(field, {})
+        for value in _held(item, field):
+            index.get(value, {}).pop(item["id"], None)
+            if not index.get(value, True):
+                del index[value]
 
 
 @dataclass(frozen=True, slots=True)

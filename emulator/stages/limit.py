@@ -32,6 +32,9 @@ def _applies(ex: Exchange, rule: LimitRule) -> bool:
 
 def _check_balance(ex: Exchange) -> None:
     """Prepaid: what needs credit is served while anything is left."""
-    prices, account = ex.provider.prices, ex.account if ex.active.secured else None
-    if prices is not None and account is not None and ex.active.id in prices.prepaid and account.balance <= 0:
+    prices = ex.provider.prices
+    if prices is None or not ex.active.secured or not ex.holds(prices.when):
+        return
+    account = ex.account
+    if account is not None and ex.active.id in prices.prepaid and account.balance <= 0:
         raise Refused(prices.refuse, balance=str(account.balance))

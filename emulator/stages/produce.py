@@ -3,14 +3,14 @@
 from typing import Any
 
 from emulator.exchange import Exchange, Refused
-from emulator.mechanisms import cursors, ledger, resources
+from emulator.mechanisms import cursors, ledger, outbox, resources
 from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.completions import complete
 from emulator.mechanisms.embeddings import embed
 from emulator.mechanisms.expressions import Expression
 from emulator.mechanisms.requests import Reader
 from emulator.mechanisms.resources import Conflict, Item, ResourceType
-from emulator.provider import Act
+from emulator.provider import Act, Message
 
 
 def produce(ex: Exchange) -> None:
@@ -38,7 +38,7 @@ def _read(ex: Exchange, reader: Reader) -> dict[str, Any]:
 
 
 def _complete(ex: Exchange, request: dict[str, Any]) -> None:
-    ex.completion = complete(request, ex.scope.entropy, ex.provider.tokens, ex.script)
+    ex.completion = complete(request, ex.scope.entropy, ex.provider.tokens, ex.script, ex.scope["model"] or {})
     ex.scope["completion"] = ex.completion
     ex.scope["usage"] = ex.completion["usage"]
     ex.note("produce", "scripted" if ex.script else "generated")
@@ -61,9 +61,9 @@ def _act(ex: Exchange, act: Act) -> None:
     ex.scope["other"] = {name: _others(account, ex, name, wanted) for name, wanted in act.others.items()}
     for item in found:
         ex.scope["item"] = item
-        _guard(ex, act, item)
+        _guard(ex, act, account, item)
     if not found:
-        _guard(ex, act, None)
+        _guard(ex, act, account, None)
     try:
         if act.verb == "list":
             _list(ex, act, account)
@@ -72,6 +72,8 @@ def _act(ex: Exchange, act: Act) -> None:
     except Conflict as conflict:
         raise Refused(conflict.refusal, **conflict.facts) from None
     ex.note("produce", act.verb, resource=act.resource.name if act.resource else act.book)
+    for message in act.sends:
+        _send(ex, message)
 
 
 def _find_all(account: Account, kind: ResourceType, wanted: Any) -> list[Item]:
@@ -93,12 +95,14 @@ def _others(account: Account, ex: Exchange, name: str, expression: Expression) -
     return found if isinstance(wanted, list) else found[0]
 
 
-def _guard(ex: Exchange, act: Act, item: Item | None) -> None:
+def _guard(ex: Exchange, act: Act, account: Account, item: Item | None) -> None:
     if item is not None and act.states and item["status"] not in act.states:
         raise Refused("illegal_state", id=item["id"], state=item["status"], call=ex.active.id)
     for guard in act.guards:
         if ex.holds(guard.when):
             ex.note("produce", "guard", when=guard.when.source)
+            if guard.fields and item is not None and act.resource is not None:
+                account.update(act.resource, item, guard.fields)
             raise Refused(guard.refuse, **{name: fact(ex.scope) for name, fact in guard.facts.items()})
 
 
@@ -153,6 +157,14 @@ def _create_each(ex: Exchange, act: Act, kind: ResourceType, account: Account, b
     finally:
         ex.scope["body"] = whole
     ex.scope["items"] = made
+
+
+def _send(ex: Exchange, message: Message) -> None:
+    """Nothing leaves the emulator: a test reads the message where it is kept."""
+    values = {name: value(ex.scope) for name, value in message.values.items()}
+    told = {"to": message.to(ex.scope), "subject": message.subject(ex.scope), "text": message.text(ex.scope)}
+    outbox.put(ex.tenant, ex.provider.id, {"at": ex.now, **told, "values": values})
+    ex.note("produce", "sent", to=told["to"])
 
 
 def _list(ex: Exchange, act: Act, account: Account) -> None:

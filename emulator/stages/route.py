@@ -65,6 +65,7 @@ def _open_scope(ex: Exchange, operation: str) -> None:
         headers=ex.headers,
         query=dict(ex.query),
         operation=operation,
+        tenant="" if ex.tenant.name == DEFAULT_TENANT else f"~{ex.tenant.name}",
     )
 
 

@@ -18,7 +18,9 @@ def settle(ex: Exchange) -> None:
 
 def _charge(ex: Exchange) -> None:
     prices = ex.provider.prices
-    if prices is None or ex.active.id not in prices.charges or not ex.active.secured or ex.account is None:
+    if prices is None or ex.active.id not in prices.charges or not ex.active.secured or not ex.holds(prices.when):
+        return
+    if ex.account is None:
         return
     model = ex.request["model"] if ex.request else None
     lines = prices.charges[ex.active.id]

@@ -115,6 +115,13 @@ def illegal_state(emulator: Emulation, caller: Caller) -> RawReply:
     return changed(caller, changes)
 
 
+def after_its_time(emulator: Emulation, caller: Caller) -> RawReply:
+    """A quarter of an hour after it was first asked about."""
+    caller.ask(body={"code": "000000"})
+    emulator.clock.advance("15m")
+    return caller.ask()
+
+
 def in_use(emulator: Emulation, caller: Caller) -> RawReply:
     """Something that another resource needs."""
     return changed(
@@ -140,6 +147,14 @@ def out_of_stock(emulator: Emulation, caller: Caller) -> RawReply:
 def no_credit(emulator: Emulation, caller: Caller) -> RawReply:
     """An account that chat used up, or that never had anything."""
     return (used_up("brk-low-1") if caller.operation.reader else key("brk-empty-1"))(emulator, caller)
+
+
+def used_up_gift(emulator: Emulation, caller: Caller) -> RawReply:
+    """A key with five dollars, and a reply that costs more."""
+    caller.handle.play([{"reply": {"usage": {"completion_tokens": 6_400_000}}}])
+    assert caller.ask(key="gc_agent_1").status == 200
+    emulator.clock.advance("1m")
+    return caller.ask(key="gc_agent_1")
 
 
 def another(calling: Caller, operation: str) -> Caller:
@@ -235,8 +250,11 @@ CAUSES: dict[str, dict[RefusalName, Cause]] = {
         "invalid_credentials": key("gc_revoked_1"),
         "forbidden": key("gc_blocked_1"),
         "rate_limited": used_up(),
+        "not_found": unknown_id,
+        "conflict": taken_name,
+        "illegal_state": after_its_time,
         "expired_credentials": broken("expired_credentials"),
-        "insufficient_credit": broken("insufficient_credit"),
+        "insufficient_credit": used_up_gift,
         "quota_exhausted": broken("quota_exhausted"),
     },
     "nugen": {

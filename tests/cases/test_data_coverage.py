@@ -263,11 +263,17 @@ def test_each_credential_rule_decides(emulator: Emulation, provider: str, rule: 
 
 
 @pytest.mark.parametrize(
-    ("provider", "model"), [(p.id, model["id"]) for p in PROVIDERS.values() for model in p.models if model["id"] != "*"]
+    ("provider", "model", "answers_as"),
+    [
+        (p.id, model["id"], model.get("answers_as", model["id"]))
+        for p in PROVIDERS.values()
+        for model in p.models
+        if model["id"] != "*"
+    ],
 )
-def test_each_model_is_served_under_its_name(emulator: Emulation, provider: str, model: str) -> None:
+def test_each_model_is_served_under_its_name(emulator: Emulation, provider: str, model: str, answers_as: str) -> None:
     asking = caller(emulator[provider])
-    assert asking.ask(body={**(asking.body or {}), "model": model}).json["model"] == model
+    assert asking.ask(body={**(asking.body or {}), "model": model}).json["model"] == answers_as
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

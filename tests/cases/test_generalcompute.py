@@ -17,6 +17,7 @@ PLANS = {  # requests and tokens a minute, requests and tokens a day
     "gc_developer_": (500, 1_000_000, 250_000, 100_000_000),
     "gc_scale_": (2_000, 5_000_000, 1_000_000, 500_000_000),
 }
+MODELS = [model["id"] for model in PROVIDERS["generalcompute"].listed_models]
 LIMIT_HEADERS = ("x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests")
 
 
@@ -49,6 +50,11 @@ class TestRequestTable:
                 "messages[0].role",
             ),
             ({"messages": [{"role": "user", "name": 1}]}, '"messages[0].name" must be a string', "messages[0].name"),
+            (
+                {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": 1}}]}]},
+                '"messages[0].content[0].image_url.url" must be a string',
+                "messages[0].content[0].image_url.url",
+            ),
             ({"temperature": 2.01}, '"temperature" must be less than or equal to 2', "temperature"),
             ({"temperature": -0.01}, '"temperature" must be greater than or equal to 0', "temperature"),
             ({"temperature": "hot"}, '"temperature" must be a number', "temperature"),
@@ -101,6 +107,11 @@ class TestRequestTable:
             {"n": 1, "max_tokens": 1, "top_k": 0.5, "repetition_penalty": 1.1},
             {"messages": [{"role": "system", "content": None}, {"role": "function", "name": "f", "content": "4"}]},
             {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hello"}]}]},
+            {
+                "messages": [
+                    {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://a.test/b"}}]}
+                ]
+            },
             {"messages": [{"role": "tool", "tool_call_id": "call_1", "content": "4"}]},
             {"stop": ["a", "b"], "logit_bias": {"50256": -100}, "user": "u-1"},
             {"plugins": [{"id": "web"}], "web_search_options": {}, "seed": 1, "made_up": None},
@@ -124,9 +135,14 @@ class TestRequestTable:
             "code": "model_not_found",
         }
 
-    @pytest.mark.parametrize("model", [m["id"] for m in PROVIDERS["generalcompute"].listed_models])
+    @pytest.mark.parametrize("model", MODELS)
     def test_every_listed_model_answers_by_its_name(self, asking: Caller, model: str) -> None:
-        assert ask(asking, model=model).json["model"] == model
+        """One of them in other letters, in streams, too."""
+        told = {"minimax-m2.7": "MiniMax-M2.7"}.get(model, model)
+        assert ask(asking, model=model).json["model"] == told
+        *chunks, done = ask(asking, model=model, stream=True).events
+        assert done == "[DONE]"
+        assert {json.loads(chunk)["model"] for chunk in chunks} == {told}
 
 
 class TestReply:
@@ -154,6 +170,34 @@ class TestReply:
         assert (choice["message"]["content"], choice["finish_reason"]) == ("", "tool_calls")
         assert re.fullmatch("call_[0-9a-f]{18}", choice["message"]["tool_calls"][0]["id"])
         assert choice["message"]["tool_calls"][0]["type"] == "function"
+
+    def test_thoughts_stand_before_the_answer(self, asking: Caller) -> None:
+        reply = ask(asking, model="deepseek-v3.2").json
+        text = reply["choices"][0]["message"]["content"]
+        assert re.fullmatch(r"<think>\n[^<]*sky[^<]*\n</think>\n\n[^<]*sky[^<]*", text)
+        assert reply["usage"]["completion_tokens"] == -(-len(text) // 4)
+        *events, _, _ = ask(asking, model="deepseek-v3.2", stream=True).events
+        parts = [json.loads(event)["choices"][0]["delta"].get("content", "") for event in events]
+        assert re.match(r"<think>\n[^<]+\n</think>\n\n", "".join(parts))
+
+    @pytest.mark.parametrize("model", [name for name in MODELS if name != "deepseek-v3.2"])
+    def test_no_other_model_writes_its_thoughts_down(self, asking: Caller, model: str) -> None:
+        assert "<think>" not in ask(asking, model=model).text
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"tools": list(TOOLS), "tool_choice": "required"},
+            {"response_format": {"type": "json_object"}},
+        ],
+    )
+    def test_what_a_program_reads_is_free_of_thoughts(self, asking: Caller, change: dict[str, Any]) -> None:
+        assert "<think>" not in ask(asking, model="deepseek-v3.2", **change).text
+
+    def test_a_scripted_text_is_as_it_is_told(self, asking: Caller) -> None:
+        asking.handle.play([{"reply": {"text": "Yes."}}])
+        (choice,) = ask(asking, model="deepseek-v3.2").json["choices"]
+        assert choice["message"]["content"] == "Yes."
 
     def test_a_stream(self, asking: Caller) -> None:
         reply = ask(asking, stream=True)
@@ -222,6 +266,20 @@ class TestModels:
             "gemma-4-31B-it": 128_000,
         }
 
+    def test_a_page_in_a_browser_may_ask_for_the_public_catalogue(self, handle: Handle) -> None:
+        wanted = {"Origin": "https://a.test", "Access-Control-Request-Method": "GET"}
+        asked = send("OPTIONS", f"{handle.base_url}/public/models", wanted)
+        assert (asked.status, asked.body, asked.header("content-type")) == (204, b"", None)
+        assert asked.header("access-control-allow-origin") == "*"
+        assert asked.header("access-control-allow-methods") == "GET"
+        assert asked.header("access-control-allow-headers") == "*"
+        named = {**wanted, "Access-Control-Request-Headers": "content-type,x-title"}
+        asked = send("OPTIONS", f"{handle.base_url}/public/models", named)
+        assert asked.header("access-control-allow-headers") == "content-type,x-title"
+        handle.fail("unavailable")
+        refused = send("GET", f"{handle.base_url}/public/models", wanted)
+        assert (refused.status, refused.header("access-control-allow-origin")) == (503, "*")
+
     def test_the_public_catalogue_asks_for_no_key(self, handle: Handle) -> None:
         assert caller(handle, "listPublicModels").ask(key="gc_revoked_1").status == 200
         assert caller(handle, "listModels").ask(key=None).status == 401
@@ -257,8 +315,9 @@ class TestLimits:
 
     @pytest.mark.parametrize("operation", PROVIDERS["generalcompute"].operations)
     def test_so_does_every_operation(self, handle: Handle, operation: str) -> None:
-        reply = caller(handle, operation).ask()
-        assert reply.status == 200
+        asking = caller(handle, operation)
+        reply = asking.ask()
+        assert reply.status == asking.operation.success
         assert None not in self.headers(reply)
 
     def test_the_reset_is_the_end_of_the_minute_in_utc(self, emulator: Emulation, asking: Caller) -> None:

@@ -59,6 +59,11 @@ BROKEN = {
         'labels: "${first(body.tags',
         f'server.changes.labels: "labels" does not exist; {FIELDS}',
     ),
+    "indexed field": _resources(
+        'changes: {gb: "${body.gb}"}\n    states:\n      source: invented\n      first: [formatting',
+        "indexed: [size]\n    states:\n      source: invented\n      first: [formatting",
+        'disk.indexed: "size" does not exist; there are gb, server',
+    ),
     "reference to no resource": _resources(
         "resource: tag,", "resource: label,", f'server.references[0].resource: "label" does not exist; {KINDS}'
     ),
@@ -274,6 +279,26 @@ BROKEN = {
         'fields: {gb: "${other',
         'fields: {tb: "${other',
         'copyDisk.act.fields.tb: "tb" does not exist; there are gb, server',
+    ),
+    "unknown field that a refusal changes": _operations(
+        "refuse: conflict, facts: {reason: small",
+        "refuse: conflict, fields: {tries: 1}, facts: {reason: small",
+        'growDisk.act.guards[0].fields.tries: "tries" does not exist; there are gb, server',
+    ),
+    "unique field that a refusal changes": _operations(
+        "{resource: tag, verb: update, item: params.tag}",
+        "{resource: tag, verb: update, item: params.tag, guards: [{when: true, refuse: conflict, fields: {name: a}}]}",
+        "renameTag.act.guards[0].fields.name: is unique, and a refusal cannot be refused for a conflict",
+    ),
+    "a refusal with nothing to change": _operations(
+        "{resource: disk, verb: create}",
+        "{resource: disk, verb: create, guards: [{when: true, refuse: invalid_request, fields: {gb: 1}}]}",
+        "createDisk.act.guards[0].fields.gb: `create` has no item to change; it is for get, update, delete, call",
+    ),
+    "a message that does not compile": _operations(
+        "{resource: disk, verb: create}",
+        '{resource: disk, verb: create, sends: [{to: "${body.}"}]}',
+        "createDisk.act.sends[0].to: `body.` is not an expression: ",
     ),
     "unknown field in a filter": _operations(
         "filter: {server: query.server}",

@@ -9,8 +9,8 @@ from .serving import Served
 
 MODELS = "/generalcompute/v1/models"
 PATHS = [
-    "health", "openapi.json", "providers", "journal", "fail", "scenario", "variant", "credit", "resources", "clock",
-    "reset",
+    "health", "openapi.json", "providers", "journal", "outbox", "fail", "scenario", "variant", "credit", "resources",
+    "clock", "reset",
 ]  # fmt: skip
 
 
@@ -155,7 +155,7 @@ REFUSED: dict[str, tuple[str, object, str]] = {
     "fail for an unknown provider": ("fail", {"provider": "nope", "refuse": "bad_gateway"}, "no provider is called"),
     "fail with nothing": ("fail", GENERAL, "say what shall fail"),
     "fail with a refusal that is none": ("fail", {**GENERAL, "refuse": "too_tired"}, "[0].refuse: "),
-    "fail with a refusal without a reply": ("fail", {**GENERAL, "refuse": "conflict"}, "has no reply for conflict"),
+    "fail with a refusal without a reply": ("fail", {**GENERAL, "refuse": "in_use"}, "has no reply for in_use"),
     "fail no times": ("fail", {**GENERAL, "refuse": "bad_gateway", "times": 0}, "[0].times: "),
     "fail with a key that is none": ("fail", {**GENERAL, "refuse": "bad_gateway", "time": 2}, "[0].time: "),
     "fail an unknown operation": (

@@ -38,7 +38,7 @@ def template(tree: Any) -> Template:
 
 def kind(name: str, fields: dict[str, Any], **more: Any) -> ResourceType:
     nothing: dict[str, Any] = {"changes": {}, "unique": (), "most": None, "references": (), "states": None}
-    nothing |= {"holds": (), "seed": (), "seed_when": None}
+    nothing |= {"indexed": (), "holds": (), "seed": (), "seed_when": None}
     computed = {field: template(tree) for field, tree in fields.items()}
     return ResourceType(**{**nothing, "name": name, "id": template("${body.id}"), "fields": computed, **more})
 

@@ -23,6 +23,7 @@ class Prices(Model):
     source: SourceName
     currency: Expr
     opening_balance: Expr
+    when: Expr | None = Field(None, description="Whose requests are paid for: a condition on `principal`; else all.")
     refuse: RefusalName = "insufficient_credit"
     charges: dict[str, list[ChargeLine]] = Field(default_factory=dict, description="By operation id.")
     needs_credit: list[str] = Field(default_factory=list, description="Further operations.")

@@ -39,12 +39,21 @@ class ClientEnv(Model):
     api_key: str | EnvVariable | None = None
 
 
+class Thinking(Model):
+    """What stands around the thoughts in a reply."""
+
+    before: str
+    after: str
+
+
 class ModelEntry(Model):
     """One model the provider serves. `*` as an id accepts any model."""
 
     id: str
     context: int | None = Field(None, description="Tokens that prompt and completion may have together.")
     unlisted: bool = Field(False, description="Accepted, and left out of model lists.")
+    answers_as: str | None = Field(None, description="Its name in replies, where that is not the id.")
+    thinking: Thinking | None = Field(None, description="Its thoughts stand in the text of a reply, before the answer.")
     source: SourceName | None = None
     info: dict[str, Any] = Field(default_factory=dict, description="What shapes show of the model: ${model.info.…}.")
 

@@ -75,6 +75,10 @@ class Resource(Model):
     unique: list[str] = Field(default_factory=list)
     most: int | None = Field(None, ge=1, description="How many there may be.")
     references: list[Reference] = Field(default_factory=list)
+    indexed: list[str] = Field(
+        default_factory=list,
+        description="Fields, beside references, by which `referring(…)` finds it.",
+    )
     states: Machine | None = None
     holds: list[Hold] = Field(default_factory=list)
     seed: list[dict[str, Any]] = Field(default_factory=list, description="Items every account begins with.")
@@ -99,6 +103,9 @@ class Guard(Model):
     when: Expr
     refuse: RefusalName
     facts: dict[str, Tree] = Field(default_factory=dict)
+    fields: dict[str, Tree] = Field(
+        default_factory=dict, description="What changes of the item although it is refused: attempts are counted."
+    )
 
 
 class Part(Model):
@@ -106,6 +113,17 @@ class Part(Model):
 
     each: Expr = Field(description="A list; each is `body` to the fields of one resource.")
     fields: dict[str, Tree] = Field(default_factory=dict, description="Over the resource's; the other is `parent`.")
+
+
+class Message(Model):
+    """What is sent to somebody outside once the operation is done. Nothing leaves: it is kept in the outbox."""
+
+    to: Tree
+    subject: Tree = ""
+    text: Tree = ""
+    values: dict[str, Tree] = Field(
+        default_factory=dict, description="What a reader would take from it, so that a test need not: a code, a link."
+    )
 
 
 class Act(Model):
@@ -128,6 +146,7 @@ class Act(Model):
         None, description="create: a list; one resource for each, which is its `body`. All are `items`."
     )
     parts: dict[str, Part] = Field(default_factory=dict, description="create: what comes with it, by resource.")
+    sends: list[Message] = Field(default_factory=list)
     filter: dict[str, Expr] = Field(
         default_factory=dict, description="list: field -> the value wanted, or one it holds; null wants any."
     )
