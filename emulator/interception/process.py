@@ -47,9 +47,7 @@ class _Shared:
     def __enter__(self) -> None:
         with self._lock:
             if self._users == 0:
-                with ExitStack() as undo:
-                    self._change(undo)
-                    self._undo = undo.pop_all()
+                self._change(self._undo)
             self._users += 1
 
     def __exit__(self, *_: object) -> None:
@@ -83,18 +81,31 @@ class _Finder(importlib.abc.MetaPathFinder):
         others = (finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not self)
         spec = next(filter(None, others), None)
         if spec is not None and spec.loader is not None:
-            self._follow(spec.loader, name)
+            spec.loader = _Following(spec.loader, self._imported)
         return spec
 
-    def _follow(self, loader: Any, name: str) -> None:
-        load = loader.exec_module
+    def _imported(self, module: ModuleType) -> None:
+        if self in sys.meta_path:
+            _LIBRARIES[module.__name__](self._undo, module)
 
-        def exec_module(module: ModuleType) -> None:
-            load(module)
-            if self in sys.meta_path:
-                _LIBRARIES[name](self._undo, module)
 
-        loader.exec_module = exec_module
+class _Following(importlib.abc.Loader):
+    """A module's own loader, and a word when it is done. The module never learns of the difference."""
+
+    def __init__(self, real: Any, done: Callable[[ModuleType], None]) -> None:
+        self._real = real
+        self._done = done
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        module: ModuleType | None = self._real.create_module(spec)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__loader__ = self._real
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._real
+        self._real.exec_module(module)
+        self._done(module)
 
 
 _libraries = _Shared(_change_libraries)

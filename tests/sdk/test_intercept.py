@@ -378,9 +378,11 @@ class TestBlocks:
         with emulator.intercept(only=True):
             late = importlib.import_module("httpx2")
             assert late is not httpx2
+            assert type(late.__spec__.loader) is type(httpx2.__spec__.loader)  # type: ignore[union-attr]
             assert late.get(f"{ADDRESS}/models", headers=headers()).status_code == 200
             with pytest.raises(BlockedConnection):
                 late.get(ELSEWHERE)
+        assert late.HTTPTransport.handle_request.__module__.startswith("httpx2")
         assert len(emulator["generalcompute"].journal) == 1
 
     def test_an_emulator_of_ones_own(self) -> None:
