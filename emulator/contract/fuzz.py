@@ -11,7 +11,6 @@ from emulator.contract import curl
 from emulator.contract.report import ALLOWED, Finding, Report
 from emulator.contract.target import CannotRun, Target
 from emulator.exchange import Runtime
-from emulator.mechanisms.encoding import MalformedJSON, loads
 from emulator.mechanisms.store import Store
 from emulator.provider import Provider
 
@@ -93,28 +92,9 @@ def _excused(
     elif check_name == "positive_data_acceptance":
         example = case.meta is not None and case.meta.phase.name.value == "examples"
         holds = response.status_code == 402 or (not example and oracle.refuses_beyond_schema(response))
-    elif check_name == "negative_data_rejection":
-        holds = _coerced(target, case, response)
     else:
         return None
     return check_name if holds else None
-
-
-def _coerced(target: Target, case: "Case[Any]", response: "Response") -> bool:
-    """Whether the provider reads a body as right that its schema alone calls wrong."""
-    schema = target.provider.operations[case.operation.definition.raw["operationId"]].body
-    if schema is None or not target.provider.body.coerce:
-        return False
-    try:
-        body = loads(_sent(response))
-    except MalformedJSON:
-        return False
-    return bool(schema.violations(body)) and not schema.violations(schema.coerced(body))
-
-
-def _sent(response: "Response") -> bytes:
-    body = response.request.body or b""
-    return body.encode() if isinstance(body, str) else bytes(body)
 
 
 class Oracle:
@@ -134,6 +114,7 @@ class Oracle:
         from emulator.edge import answer
 
         request, address = response.request, urlsplit(response.request.url or "")
+        body = request.body or b""
         if not self._own:
             self._runtime.store.tenants.clear()
         _, exchange = answer(
@@ -142,7 +123,7 @@ class Oracle:
             path=f"/{self._provider}{unquote(str(address.path).removeprefix(self._below))}",
             query=str(address.query),
             headers=[(str(name), str(value)) for name, value in request.headers.items()],
-            body=_sent(response),
+            body=body.encode() if isinstance(body, str) else bytes(body),
         )
         if exchange is None or exchange.refusal is None:
             return False
