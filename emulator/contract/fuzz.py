@@ -12,9 +12,7 @@ from emulator.contract import curl
 from emulator.contract.report import ALLOWED, Finding, Report
 from emulator.contract.target import CannotRun, Target
 from emulator.exchange import Runtime
-from emulator.mechanisms.encoding import MalformedJSON, loads
 from emulator.mechanisms.store import Store
-from emulator.mechanisms.violations import RequestSchema
 from emulator.provider import Provider
 
 if TYPE_CHECKING:
@@ -95,8 +93,6 @@ def _excused(
     elif check_name == "positive_data_acceptance":
         beyond = not _is_example(target, case) and oracle.refuses_beyond_schema(response)
         holds = response.status_code == 402 or beyond
-    elif check_name == "negative_data_rejection":
-        holds = _coerced(target, case, response)
     else:
         return None
     return check_name if holds else None
@@ -109,23 +105,6 @@ def _is_example(target: Target, case: "Case[Any]") -> bool:
     labels = {f"{operation.method} {operation.path}": operation for operation in target.provider.operations.values()}
     shown = overview.path_examples(target.provider, labels[case.operation.label])
     return dict(case.path_parameters or {}) == shown
-
-
-def _coerced(target: Target, case: "Case[Any]", response: "Response") -> bool:
-    """Whether the provider reads a body as right that its schema alone calls wrong."""
-    schema = target.provider.operations[case.operation.definition.raw["operationId"]].body
-    if not isinstance(schema, RequestSchema) or not target.provider.body.coerce:
-        return False
-    try:
-        body = loads(_sent(response))
-    except MalformedJSON:
-        return False
-    return bool(schema.violations(body)) and not schema.violations(schema.coerced(body))
-
-
-def _sent(response: "Response") -> bytes:
-    body = response.request.body or b""
-    return body.encode() if isinstance(body, str) else bytes(body)
 
 
 class Oracle:
@@ -145,6 +124,7 @@ class Oracle:
         from emulator.edge import answer
 
         request, address = response.request, urlsplit(response.request.url or "")
+        body = request.body or b""
         if not self._own:
             self._runtime.store.tenants.clear()
         _, exchange = answer(
@@ -153,7 +133,7 @@ class Oracle:
             path=f"/{self._provider}{unquote(str(address.path).removeprefix(self._below))}",
             query=str(address.query),
             headers=[(str(name), str(value)) for name, value in request.headers.items()],
-            body=_sent(response),
+            body=body.encode() if isinstance(body, str) else bytes(body),
         )
         if exchange is None or exchange.refusal is None:
             return False

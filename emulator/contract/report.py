@@ -18,8 +18,6 @@ ALLOWED = {
     "positive_data_acceptance": "a generated body that its schema allows may still name an unknown model, not fit "
     "the model's context or meet a guard between fields and resources, if the emulator says so too; examples of "
     "the spec are not excused. And 402, like 429, is about the account and not the data",
-    "negative_data_rejection": "a provider that reads text as the number or boolean its schema asks for (body.coerce) "
-    "accepts what the schema alone would not",
     "ignored_auth": "not held against an emulator that takes any key: serve it with --strict-auth to have it checked",
 }
 """Failures that are none: what is excused, and why."""
