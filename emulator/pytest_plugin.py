@@ -78,8 +78,8 @@ _HINT = "hint: @pytest.mark.emulator(allow_unmatched=True) or (allow_unfinished=
 
 
 def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
-    settings: dict[str, Any] = {"allow_unmatched": False, "allow_unfinished": False, "only": False}
-    settings |= {"scenarios": {}, "variants": {}}
+    settings: dict[str, Any] = {"allow_unmatched": False, "allow_unfinished": False, "scenarios": {}, "variants": {}}
+    settings["only"] = False
     for marker in reversed(list(request.node.iter_markers("emulator"))):
         unknown = set(marker.kwargs) - set(settings)
         if unknown or marker.args:
