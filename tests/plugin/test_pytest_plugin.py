@@ -233,7 +233,7 @@ def test_scenarios_and_variants_of_the_marker(project: Pytester) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("allow_everything=True", "knows allow_unmatched, allow_unfinished, scenarios, variants, only; not allow_every"),
+        ("allow_everything=True", "knows allow_unmatched, allow_unfinished, scenarios, variants, only; not allow_eve"),
         ("True", "knows allow_unmatched, allow_unfinished, scenarios, variants, only; not positions"),
         ("scenarios={'barrack': 'nope'}", "barrack has no scenario 'nope'; there are: upstream_down"),
         ("variants={'barrack': 'nope'}", "barrack has no variant 'nope'; there are: message, both"),
