@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check fresh format clean
+.PHONY: help serve test test-clients check fresh format clean
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -27,6 +27,21 @@ serve: .venv/installed ## Serve all providers on http://127.0.0.1:8000
 test: .venv/installed-dev ## Run all tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
+# One environment for each group of client libraries in pyproject.toml, since they do not agree with each other.
+.venv-clients/%/installed: pyproject.toml | .venv/bin/python
+	$(PYTHON) -m venv .venv-clients/$*
+	.venv-clients/$*/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@
+
+# Without npm, the clients of its registry are skipped.
+tests/sdk/clients/node/node_modules: tests/sdk/clients/node/package.json
+	! command -v npm >/dev/null || npm install --prefix tests/sdk/clients/node --no-package-lock --no-audit --no-fund --loglevel=error
+	@if [ -d $@ ]; then touch $@; fi
+
+test-clients: .venv-clients/clients/installed .venv-clients/clients-openai2/installed tests/sdk/clients/node/node_modules ## Run all client libraries against the providers
+	.venv-clients/clients/bin/python -m pytest -n auto tests/sdk/clients
+	.venv-clients/clients-openai2/bin/python -m pytest -n auto tests/sdk/clients -k 'not npm'
+
 check: .venv/installed-dev ## Lint, types, data, and generated files that must be fresh
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,4 +57,4 @@ format: .venv/installed-dev ## Format the code
 	$(BIN)/ruff format .
 
 clean: ## Remove the virtual environment and caches
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf .venv .venv-clients tests/sdk/clients/node/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -5,6 +5,8 @@ import re
 import sys
 from pathlib import Path
 
+from sdk.clients import table
+
 from emulator import catalog, overview
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -14,10 +16,12 @@ _TABLE = re.compile(r"(?<=<!-- providers -->\n).*(?=\n<!-- /providers -->)", re.
 def generated() -> dict[Path, str]:
     """File -> what it should hold."""
     readme = ROOT / "README.md"
-    text, tables = _TABLE.subn(lambda _: overview.markdown(catalog.load()), readme.read_text(encoding="utf-8"))
+    families = catalog.load()
+    text, tables = _TABLE.subn(lambda _: overview.markdown(families), readme.read_text(encoding="utf-8"))
     assert tables == 1, "README.md has lost the comments around its table of providers"
     return {
         ROOT / "fixtures" / "schema.json": json.dumps(catalog.schema(), indent=2) + "\n",
+        ROOT / "docs" / "CLIENTS.md": table.markdown(families),
         readme: text,
     }
 

@@ -1,0 +1,81 @@
+"""Packages of the npm registry: a script a client, which asks one question and prints what came of it as JSON."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from emulator import Handle
+
+from .. import questions
+
+FOLDER = Path(__file__).resolve().parent.parent / "node"
+
+
+class NodeError(Exception):
+    """What the script caught: the class of the error, and the status it carries."""
+
+    def __init__(self, name: str, status: int | None) -> None:
+        super().__init__(name)
+        self.name = name
+        self.status_code = status
+
+
+class Node:
+    """Asynchronous only, as everything is there."""
+
+    requires: tuple[str, ...] = ()
+    script: str
+
+    def __init__(self, handle: Handle, model: str) -> None:
+        self.asked = {"base_url": handle.base_url, "api_key": handle.api_key, "model": model} | {
+            "messages": questions.MESSAGES,
+            "weather_question": questions.WEATHER_QUESTION,
+            "weather": questions.WEATHER,
+            "timeout": questions.PATIENCE * 1000,
+        }
+
+    @classmethod
+    def missing(cls) -> str | None:
+        """What is not installed here, if something is not."""
+        if not shutil.which("node"):
+            return "node"
+        return next((name for name in cls.requires if not (FOLDER / "node_modules" / name).is_dir()), None)
+
+    async def ask(self, case: str) -> Any:
+        command = ["node", str(FOLDER / self.script), json.dumps({**self.asked, "case": case})]
+        done = await asyncio.to_thread(
+            subprocess.run, command, capture_output=True, text=True, timeout=3 * questions.PATIENCE, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        printed = json.loads(done.stdout)
+        if "error" in printed:
+            raise NodeError(**printed["error"])
+        return printed["value"]
+
+    async def achat(self) -> Any:
+        return await self.ask("chat")
+
+    async def astream(self) -> Any:
+        return await self.ask("stream")
+
+    async def atools(self) -> Any:
+        return await self.ask("tools")
+
+    async def astructured(self) -> Any:
+        return await self.ask("structured")
+
+    async def astructured_stream(self) -> Any:
+        return await self.ask("structured_stream")
+
+
+class NodeOpenAI(Node):
+    requires = ("openai", "zod")
+    script = "openai.mjs"
+
+
+class AISDK(Node):
+    requires = ("ai", "@ai-sdk/openai-compatible", "zod")
+    script = "ai_sdk.mjs"

@@ -1,0 +1,53 @@
+"""pydantic-ai: an agent on OpenAIChatModel, which takes the whole way through a tool by itself."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from emulator import Handle
+
+from ..questions import PATIENCE, QUESTION, WEATHER_QUESTION, Trip, get_weather
+
+
+class PydanticAI:
+    requires = ("pydantic-ai-slim", "openai>=3")
+
+    def __init__(self, handle: Handle, model: str) -> None:
+        self.settings: Any = {
+            "base_url": handle.base_url,
+            "api_key": handle.api_key,
+            "max_retries": 0,
+            "timeout": PATIENCE,
+        }
+        self.model = model
+
+    @asynccontextmanager
+    async def agent(self, **options: Any) -> AsyncIterator[Any]:
+        import openai
+        from pydantic_ai import Agent
+        from pydantic_ai.models.openai import OpenAIChatModel
+        from pydantic_ai.providers.openai import OpenAIProvider
+
+        async with openai.AsyncOpenAI(**self.settings) as client:
+            model = OpenAIChatModel(self.model, provider=OpenAIProvider(openai_client=client))
+            yield Agent(model, retries=0, **options)
+
+    async def achat(self) -> str:
+        async with self.agent() as agent:
+            return str((await agent.run(QUESTION)).output)
+
+    async def astream(self) -> list[str]:
+        async with self.agent() as agent, agent.run_stream(QUESTION) as run:
+            return [piece async for piece in run.stream_text(delta=True, debounce_by=None)]
+
+    async def atools(self) -> str:
+        async with self.agent(tools=[get_weather]) as agent:
+            return str((await agent.run(WEATHER_QUESTION[0]["content"])).output)
+
+    async def astructured(self) -> Any:
+        async with self.agent(output_type=Trip) as agent:
+            return (await agent.run(QUESTION)).output.model_dump()
+
+    async def astructured_stream(self) -> Any:
+        async with self.agent(output_type=Trip) as agent, agent.run_stream(QUESTION) as run:
+            return (await run.get_output()).model_dump()
