@@ -2,6 +2,14 @@
 
 export const asked = JSON.parse(process.argv[2]);
 
+// Nobody but the emulator is asked.
+const { fetch } = globalThis;
+globalThis.fetch = async (input, init) => {
+  const { hostname } = new URL(input.url ?? input);
+  if (hostname !== '127.0.0.1') throw new Error(`a client looked for ${hostname}`);
+  return await fetch(input, init);
+};
+
 export async function print(cases, described) {
   let printed;
   try {
