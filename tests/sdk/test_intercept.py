@@ -444,7 +444,7 @@ class TestAiohttp:
 
     @pytest.fixture(autouse=True)
     def installed(self) -> None:
-        pytest.importorskip("aiohttp", reason="aiohttp is not installed: pip install emulator[clients]")
+        pytest.importorskip("aiohttp", reason="aiohttp is not installed")
 
     def run(self, talk: Any) -> Any:
         aiohttp = importlib.import_module("aiohttp")
