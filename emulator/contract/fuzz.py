@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from emulator import overview
 from emulator.contract import curl
 from emulator.contract.report import ALLOWED, Finding, Report
 from emulator.contract.target import CannotRun, Target
 from emulator.exchange import Runtime
 from emulator.mechanisms.store import Store
-from emulator.provider import Provider
+from emulator.provider import Operation, Provider
 
 if TYPE_CHECKING:
     from schemathesis import BaseSchema, Case, HookContext, Response
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from schemathesis.engine import events
     from schemathesis.engine.recorder import Request, ScenarioRecorder
 
-_BEYOND_SCHEMA = frozenset({"unknown_model", "context_overflow", "body_too_large"})
+_BEYOND_SCHEMA = frozenset({"unknown_model", "context_overflow", "body_too_large", "conflict", "illegal_state"})
 """Refusals of requests that are right as far as a schema can say."""
 
 
@@ -90,11 +91,29 @@ def _excused(
     elif check_name == "missing_required_header":
         holds = any(e.status == response.status_code for e in target.provider.errors.get("missing_credentials", ()))
     elif check_name == "positive_data_acceptance":
-        example = case.meta is not None and case.meta.phase.name.value == "examples"
-        holds = response.status_code == 402 or (not example and oracle.refuses_beyond_schema(response))
+        beyond = not _is_example(target, case) and oracle.refuses_beyond_schema(response)
+        holds = response.status_code == 402 or beyond
     else:
         return None
     return check_name if holds else None
+
+
+def _is_example(target: Target, case: "Case[Any]") -> bool:
+    """Whether a case is one the spec shows, with its own path's example and one of its bodies."""
+    if case.meta is None or case.meta.phase.name.value != "examples":
+        return False
+    labels = {f"{operation.method} {operation.path}": operation for operation in target.provider.operations.values()}
+    operation = labels[case.operation.label]
+    shown, bodies = overview.path_examples(target.provider, operation), _bodies(target, operation)
+    return dict(case.path_parameters or {}) == shown and (not bodies or case.body in bodies)
+
+
+def _bodies(target: Target, operation: Operation) -> list[Any]:
+    """Every request body that the spec shows."""
+    _, raw = overview.spec_operation(target.provider, operation)
+    media = raw.get("requestBody", {}).get("content", {}).get("application/json", {})
+    shown = [example["value"] for example in media.get("examples", {}).values()]
+    return [*shown, *([media["example"]] if "example" in media else [])]
 
 
 class Oracle:

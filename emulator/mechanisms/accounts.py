@@ -107,9 +107,12 @@ class Account:
             self.scope["item"] = outer
         return collections[name]
 
-    def find(self, name: str, identity: Any) -> Item | None:
-        """The resource of a kind with an id."""
-        found: Item | None = self.collection(name)["items"].get(identity) if isinstance(identity, str) else None
+    def find(self, name: str, identity: Any, by: str | None = None) -> Item | None:
+        """The resource of a kind with an id, or with a value of the unique field `by`."""
+        collection = self.collection(name)
+        if by is not None:
+            identity = collection["unique"].get(by, {}).get(str(identity))
+        found: Item | None = collection["items"].get(identity) if isinstance(identity, str) else None
         return found
 
     def referring(self, name: str, field: str, target: str) -> list[Item]:

@@ -96,8 +96,9 @@ def check(kind: ResourceType, collection: Collection, item: Item) -> None:
     if kind.most is not None and item["id"] not in items and len(items) >= kind.most:
         raise Conflict("conflict", reason="full", field="", resource=kind.name)
     for field in kind.unique:
-        if collection["unique"].get(field, {}).get(str(item[field]), item["id"]) != item["id"]:
-            raise Conflict("conflict", reason="taken", field=field, resource=kind.name)
+        other = collection["unique"].get(field, {}).get(str(item[field]), item["id"])
+        if other != item["id"]:
+            raise Conflict("conflict", reason="taken", field=field, by=other, resource=kind.name)
 
 
 def insert(kind: ResourceType, collection: Collection, item: Item) -> None:

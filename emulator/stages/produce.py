@@ -6,7 +6,6 @@ from emulator.exchange import Exchange, Refused
 from emulator.mechanisms import ledger, resources
 from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.completions import complete
-from emulator.mechanisms.expressions import Expression
 from emulator.mechanisms.requests import Reader
 from emulator.mechanisms.resources import Conflict, Item, ResourceType
 from emulator.provider import Act
@@ -17,10 +16,10 @@ def produce(ex: Exchange) -> None:
     operation = ex.active
     for name, template in operation.facts.items():
         ex.scope[name] = template(ex.scope)
-    if operation.reader is not None:
-        _complete(ex, operation.reader)
-    elif operation.act is not None:
+    if operation.act is not None:
         _act(ex, operation.act)
+    elif operation.reader is not None:
+        _complete(ex, operation.reader)
     else:
         ex.note("produce", "shape" if operation.shape else "example", grade=operation.source.grade)
 
@@ -38,14 +37,16 @@ def _complete(ex: Exchange, reader: Reader) -> None:
 def _act(ex: Exchange, act: Act) -> None:
     account = ex.account
     assert account is not None  # a provider with acts has accounts
-    found = _find_all(account, act.resource, act.item(ex.scope)) if act.item and act.resource else []
+    found = _find_all(account, act, act.resource, act.item(ex.scope)) if act.item and act.resource else []
     ex.scope["items"], ex.scope["item"] = found, found[0] if found else None
-    ex.scope["other"] = {name: _others(account, ex, name, wanted) for name, wanted in act.others.items()}
+    ex.scope["other"] = {name: _others(account, ex, act, name) for name in act.others}
     for item in found:
         ex.scope["item"] = item
         _guard(ex, act, item)
     if not found:
         _guard(ex, act, None)
+    if ex.active.reader is not None:  # what is changed may speak of what was said
+        _complete(ex, ex.active.reader)
     try:
         if act.verb == "list":
             _list(ex, act, account)
@@ -56,22 +57,22 @@ def _act(ex: Exchange, act: Act) -> None:
     ex.note("produce", act.verb, resource=act.resource.name if act.resource else act.book)
 
 
-def _find_all(account: Account, kind: ResourceType, wanted: Any) -> list[Item]:
+def _find_all(account: Account, act: Act, kind: ResourceType, wanted: Any) -> list[Item]:
     """The resources with the given id, or ids: all of them, or the first unknown one is refused."""
     found = []
     for identity in dict.fromkeys(wanted) if isinstance(wanted, list) else [wanted]:
-        item = account.find(kind.name, identity)
+        item = account.find(kind.name, identity, act.by.get(kind.name))
         if item is None:
             raise Refused("not_found", id=identity, resource=kind.name)
         found.append(item)
     return found
 
 
-def _others(account: Account, ex: Exchange, name: str, expression: Expression) -> Any:
-    wanted = expression(ex.scope)
+def _others(account: Account, ex: Exchange, act: Act, name: str) -> Any:
+    wanted = act.others[name](ex.scope)
     if wanted is None:
         return None
-    found = _find_all(account, account.rules.kinds[name], wanted)
+    found = _find_all(account, act, account.rules.kinds[name], wanted)
     return found if isinstance(wanted, list) else found[0]
 
 

@@ -20,6 +20,7 @@ def validate(ex: Exchange) -> None:
     _patch_fields(ex, body)
     _check(ex, ex.active.body, body)
     if ex.active.reader is not None:
+        _show_others(ex)
         ex.request = ex.active.reader.read(ex.scope, ex.provider.tokens)
         ex.scope["request"] = ex.request
         _find_model(ex)
@@ -79,6 +80,16 @@ def _patch_fields(ex: Exchange, body: Any) -> None:
                 if patch.op == "reject_field":
                     raise Refused(patch.arguments.get("refuse", "invalid_request"), field=patch.arguments["path"])
                 ex.scope["body"] = body
+
+
+def _show_others(ex: Exchange) -> None:
+    """The act's further resources, for `read:` to see; that one does not exist is for `produce` to refuse."""
+    act = ex.active.act
+    account = ex.account if act is not None else None
+    if act is None or account is None:
+        return
+    wanted = {name: expression(ex.scope) for name, expression in act.others.items()}
+    ex.scope["other"] = {name: account.find(name, identity, act.by.get(name)) for name, identity in wanted.items()}
 
 
 def _find_model(ex: Exchange) -> None:

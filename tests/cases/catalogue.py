@@ -63,7 +63,9 @@ def caller(handle: Handle, operation: str | None = None) -> Caller:
     """A caller of a packaged provider's operation; of its first that makes completions when none is named."""
     provider = PROVIDERS[handle.id]
     found = provider.operations[operation] if operation else next(o for o in provider.operations.values() if o.reader)
-    body = BODIES[handle.id] if found.reader else overview.request_example(provider, found)
+    body = overview.request_example(provider, found)
+    if found.reader is not None and "messages" in body:
+        body = BODIES[handle.id]
     return Caller(handle, found, provider, body or {})
 
 

@@ -142,6 +142,53 @@ def no_credit(emulator: Emulation, caller: Caller) -> RawReply:
     return (used_up("brk-low-1") if caller.operation.reader else key("brk-empty-1"))(emulator, caller)
 
 
+def platform(elsewhere: Cause, here: Cause) -> Cause:
+    """A cause for inference, and one for operations on what an account owns."""
+
+    def cause(emulator: Emulation, caller: Caller) -> RawReply:
+        return (elsewhere if caller.operation.act is None else here)(emulator, caller)
+
+    return cause
+
+
+def unknown_to_platform(emulator: Emulation, caller: Caller) -> RawReply:
+    if caller.operation.id == "createBenchmark":
+        return caller.ask(body={**(caller.body or {}), "documents": [UNKNOWN]})
+    return unknown_id(emulator, caller)
+
+
+def taken_on_platform(emulator: Emulation, caller: Caller) -> RawReply:
+    """A name that another agent has, or a document that is there."""
+    if caller.operation.id == "updateAgent":
+        return caller.ask(body={"agent_name": another(caller, "createAgent").ask().json["data"]["name"]})
+    caller.ask()
+    return caller.ask()
+
+
+def unfinished(emulator: Emulation, caller: Caller) -> RawReply:
+    """Something that is still on its way to the state in which this is allowed."""
+    begun = {
+        "getBenchmarkData": ("createBenchmark", "benchmark_id", "benchmark_000000000000001"),
+        "getEvaluationResults": ("createEvaluation", "evaluation_id", "eval_000000000000001"),
+    }.get(caller.operation.id)
+    if begun is not None:
+        before, name, example = begun
+        caller.url = caller.url.replace(example, another(caller, before).ask().json[name])
+    elif caller.body is not None:
+        field = "documents" if caller.operation.id == "createBenchmark" else "document_ids"
+        return caller.ask(body={**caller.body, field: another(caller, "uploadDocuments").ask().json["document_ids"]})
+    caller.ask()
+    return caller.ask()
+
+
+def model_not_deployed(emulator: Emulation, caller: Caller) -> RawReply:
+    """A run of an agent whose model is no longer there."""
+    creating = another(caller, "createAgent")
+    agent = creating.ask(body={**(creating.body or {}), "model": "nugen-flash-instruct"}).json["data"]
+    caller.url = caller.url.replace("support_agent", agent["name"]).replace("agent_000000000000001", agent["id"])
+    return caller.ask()
+
+
 def another(calling: Caller, operation: str) -> Caller:
     """A caller of another operation of the same provider, with its example."""
     return caller(calling.handle, operation)
@@ -170,6 +217,8 @@ def another_model(emulator: Emulation, caller: Caller) -> RawReply:
 
 def long_prompt(emulator: Emulation, caller: Caller) -> RawReply:
     """One message of 140,000 tokens, more than the model of every provider's example takes."""
+    if "message" in (caller.body or {}):
+        return caller.ask(body={"message": "word " * 112_000})
     messages = [{"role": "user", "content": "word " * 112_000}]
     return caller.ask(body={**(caller.body or {}), "messages": messages})
 
@@ -228,10 +277,14 @@ CAUSES: dict[str, dict[RefusalName, Cause]] = {
         "unsupported_media_type": no_json_type,
         "invalid_credentials": key("nugen-revoked-1"),
         "forbidden": key("nugen-nouser-1"),
-        "quota_exhausted": key("nugen-spent-1"),
+        "quota_exhausted": platform(key("nugen-spent-1"), broken("quota_exhausted")),
         "expired_credentials": broken("expired_credentials"),
         "insufficient_credit": broken("insufficient_credit"),
-        "rate_limited": broken("rate_limited"),
+        "rate_limited": platform(broken("rate_limited"), key("nugen-spent-1")),
+        "not_found": unknown_to_platform,
+        "conflict": taken_on_platform,
+        "illegal_state": unfinished,
+        "unknown_model": model_not_deployed,
     },
     "peakprivacy": {
         **ANY_PROVIDER,

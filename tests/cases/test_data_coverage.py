@@ -69,6 +69,7 @@ EXHAUST: dict[tuple[str, str], Callable[[Emulation, Caller], RawReply]] = {
     ("generalcompute", "tokens_per_minute"): by_tokens(200_000),
     ("generalcompute", "tokens_per_day"): by_tokens(10_000_000),
     ("nugen", "quota"): by_key("nugen-spent-1"),
+    ("nugen", "platform_quota"): lambda emulator, asking: another(asking, "listBaseModels").ask(key="nugen-spent-1"),
     ("peakprivacy", "subscription"): by_key("used-up-1"),
 }
 BY_RESTART = {("generalcompute", "requests_per_day")}
@@ -181,6 +182,23 @@ def _longer(asking: Caller) -> None:
     assert reply.json["choices"][0]["finish_reason"] == "stop"
 
 
+def _agents_stream(asking: Caller) -> None:
+    assert another(asking, "runAgent").ask().events[-1] == "[DONE]"
+
+
+def _printed_usage(asking: Caller) -> None:
+    assert "total_usage" in another(asking, "getAgentUsage").ask().json["data"]
+
+
+def _bare_model_id(asking: Caller) -> None:
+    assert another(asking, "deployModel").ask().json == "model_leases_alignment_000000000000002"
+
+
+def _quota_402(asking: Caller) -> None:
+    assert another(asking, "runAgent").ask(key="nugen-spent-1").status == 402
+    assert another(asking, "getAgent").ask(key="nugen-spent-1").status == 429
+
+
 SHOWS: dict[tuple[str, str], Callable[[Caller], None]] = {
     ("barrack", "message"): _message,
     ("barrack", "both"): _both,
@@ -189,6 +207,10 @@ SHOWS: dict[tuple[str, str], Callable[[Caller], None]] = {
     ("barrack", "stop"): _stop,
     ("nugen", "streaming"): _streaming,
     ("nugen", "max-tokens-2000"): _longer,
+    ("nugen", "agents-stream"): _agents_stream,
+    ("nugen", "printed-usage"): _printed_usage,
+    ("nugen", "bare-model-id"): _bare_model_id,
+    ("nugen", "quota-402"): _quota_402,
 }
 
 

@@ -21,7 +21,10 @@ class Context(Model):
 
 
 class Operation(Model):
-    """One operation. With `read` it makes completions, with `act` it works on resources; else it answers its shape."""
+    """One operation. With `read` it makes completions, with `act` it works on resources; else it answers its shape.
+
+    With both, `read` sees the act's `others` (null: there is none), and the act's fields see the completion.
+    """
 
     source: SourceName
     documented: list[int] | None = Field(
