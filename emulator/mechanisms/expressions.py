@@ -153,6 +153,11 @@ def _mode(items: list[Any], path: str) -> str | None:
     return max(counts, key=lambda value: counts[value], default=None)
 
 
+def _numbers(count: float) -> list[int]:
+    """1, 2, 3, … so many of them."""
+    return list(range(1, min(int(count), _MOST_NUMBERS) + 1))
+
+
 def _snake_case(text: str) -> str:
     """`Support Agent (EU)` -> `support_agent_eu`."""
     return re.sub(r"\W+", "_", str(text)).strip("_").lower()
@@ -191,7 +196,7 @@ FUNCTIONS: dict[str, Callable[[Scope], Callable[..., Any]]] = {
     "mode": lambda _: _mode,
     "round": lambda _: _round,
     "last": lambda _: lambda items: items[-1] if items else None,
-    "numbers": lambda _: lambda count: list(range(1, min(int(count), _MOST_NUMBERS) + 1)),
+    "numbers": lambda _: _numbers,
     "lower": lambda _: lambda text: str(text).lower(),
     "snake_case": lambda _: _snake_case,
 }
