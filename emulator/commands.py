@@ -113,7 +113,7 @@ def use(runtime: Runtime, tenant_name: str, provider_id: str, variants: Sequence
 
 def top_up(runtime: Runtime, tenant_name: str, provider_id: str, amount: Any, key: str | None = None) -> dict[str, Any]:
     """Pay an amount into the account of a key; gives `balance` (decimal text) and `currency`."""
-    with _account(runtime, tenant_name, provider_id, key) as account:
+    with _account(runtime, tenant_name, provider_id, key, paying=True) as account:
         try:
             paid = Decimal(str(amount))
         except InvalidOperation:
@@ -138,7 +138,9 @@ def load(
 
 
 @contextmanager
-def _account(runtime: Runtime, tenant_name: str, provider_id: str, key: str | None) -> Iterator[Account]:
+def _account(
+    runtime: Runtime, tenant_name: str, provider_id: str, key: str | None, *, paying: bool = False
+) -> Iterator[Account]:
     """The account that requests with a key use; without one, with the provider's own key."""
     with _open(runtime, tenant_name) as tenant:
         found = provider(runtime, tenant, provider_id)
@@ -148,6 +150,8 @@ def _account(runtime: Runtime, tenant_name: str, provider_id: str, key: str | No
             raise CommandError(f"the key {key} is not accepted: {principal}")
         if found.accounts is None:
             raise CommandError(f"{provider_id} has no accounts: nothing is paid and nothing is owned there")
+        if paying and found.prices is None:
+            raise CommandError(f"{provider_id} has no prices: nothing is paid there")
         now = Clock(tenant.cell("clock", "", dict)).now()
         commands_so_far = tenant.cell("occurrences", provider_id, dict)
         commands_so_far["command"] = commands_so_far.pop("command", 0) + 1

@@ -19,7 +19,7 @@ def rows(families: Mapping[str, ProviderFamily]) -> list[dict[str, Any]]:
             "operation_id": operation.id,
             "method": operation.method,
             "path": operation.path,
-            "statuses": list(operation.statuses),
+            "statuses": sorted(operation.statuses),
             "grade": operation.source.grade,
             "source": operation.source.ref,
         }
@@ -33,7 +33,7 @@ def markdown(families: Mapping[str, ProviderFamily]) -> str:
     lines = ["| provider | operation | grade | statuses |", "| --- | --- | --- | --- |"]
     for family in families.values():
         for operation in family.base.operations.values():
-            statuses = " ".join(_graded(family.base, operation, status) for status in operation.statuses)
+            statuses = " ".join(_graded(family.base, operation, status) for status in sorted(operation.statuses))
             what = f"`{operation.method} {operation.path}`"
             lines.append(
                 f"| {family.base.title} (`{family.base.id}`) | {what} | {operation.source.grade} | {statuses} |"

@@ -124,6 +124,8 @@ class Act:
     """The id, or a list of ids, all of which or none are changed."""
     others: Mapping[str, Expression]
     """Kind -> id or ids of further resources, which expressions see under `other`."""
+    by: Mapping[str, str]
+    """Kind -> the unique field whose values stand for ids."""
     states: frozenset[str]
     """Those the item may be in; empty: any."""
     guards: tuple[Guard, ...]

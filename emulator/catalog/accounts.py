@@ -126,6 +126,7 @@ def act(declared: language.Act, kinds: Mapping[str, ResourceType], leaves: Leave
         book=declared.book,
         item=leaves.optional(declared.item, (*at, "item")),
         others=leaves.expressions(declared.others, (*at, "others")),
+        by=declared.by,
         states=frozenset(declared.states),
         guards=tuple(
             Guard(

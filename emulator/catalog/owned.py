@@ -218,6 +218,10 @@ def act(document: Document, act: Act, path: Path_) -> Iterator[Finding]:
     missing = [(key, name) for key, name in named if name is not None and name not in document.resources]
     for key, name in missing:
         yield (*path, key), unknown(name or "", document.resources)
+    for name, field in act.by.items():
+        named_by = document.resources[name].unique if name in (act.resource, *act.others) and not missing else ()
+        if field not in named_by:
+            yield (*path, "by", name), unknown(field, named_by)
     if act.resource is not None and not missing:
         yield from _of_resource(document, act, act.resource, path)
 

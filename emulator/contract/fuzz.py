@@ -13,7 +13,7 @@ from emulator.contract.report import ALLOWED, Finding, Report
 from emulator.contract.target import CannotRun, Target
 from emulator.exchange import Runtime
 from emulator.mechanisms.store import Store
-from emulator.provider import Provider
+from emulator.provider import Operation, Provider
 
 if TYPE_CHECKING:
     from schemathesis import BaseSchema, Case, HookContext, Response
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from schemathesis.engine import events
     from schemathesis.engine.recorder import Request, ScenarioRecorder
 
-_BEYOND_SCHEMA = frozenset({"unknown_model", "context_overflow", "body_too_large"})
+_BEYOND_SCHEMA = frozenset({"unknown_model", "context_overflow", "body_too_large", "conflict", "illegal_state"})
 """Refusals of requests that are right as far as a schema can say."""
 
 
@@ -99,12 +99,21 @@ def _excused(
 
 
 def _is_example(target: Target, case: "Case[Any]") -> bool:
-    """Whether a case is one the spec shows: its body about another resource than its path's example is none."""
+    """Whether a case is one the spec shows, with its own path's example and one of its bodies."""
     if case.meta is None or case.meta.phase.name.value != "examples":
         return False
     labels = {f"{operation.method} {operation.path}": operation for operation in target.provider.operations.values()}
-    shown = overview.path_examples(target.provider, labels[case.operation.label])
-    return dict(case.path_parameters or {}) == shown
+    operation = labels[case.operation.label]
+    shown, bodies = overview.path_examples(target.provider, operation), _bodies(target, operation)
+    return dict(case.path_parameters or {}) == shown and (not bodies or case.body in bodies)
+
+
+def _bodies(target: Target, operation: Operation) -> list[Any]:
+    """Every request body that the spec shows."""
+    _, raw = overview.spec_operation(target.provider, operation)
+    media = raw.get("requestBody", {}).get("content", {}).get("application/json", {})
+    shown = [example["value"] for example in media.get("examples", {}).values()]
+    return [*shown, *([media["example"]] if "example" in media else [])]
 
 
 class Oracle:

@@ -111,10 +111,9 @@ class Account:
             self.scope["item"] = outer
         return collections[name]
 
-    def find(self, name: str, identity: Any) -> Item | None:
-        """The resource of a kind with an id."""
-        found: Item | None = self.collection(name)["items"].get(identity) if isinstance(identity, str) else None
-        return found
+    def find(self, name: str, identity: Any, by: str | None = None) -> Item | None:
+        """The resource of a kind with an id, or with a value of the unique field `by`."""
+        return resources.find(self.collection(name), identity, by)
 
     def referring(self, name: str, field: str, target: str) -> list[Item]:
         """The resources of a kind whose indexed field is, or holds, a value."""

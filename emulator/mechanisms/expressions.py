@@ -11,6 +11,7 @@ import json
 import math
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
@@ -42,6 +43,7 @@ _STEP = re.compile(rf"\.?(\w+)|\[({_NAME})\]")
 _MACRO = re.compile(r"\.(?:all|exists|exists_one|map|filter)\(\s*([A-Za-z_]\w*)\s*,")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _STRING = re.compile(r"'([^'\\]*)'|\"([^\"\\]*)\"")
+_MOST_NUMBERS = 1000
 _CONSTANTS = {"true": True, "false": False, "null": None}
 
 
@@ -140,6 +142,27 @@ def _sum(items: list[Any], path: str) -> int | float:
     return _plain(sum((Decimal(str(walk(item, path.split(".")) or 0)) for item in items), Decimal(0)))
 
 
+def _counts(items: list[Any], path: str) -> dict[str, int]:
+    """How often each value of a field occurs among items."""
+    return dict(Counter(str(walk(item, path.split("."))) for item in items))
+
+
+def _mode(items: list[Any], path: str) -> str | None:
+    """The most common value of a field among items, the first of several; null without any items."""
+    counts = _counts(items, path)
+    return max(counts, key=lambda value: counts[value], default=None)
+
+
+def _numbers(count: float) -> list[int]:
+    """1, 2, 3, … so many of them."""
+    return list(range(1, min(int(count), _MOST_NUMBERS) + 1))
+
+
+def _snake_case(text: str) -> str:
+    """`Support Agent (EU)` -> `support_agent_eu`."""
+    return re.sub(r"\W+", "_", str(text)).strip("_").lower()
+
+
 def _round(amount: str | float, digits: int) -> int | float:
     """A decimal amount, text or number, rounded half up."""
     return _plain(Decimal(str(amount)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
@@ -175,10 +198,15 @@ FUNCTIONS: dict[str, Callable[[Scope], Callable[..., Any]]] = {
     "join": lambda _: lambda items, separator: separator.join(map(str, items)),
     "json": lambda _: lambda value: json.dumps(value, separators=(",", ":")),
     "sum": lambda _: _sum,
+    "counts": lambda _: _counts,
+    "mode": lambda _: _mode,
     "round": lambda _: _round,
+    "last": lambda _: lambda items: items[-1] if items else None,
+    "numbers": lambda _: _numbers,
     "lower": lambda _: lambda text: str(text).lower(),
     "left": lambda _: lambda text, count: str(text)[: int(count)],
     "masked": lambda _: _masked,
+    "snake_case": lambda _: _snake_case,
 }
 _BUILT_IN = {
     "size", "has", "startsWith", "endsWith", "contains", "matches", "int", "uint", "double", "string", "bool",

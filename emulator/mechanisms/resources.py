@@ -108,8 +108,9 @@ def check(kind: ResourceType, collection: Collection, item: Item) -> None:
     if kind.most is not None and item["id"] not in items and len(items) >= kind.most:
         raise Conflict("conflict", reason="full", field="", resource=kind.name)
     for field in kind.unique:
-        if collection["unique"].get(field, {}).get(str(item[field]), item["id"]) != item["id"]:
-            raise Conflict("conflict", reason="taken", field=field, resource=kind.name)
+        other = collection["unique"].get(field, {}).get(str(item[field]), item["id"])
+        if other != item["id"]:
+            raise Conflict("conflict", reason="taken", field=field, by=other, resource=kind.name)
 
 
 def insert(kind: ResourceType, collection: Collection, item: Item) -> None:
@@ -136,6 +137,14 @@ def replace(kind: ResourceType, collection: Collection, item: Item, changed: Ite
     _forget(kind, collection, item)
     item.update(changed)
     insert(kind, collection, item)
+
+
+def find(collection: Collection, identity: Any, by: str | None) -> Item | None:
+    """The item with an id, or with a value of the unique field `by`."""
+    if by is not None:
+        identity = collection["unique"].get(by, {}).get(str(identity))
+    found: Item | None = collection["items"].get(identity) if isinstance(identity, str) else None
+    return found
 
 
 def referring(collection: Collection, field: str, target: str) -> list[Item]:

@@ -20,21 +20,21 @@ def produce(ex: Exchange) -> None:
         ex.scope[name] = template(ex.scope)
     if operation.act is not None:
         _act(ex, operation.act)
-    if operation.reader is not None:
-        request = _read(ex, operation.reader)
-        if operation.embedding is not None:
-            _embed(ex, request, operation.embedding)
-        else:
-            _complete(ex, request)
-    elif operation.act is None:
+    elif operation.reader is not None:
+        _generate(ex, operation.reader)
+    else:
         ex.note("produce", "shape" if operation.shape else "example", grade=operation.source.grade)
 
 
-def _read(ex: Exchange, reader: Reader) -> dict[str, Any]:
+def _generate(ex: Exchange, reader: Reader) -> None:
+    """A completion, or vectors, for the request that `reader` finds."""
     if ex.request is None:  # a provider whose checks leave out validate
         ex.request = reader.read(ex.scope, ex.provider.tokens)
         ex.scope["request"] = ex.request
-    return ex.request
+    if ex.active.embedding is not None:
+        _embed(ex, ex.request, ex.active.embedding)
+    else:
+        _complete(ex, ex.request)
 
 
 def _complete(ex: Exchange, request: dict[str, Any]) -> None:
@@ -56,14 +56,16 @@ def _embed(ex: Exchange, request: dict[str, Any], dimensions: Expression) -> Non
 def _act(ex: Exchange, act: Act) -> None:
     account = ex.account
     assert account is not None  # a provider with acts has accounts
-    found = _find_all(account, act.resource, act.item(ex.scope)) if act.item and act.resource else []
+    found = _find_all(account, act, act.resource, act.item(ex.scope)) if act.item and act.resource else []
     ex.scope["items"], ex.scope["item"] = found, found[0] if found else None
-    ex.scope["other"] = {name: _others(account, ex, name, wanted) for name, wanted in act.others.items()}
+    ex.scope["other"] = {name: _others(account, ex, act, name) for name in act.others}
     for item in found:
         ex.scope["item"] = item
         _guard(ex, act, account, item)
     if not found:
         _guard(ex, act, account, None)
+    if ex.active.reader is not None:  # what is changed may speak of what was said
+        _generate(ex, ex.active.reader)
     try:
         if act.verb == "list":
             _list(ex, act, account)
@@ -76,22 +78,22 @@ def _act(ex: Exchange, act: Act) -> None:
         _send(ex, message)
 
 
-def _find_all(account: Account, kind: ResourceType, wanted: Any) -> list[Item]:
+def _find_all(account: Account, act: Act, kind: ResourceType, wanted: Any) -> list[Item]:
     """The resources with the given id, or ids: all of them, or the first unknown one is refused."""
     found = []
     for identity in dict.fromkeys(wanted) if isinstance(wanted, list) else [wanted]:
-        item = account.find(kind.name, identity)
+        item = account.find(kind.name, identity, act.by.get(kind.name))
         if item is None:
             raise Refused("not_found", id=identity, resource=kind.name)
         found.append(item)
     return found
 
 
-def _others(account: Account, ex: Exchange, name: str, expression: Expression) -> Any:
-    wanted = expression(ex.scope)
+def _others(account: Account, ex: Exchange, act: Act, name: str) -> Any:
+    wanted = act.others[name](ex.scope)
     if wanted is None:
         return None
-    found = _find_all(account, account.rules.kinds[name], wanted)
+    found = _find_all(account, act, account.rules.kinds[name], wanted)
     return found if isinstance(wanted, list) else found[0]
 
 

@@ -22,7 +22,7 @@ def validate(ex: Exchange) -> None:
     _patch_fields(ex, body)
     _check(ex, ex.active.body, body)
     if ex.active.reader is not None:
-        _show_item(ex)
+        _show_resources(ex)
         ex.request = ex.active.reader.read(ex.scope, ex.provider.tokens)
         ex.scope["request"] = ex.request
         _find_model(ex)
@@ -122,11 +122,17 @@ def _patch_fields(ex: Exchange, body: Any) -> None:
                 ex.scope["body"] = body
 
 
-def _show_item(ex: Exchange) -> None:
-    """What the operation is about, for `read:` to see; that it does not exist is for `produce` to refuse."""
+def _show_resources(ex: Exchange) -> None:
+    """The act's item and others, for `read:` to see; that one does not exist is for `produce` to refuse."""
     act = ex.active.act
-    if act is not None and act.item is not None and act.resource is not None and ex.account is not None:
-        ex.scope["item"] = ex.account.find(act.resource.name, act.item(ex.scope))
+    account = ex.account if act is not None else None
+    if act is None or account is None:
+        return
+    wanted = {name: identity(ex.scope) for name, identity in act.others.items()}
+    ex.scope["other"] = {name: account.find(name, identity, act.by.get(name)) for name, identity in wanted.items()}
+    if act.item is not None and act.resource is not None:
+        kind = act.resource.name
+        ex.scope["item"] = account.find(kind, act.item(ex.scope), act.by.get(kind))
 
 
 def _find_model(ex: Exchange) -> None:

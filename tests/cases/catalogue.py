@@ -42,13 +42,13 @@ class Caller:
         """One request. `body` as JSON or a form, or bytes as they are; `key` None: no credential, else at `place`."""
         if body is ...:
             body = self.body
-        form = isinstance(self.operation.body, FormSchema)
+        form = self.operation.body if isinstance(self.operation.body, FormSchema) else None
         sent = {"Content-Type": multipart.TYPE if form else "application/json"} if body is not None else {}
         sent |= self._credential(self.handle.api_key if key == "" else key, place)
         sent |= {} if self.plain else dict(self.provider.client_headers)
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         if body is not None and not isinstance(body, bytes):
-            body = multipart.of_example(body) if form else json.dumps(body).encode()
+            body = multipart.of_example(body, form) if form else json.dumps(body).encode()
         return send(self.operation.method, self.url, {k: v for k, v in sent.items() if v}, body)
 
     def _credential(self, key: str | None, place: int) -> dict[str, str]:

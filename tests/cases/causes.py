@@ -157,6 +157,44 @@ def used_up_gift(emulator: Emulation, caller: Caller) -> RawReply:
     return caller.ask(key="gc_agent_1")
 
 
+def unknown_to_platform(emulator: Emulation, caller: Caller) -> RawReply:
+    if caller.operation.id == "createBenchmark":
+        return caller.ask(body={**(caller.body or {}), "documents": [UNKNOWN]})
+    return unknown_id(emulator, caller)
+
+
+def taken_on_platform(emulator: Emulation, caller: Caller) -> RawReply:
+    """A name that another agent has, or a document that is there."""
+    if caller.operation.id == "updateAgent":
+        return caller.ask(body={"agent_name": another(caller, "createAgent").ask().json["data"]["name"]})
+    caller.ask()
+    return caller.ask()
+
+
+def unfinished(emulator: Emulation, caller: Caller) -> RawReply:
+    """Something that is still on its way to the state in which this is allowed."""
+    begun = {
+        "getBenchmarkData": ("createBenchmark", "benchmark_id", "benchmark_000000000000001"),
+        "getEvaluationResults": ("createEvaluation", "evaluation_id", "eval_000000000000001"),
+    }.get(caller.operation.id)
+    if begun is not None:
+        before, name, example = begun
+        caller.url = caller.url.replace(example, another(caller, before).ask().json[name])
+    elif caller.body is not None:
+        field = "documents" if caller.operation.id == "createBenchmark" else "document_ids"
+        return caller.ask(body={**caller.body, field: another(caller, "uploadDocuments").ask().json["document_ids"]})
+    caller.ask()
+    return caller.ask()
+
+
+def model_not_deployed(emulator: Emulation, caller: Caller) -> RawReply:
+    """A run of an agent whose model is no longer there."""
+    creating = another(caller, "createAgent")
+    agent = creating.ask(body={**(creating.body or {}), "model": "nugen-flash-instruct"}).json["data"]
+    caller.url = caller.url.replace("support_agent", agent["name"]).replace("agent_000000000000001", agent["id"])
+    return caller.ask()
+
+
 def another(calling: Caller, operation: str) -> Caller:
     """A caller of another operation of the same provider, with its example."""
     return caller(calling.handle, operation)
@@ -267,6 +305,10 @@ CAUSES: dict[str, dict[RefusalName, Cause]] = {
         "expired_credentials": broken("expired_credentials"),
         "insufficient_credit": broken("insufficient_credit"),
         "rate_limited": spent_quota("rate_limited"),
+        "not_found": unknown_to_platform,
+        "conflict": taken_on_platform,
+        "illegal_state": unfinished,
+        "unknown_model": model_not_deployed,
     },
     "peakprivacy": {
         **ANY_PROVIDER,

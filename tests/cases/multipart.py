@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from emulator.mechanisms.forms import FormSchema
+
 BOUNDARY = "a-line-between-parts"
 TYPE = f"multipart/form-data; boundary={BOUNDARY}"
 
@@ -26,10 +28,15 @@ def form(parts: Iterable[bytes]) -> bytes:
     return b"".join(one + b"\r\n" for one in parts) + f"--{BOUNDARY}--\r\n".encode()
 
 
-def of_example(fields: dict[str, Any]) -> bytes:
-    """The body of an example in a spec: lists are files of plain text."""
+def of_example(fields: dict[str, Any], schema: FormSchema) -> bytes:
+    """The body of an example in a spec: what its schema has as files are files of plain text."""
     return form(
-        file(content, "hello.txt", "text/plain", name) if isinstance(value, list) else text(str(content), name)
+        file(content, "hello.txt", "text/plain", name) if _of_files(name, schema) else text(str(content), name)
         for name, value in fields.items()
         for content in (value if isinstance(value, list) else [value])
     )
+
+
+def _of_files(name: str, schema: FormSchema) -> bool:
+    declared = schema.fields.declared(name.removesuffix("[]"))
+    return "binary" in (declared.get("format"), schema.fields.resolved(declared.get("items")).get("format"))

@@ -57,8 +57,8 @@ def test_a_key_that_is_refused_has_no_account(barrack: Handle) -> None:
         barrack.top_up(1, "brk-revoked-1")
 
 
-def test_a_provider_without_accounts_says_so(emulator: Emulation) -> None:
-    with pytest.raises(CommandError, match="nugen has no accounts"):
+def test_a_provider_without_prices_says_so(emulator: Emulation) -> None:
+    with pytest.raises(CommandError, match="nugen has no prices"):
         emulator["nugen"].top_up(1)
 
 

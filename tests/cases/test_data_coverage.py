@@ -190,8 +190,22 @@ def _without_object(asking: Caller) -> None:
     assert list(another(asking, "createTextCompletion").ask().json)[:2] == ["id", "created"]
 
 
-def _unpaid(asking: Caller) -> None:
-    assert another(asking, "createChatCompletionV3").ask(key="nugen-spent-1").status == 402
+def _agents_stream(asking: Caller) -> None:
+    assert another(asking, "runAgent").ask().events[-1] == "[DONE]"
+
+
+def _printed_usage(asking: Caller) -> None:
+    assert "total_usage" in another(asking, "getAgentUsage").ask().json["data"]
+
+
+def _bare_model_id(asking: Caller) -> None:
+    assert another(asking, "deployModel").ask().json == "model_leases_alignment_000000000000002"
+
+
+def _quota_402(asking: Caller) -> None:
+    for operation in ("createChatCompletionV3", "runAgent"):
+        assert another(asking, operation).ask(key="nugen-spent-1").status == 402
+    assert another(asking, "getAgent").ask(key="nugen-spent-1").status == 429
 
 
 SHOWS: dict[tuple[str, str], Callable[[Caller], None]] = {
@@ -201,9 +215,12 @@ SHOWS: dict[tuple[str, str], Callable[[Caller], None]] = {
     ("barrack", "keep-running"): _keep_running,
     ("barrack", "stop"): _stop,
     ("nugen", "without-object"): _without_object,
-    ("nugen", "quota-402"): _unpaid,
     ("nugen", "streaming"): _streaming,
     ("nugen", "max-tokens-2000"): _longer,
+    ("nugen", "agents-stream"): _agents_stream,
+    ("nugen", "printed-usage"): _printed_usage,
+    ("nugen", "bare-model-id"): _bare_model_id,
+    ("nugen", "quota-402"): _quota_402,
 }
 
 

@@ -206,13 +206,13 @@ def test_bytes_that_are_no_text(run: Run, tmp_path: Path) -> None:
 def test_packaged_data_is_clean(run: Run) -> None:
     result = run("check")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == "4 providers, 102 operations: no findings\n"
+    assert result.stdout == "4 providers, 129 operations: no findings\n"
 
 
 def test_own_data_is_clean(run: Run, tmp_path: Path) -> None:
     files = {"fixtures/acme/limits.yaml": RULE, "fixtures/acme/quirks.yaml": QUIRK}
     result = run("check", acme.write(tmp_path, files))
-    assert (result.exit_code, result.stdout) == (0, "5 providers, 104 operations: no findings\n")
+    assert (result.exit_code, result.stdout) == (0, "5 providers, 131 operations: no findings\n")
 
 
 @pytest.mark.parametrize("name", ["nothing", "empty"])

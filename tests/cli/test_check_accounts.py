@@ -226,6 +226,11 @@ BROKEN = {
         "item: params.server, others: {label:",
         f'changeServer.act.others: "label" does not exist; {KINDS}',
     ),
+    "named by what is not unique": _operations(
+        "item: params.server, others: {tag: body.tags}",
+        "item: params.server, others: {tag: body.tags}, by: {server: site}",
+        'changeServer.act.by.server: "site" does not exist; there are name',
+    ),
     "unknown part": _operations(
         "{resource: disk, verb: create}",
         "{resource: disk, verb: create, parts: {label: {each: body.labels}}}",

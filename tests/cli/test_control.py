@@ -180,7 +180,7 @@ REFUSED: dict[str, tuple[str, object, str]] = {
         "brk-expired-1 is not accepted: expired_credentials",
     ),
     "credit for a key that is none": ("credit", {"provider": "barrack", "amount": 1, "key": 7}, "`key` is a key"),
-    "credit where nothing is paid": ("credit", {"provider": "nugen", "amount": 1}, "nugen has no accounts"),
+    "credit where nothing is paid": ("credit", {"provider": "nugen", "amount": 1}, "nugen has no prices"),
     "resources that are none": ("resources", {"provider": "barrack"}, "is not a mapping of kinds"),
     "resources of an unknown kind": (
         "resources",

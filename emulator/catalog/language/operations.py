@@ -29,7 +29,8 @@ class Embed(Model):
 class Operation(Model):
     """One operation: with `read` completions, with `embed` too vectors, with `act` resources; else its shape alone.
 
-    With `act` and `read`, `read` sees the item of the act.
+    With `act` and `read`, `read` sees the act's `item` and `others` (null: there is none), and what the act changes
+    sees the completion.
     """
 
     source: SourceName

@@ -136,6 +136,9 @@ class Act(Model):
     others: dict[str, Expr] = Field(
         default_factory=dict, description="Further resources by kind: their id or ids; `other.<kind>` in expressions."
     )
+    by: dict[str, str] = Field(
+        default_factory=dict, description="Kind -> the unique field whose value `item` or `others` give, not the id."
+    )
     states: States = Field(default_factory=list, description="The states the item may be in; none: any.")
     guards: list[Guard] = Field(default_factory=list)
     fields: dict[str, Tree] = Field(

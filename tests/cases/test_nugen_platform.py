@@ -1,0 +1,394 @@
+"""nugen: the lives of what an account owns there, from start to end on a clock that stands still until it is moved."""
+
+import json
+from typing import Any
+
+import pytest
+
+from emulator import Emulation, Handle
+
+from . import multipart
+from .catalogue import caller
+from .raw import RawReply, send
+
+MONDAY = 1_800_000_000  # 2027-01-15T08:00:00Z
+V3 = "/api/v3"
+SMALL = "qwen-v2p5-0p5b-instruct"
+DEPLOYED, UNDEPLOYED = "model_contracts_alignment_000000000000001", "model_leases_alignment_000000000000002"
+
+
+class Platform:
+    """A client of one account, and its clock."""
+
+    def __init__(self, emulation: Emulation) -> None:
+        self.emulation = emulation
+        self.handle: Handle = emulation["nugen"]
+        emulation.clock.freeze(MONDAY)
+
+    def ask(self, method: str, path: str, body: Any = None, key: str | None = None) -> RawReply:
+        """One request. `body` as JSON, or a form as bytes."""
+        headers = {"Authorization": f"Bearer {key or self.handle.api_key}"}
+        form = isinstance(body, bytes)
+        headers |= {} if body is None else {"Content-Type": multipart.TYPE if form else "application/json"}
+        data = body if body is None or form else json.dumps(body).encode()
+        return send(method, f"{self.handle.origin}{V3}{path}", headers, data)
+
+    def get(self, path: str) -> Any:
+        return self._done(self.ask("GET", path))
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self._done(self.ask("POST", path, body))
+
+    def wait(self, duration: str) -> None:
+        self.emulation.clock.advance(duration)
+
+    def _done(self, reply: RawReply) -> Any:
+        assert reply.status == 200, reply.text
+        return reply.json
+
+    def refused(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        reply = self.ask(method, path, body)
+        assert list(reply.json) == ["detail"]
+        return reply.status, reply.json["detail"]
+
+
+@pytest.fixture
+def nugen(emulator: Emulation) -> Platform:
+    return Platform(emulator)
+
+
+def agent(**change: Any) -> dict[str, Any]:
+    return {"agent_name": "Lease Reader", "agent_description": "Reads leases", "model": "qwen3-8b", **change}
+
+
+class TestModels:
+    def test_base_models_say_whether_they_can_be_aligned(self, nugen: Platform) -> None:
+        models = nugen.get("/models/base")["models"]
+        assert len(models) == 14
+        assert [m["id"] for m in models if m["alignment_ready"]] == [
+            "qwen-v2p5-0p5b-instruct",
+            "qwen2-vl-2b-instruct",
+            "llama-v3p2-3b-reasoning",
+        ]
+
+    def test_an_aligned_model_key_by_key(self, nugen: Platform) -> None:
+        first, _ = nugen.get("/models/aligned")["domain_aligned_models"]
+        assert list(first) == [
+            "id", "alignment_id", "name", "base_model", "alignment_project", "created_date", "status",
+            "deployment_status", "endpoint", "creator", "usage_count", "last_used", "performance_metrics",
+            "downloadable", "evaluation_data", "conversation_saving_enabled",
+        ]  # fmt: skip
+        assert first["endpoint"].endswith(f"/api/v3/inference/completions/{DEPLOYED}")
+
+    def test_a_deployment_from_start_to_end(self, nugen: Platform) -> None:
+        assert nugen.post(f"/models/deploy-model/{UNDEPLOYED}") == {"model_id": UNDEPLOYED}
+        assert nugen.get(f"/models/deploy-model/{UNDEPLOYED}/status") == {
+            "model_id": UNDEPLOYED,
+            "status": "PENDING",
+            "result": {"deployment_status": "DEPLOYING"},
+            "start_time": "2027-01-15T08:00:00",
+            "end_time": None,
+        }
+        assert self.state(nugen, UNDEPLOYED) == "DEPLOYING"
+        assert UNDEPLOYED not in {m["id"] for m in nugen.get("/agents/available_models")}
+        nugen.wait("2m")
+        done = nugen.get(f"/models/deploy-model/{UNDEPLOYED}/status")
+        assert (done["status"], done["result"]) == ("COMPLETED", {"deployment_status": "DEPLOYED"})
+        assert done["end_time"] == "2027-01-15T08:02:00"
+        assert UNDEPLOYED in {m["id"] for m in nugen.get("/agents/available_models")}
+
+        assert nugen.post(f"/models/undeploy-model/{UNDEPLOYED}") == {"model_id": UNDEPLOYED}
+        assert nugen.get(f"/models/undeploy-model/{UNDEPLOYED}/status")["status"] == "PENDING"
+        assert nugen.refused("POST", f"/models/deploy-model/{UNDEPLOYED}") == (
+            400,
+            "Model cannot be redeployed. Current status: UNDEPLOYING",
+        )
+        nugen.wait("1m")
+        assert nugen.get(f"/models/undeploy-model/{UNDEPLOYED}/status")["status"] == "COMPLETED"
+        assert nugen.get(f"/models/deploy-model/{UNDEPLOYED}/status")["status"] == "COMPLETED"
+        assert self.state(nugen, UNDEPLOYED) == "UNDEPLOYED"
+
+    def test_a_deployment_that_fails_leaves_the_model_as_it_was(self, nugen: Platform) -> None:
+        model = aligned(nugen, "emu-deploy-failure")
+        nugen.post(f"/models/deploy-model/{model}")
+        nugen.wait("2m")
+        found = nugen.get(f"/models/deploy-model/{model}/status")
+        assert (found["status"], list(found["result"])) == ("FAILED", ["deployment_status", "error"])
+        assert self.state(nugen, model) == "READY"
+
+    @pytest.mark.parametrize("model", ["gpt-oss-20b", "nobodys"])
+    @pytest.mark.parametrize(("method", "path"), [("POST", ""), ("GET", "/status")])
+    def test_what_is_not_the_accounts_own_is_not_found(
+        self, nugen: Platform, model: str, method: str, path: str
+    ) -> None:
+        for verb in ("deploy", "undeploy"):
+            assert nugen.refused(method, f"/models/{verb}-model/{model}{path}") == (404, "Model not found")
+
+    def state(self, nugen: Platform, model: str) -> str:
+        (found,) = [m for m in nugen.get("/models/aligned")["domain_aligned_models"] if m["id"] == model]
+        assert found["status"] == found["deployment_status"]
+        return str(found["status"])
+
+
+class TestAgents:
+    def test_an_agent_from_start_to_end(self, nugen: Platform) -> None:
+        made = nugen.post("/agents/create", agent(instructions="Be brief."))["data"]
+        assert list(made) == [
+            "id", "name", "description", "base_model", "base_model_name", "created_date", "status", "creator",
+            "endpoint", "usage_count", "last_used", "performance_metrics", "system_prompt", "temperature",
+            "conversation_saving_enabled",
+        ]  # fmt: skip
+        assert (made["name"], made["status"], made["temperature"]) == ("lease_reader", "ACTIVE", 0.7)
+        assert (made["base_model_name"], made["usage_count"], made["last_used"]) == ("Qwen3 8B", 0, None)
+        assert nugen.get("/agents")["agents"][-1] == nugen.get(f"/agents/{made['id']}")["data"] == made
+
+        nugen.wait("1h")
+        by_name = nugen.post("/agents/run-agents/lease_reader/run", {"message": "What is a sublease?"})
+        assert list(by_name) == ["agent_id", "model", "response", "usage"]
+        assert (by_name["agent_id"], by_name["model"]) == (made["id"], "qwen3-8b")
+        assert "sublease" in by_name["response"]
+        nugen.wait("1h")
+        by_id = nugen.post(f"/agents/{made['id']}/run/", {"message": "What is a sublease?"})
+        assert by_id["usage"]["input_tokens"] == by_name["usage"]["input_tokens"]
+        used = nugen.get(f"/agents/{made['id']}")["data"]
+        assert (used["usage_count"], used["last_used"]) == (2, "2027-01-15T10:00:00")
+
+        changed = nugen._done(
+            nugen.ask("PATCH", f"/agents/{made['id']}", {"agent_name": "Sub Lessor", "temperature": 0})
+        )
+        assert (changed["data"]["name"], changed["data"]["temperature"]) == ("sub_lessor", 0)
+        assert nugen.refused("POST", "/agents/run-agents/lease_reader/run", {"message": "?"})[0] == 404
+        gone = nugen.ask("DELETE", f"/agents/{made['id']}")
+        assert (gone.status, gone.body) == (204, b"")
+        assert nugen.refused("GET", f"/agents/{made['id']}") == (404, "Agent not found")
+
+    def test_usage_counts_runs_and_tokens_of_agents_that_are_gone_too(self, nugen: Platform) -> None:
+        assert nugen.get("/agents/usage") == {
+            "data": {
+                "totalUsage": 0,
+                "totalTokens": 0,
+                "averageTokensPerRequest": 0,
+                "mostUsedModel": None,
+                "usageByModel": {},
+            }
+        }
+        made = nugen.post("/agents/create", agent())["data"]
+        runs = [nugen.post("/agents/run-agents/lease_reader/run", {"message": f"Clause {i}?"}) for i in range(3)]
+        runs.append(nugen.post("/agents/run-agents/support_agent/run", {"message": "Clause 4?"}))
+        nugen.ask("DELETE", f"/agents/{made['id']}")
+        tokens = sum(run["usage"]["total_tokens"] for run in runs)
+        assert nugen.get("/agents/usage")["data"] == {
+            "totalUsage": 4,
+            "totalTokens": tokens,
+            "averageTokensPerRequest": round(tokens / 4, 2),
+            "mostUsedModel": "qwen3-8b",
+            "usageByModel": {"qwen3-8b": 3, "gpt-oss-20b": 1},
+        }
+
+    def test_what_the_agent_was_told_costs_tokens_and_its_max_tokens_holds(self, nugen: Platform) -> None:
+        nugen.post("/agents/create", agent(instructions="Be brief. " * 40, max_tokens=9))
+        short = nugen.post("/agents/run-agents/lease_reader/run", {"message": "Clause 5?"})["usage"]
+        plain = nugen.post("/agents/run-agents/support_agent/run", {"message": "Clause 5?"})["usage"]
+        assert short["input_tokens"] > plain["input_tokens"]
+        assert short["output_tokens"] == 9 < plain["output_tokens"]
+
+    def test_a_name_is_taken_however_it_is_written(self, nugen: Platform) -> None:
+        nugen.post("/agents/create", agent())
+        for name in ("Lease Reader", "lease_reader", "lease-READER!"):
+            status, detail = nugen.refused("POST", "/agents/create", agent(agent_name=name))
+            assert (status, "already exists" in detail) == (400, True)
+
+    def test_inactive_agents_are_listed_when_asked_for(self, nugen: Platform) -> None:
+        nugen.ask("PATCH", "/agents/agent_000000000000001", {"status": "INACTIVE"})
+        assert nugen.get("/agents")["agents"] == []
+        assert len(nugen.get("/agents?include_inactive=true")["agents"]) == 1
+
+    @pytest.mark.parametrize(
+        ("model", "name"), [("nugen-flash-instruct", "nugen-flash-instruct"), (UNDEPLOYED, UNDEPLOYED)]
+    )
+    def test_a_model_that_is_not_there_returns_nothing(self, nugen: Platform, model: str, name: str) -> None:
+        nugen.post("/agents/create", agent(model=model))
+        detail = f"Model '{name}' returned no response. The model may not be deployed or accessible."
+        assert nugen.refused("POST", "/agents/run-agents/lease_reader/run", {"message": "Hi"}) == (500, detail)
+        assert nugen.get("/agents/usage")["data"]["totalUsage"] == 0
+
+    def test_a_used_up_quota_is_a_429(self, nugen: Platform) -> None:
+        reply = nugen.ask("POST", "/agents/run-agents/support_agent/run", {"message": "Hi"}, key="nugen-spent-1")
+        assert (reply.status, reply.json["detail"].startswith("Quota limit reached.")) == (429, True)
+
+    def test_a_run_needs_a_message(self, nugen: Platform) -> None:
+        status, detail = nugen.refused("POST", "/agents/run-agents/support_agent/run", {})
+        assert (status, detail) == (422, [{"loc": ["body", "message"], "msg": "Field required", "type": "missing"}])
+
+    def test_a_run_can_be_a_stream(self, nugen: Platform) -> None:
+        nugen.handle.use("agents-stream")
+        reply = nugen.ask("POST", "/agents/run-agents/support_agent/run", {"message": "What is a sublease?"})
+        assert (reply.header("content-type") or "").startswith("text/event-stream")
+        *events, done = reply.events
+        deltas = [json.loads(event)["choices"][0]["delta"] for event in events]
+        assert (done, "sublease" in "".join(delta.get("text", "") for delta in deltas)) == ("[DONE]", True)
+        assert nugen.get("/agents/usage")["data"]["totalUsage"] == 1
+
+    def test_a_scenario_scripts_what_an_agent_says(self, nugen: Platform) -> None:
+        nugen.handle.play([{"reply": {"text": "As told."}}])
+        assert nugen.post("/agents/run-agents/support_agent/run", {"message": "Hi"})["response"] == "As told."
+
+
+def files(*names: str) -> bytes:
+    """An upload of documents."""
+    parts = [multipart.file(f"This is {name}.", name, "text/plain", "files") for name in names]
+    return multipart.form([*parts, multipart.text("law", "categories")])
+
+
+class TestDocuments:
+    def test_a_document_from_start_to_end(self, nugen: Platform) -> None:
+        (document,) = nugen.post("/documents", files("a.txt"))["document_ids"]
+        assert nugen.get(f"/documents/{document}") == {"status": "PROCESSING", "document_id": document}
+        nugen.wait("10s")
+        assert nugen.get(f"/documents/{document}") == {"status": "READY", "document_id": document}
+
+    def test_several_at_once_all_or_none(self, nugen: Platform) -> None:
+        a, b = nugen.post("/documents", files("a.txt", "b.txt"))["document_ids"]
+        status, detail = nugen.refused("POST", "/documents", files("c.txt", "b.txt"))
+        assert (status, list(detail), detail["document_id"]) == (409, ["message", "document_id"], b)
+        assert detail["message"].startswith("This document has already been uploaded.")
+        assert a != b != nugen.post("/documents", files("c.txt"))["document_ids"][0]
+
+    def test_one_can_fail(self, nugen: Platform) -> None:
+        (document,) = nugen.post("/documents", files("emu-failure.txt"))["document_ids"]
+        nugen.wait("10s")
+        assert nugen.get(f"/documents/{document}")["status"] == "FAILED"
+
+    def test_a_form_without_files_or_with_text_for_one(self, nugen: Platform) -> None:
+        missing = {"loc": ["body", "files"], "msg": "Field required", "type": "missing"}
+        assert nugen.refused("POST", "/documents", multipart.form([multipart.text("law", "categories")])) == (
+            422,
+            [missing],
+        )
+        status, (told,) = nugen.refused("POST", "/documents", multipart.form([multipart.text("a.txt", "files")]))
+        assert (status, told["loc"]) == (422, ["body", "files", 0])
+
+    def test_an_unknown_one_is_a_task_that_is_not_found(self, nugen: Platform) -> None:
+        assert nugen.refused("GET", "/documents/doc_1") == (404, "Task not found")
+
+
+class TestBenchmarks:
+    def test_a_benchmark_from_start_to_end(self, nugen: Platform) -> None:
+        made = nugen.post("/benchmark/create", {"documents": ["doc_000000000000001"], "num_questions": 3})
+        assert (list(made), made["status"]) == (["benchmark_id", "status"], "PROCESSING")
+        benchmark = made["benchmark_id"]
+        assert nugen.refused("GET", f"/benchmark/{benchmark}/data")[0] == 400
+        nugen.wait("30s")
+        assert nugen.get(f"/benchmark/status/{benchmark}") == {
+            "benchmark_id": benchmark,
+            "benchmark_name": f"generated_{benchmark}",
+            "status": "READY",
+            "start_time": "2027-01-15T08:00:00",
+            "end_time": "2027-01-15T08:00:30",
+        }
+        questions = nugen.get(f"/benchmark/{benchmark}/data")["questions"]
+        assert [list(question) for question in questions] == [["question_num", "question", "answer"]] * 3
+        assert [question["question_num"] for question in questions] == [1, 2, 3]
+
+    def test_one_that_is_brought_is_ready_at_once(self, nugen: Platform) -> None:
+        fields = [multipart.text("Mine", "name"), multipart.text("doc_000000000000001", "document_id")]
+        questions = multipart.file("[]", "q.json", "application/json", "file")
+        made = nugen.post("/benchmark/upload", multipart.form([questions, *fields]))
+        assert made["status"] == "READY"
+        assert nugen.get(f"/benchmark/status/{made['benchmark_id']}")["benchmark_name"] == "Mine"
+
+    def test_documents_must_be_ready(self, nugen: Platform) -> None:
+        documents = nugen.post("/documents", files("a.txt"))["document_ids"]
+        assert nugen.refused("POST", "/benchmark/create", {"documents": documents})[0] == 400
+        nugen.wait("10s")
+        assert nugen.post("/benchmark/create", {"documents": documents})["status"] == "PROCESSING"
+
+
+def aligned(nugen: Platform, name: str) -> str:
+    """The model of an alignment project that has come to its end."""
+    project = {"name": name, "base_model": SMALL, "document_ids": ["doc_000000000000001"]}
+    alignment = nugen.post("/alignment-project/create", project)["alignment_id"]
+    nugen.wait("10m")
+    return str(nugen.get(f"/alignment-project/status/{alignment}")["data"]["model_id"])
+
+
+class TestAlignment:
+    def test_a_project_from_start_to_a_model_that_agents_run(self, nugen: Platform) -> None:
+        body = {"name": "Rents 2027", "base_model": SMALL, "document_ids": ["doc_000000000000001"]}
+        made = nugen.post("/alignment-project/create", body)
+        assert (list(made), made["status"]) == (["alignment_id", "status"], "PROCESSING")
+        path = f"/alignment-project/status/{made['alignment_id']}"
+        begun = nugen.get(path)
+        assert list(begun) == ["alignment_id", "status", "start_time", "end_time", "error", "data"]
+        assert (begun["end_time"], begun["data"]["model_id"]) == (None, None)
+        assert len(nugen.get("/models/aligned")["domain_aligned_models"]) == 2
+        nugen.wait("10m")
+        model = nugen.get(path)["data"]["model_id"]
+        assert model == f"model_rents_2027_{made['alignment_id']}"
+        project = nugen.get(f"/alignment-project/{made['alignment_id']}")
+        assert (project["status"], project["model_id"], project["document_ids"]) == (
+            "READY",
+            model,
+            body["document_ids"],
+        )
+        assert nugen.get("/models/aligned")["domain_aligned_models"][-1]["status"] == "READY"
+
+        nugen.post(f"/models/deploy-model/{model}")
+        nugen.post("/agents/create", agent(model=model))
+        assert nugen.refused("POST", "/agents/run-agents/lease_reader/run", {"message": "Hi"})[0] == 500
+        nugen.wait("2m")
+        assert nugen.post("/agents/run-agents/lease_reader/run", {"message": "Hi"})["model"] == model
+
+    def test_one_can_fail_and_has_no_model(self, nugen: Platform) -> None:
+        assert aligned(nugen, "emu-align-failure") == "None"
+        assert len(nugen.get("/models/aligned")["domain_aligned_models"]) == 2
+
+    @pytest.mark.parametrize(
+        "change", [{"base_model": "no-such"}, {"document_ids": ["doc_1"]}, {"benchmark_id": "benchmark_1"}]
+    )
+    def test_what_it_is_made_of_exists(self, nugen: Platform, change: dict[str, Any]) -> None:
+        body = {"name": "x", "base_model": SMALL, "document_ids": ["doc_000000000000001"], **change}
+        assert nugen.refused("POST", "/alignment-project/create", body)[0] == 404
+
+
+EVALUATION = {"model_id": DEPLOYED, "benchmark_id": "benchmark_000000000000001"}
+
+
+class TestEvaluations:
+    def test_an_evaluation_from_start_to_end(self, nugen: Platform) -> None:
+        made = nugen.post("/evaluations", {**EVALUATION, "model_id_2": SMALL})
+        assert (list(made), made["status"]) == (["evaluation_id", "status"], "PROCESSING")
+        path = f"/evaluations/{made['evaluation_id']}"
+        assert nugen.get(f"{path}/status")["end_time"] is None
+        assert nugen.refused("GET", f"{path}/results")[0] == 400
+        nugen.wait("2m")
+        assert nugen.get(f"{path}/status")["status"] == "READY"
+        results = nugen.get(f"{path}/results")
+        assert (results["method"], results["baseline_model_id"], results["raw_answers_count"]) == (
+            "eval-compare",
+            SMALL,
+            4,
+        )
+        assert all(0 <= score <= 1 for score in results["metrics"].values())
+        first, _ = nugen.get("/models/aligned")["domain_aligned_models"]
+        assert first["evaluation_data"] == {"evaluation_id": made["evaluation_id"], "status": "READY"}
+
+    def test_one_can_fail(self, nugen: Platform) -> None:
+        made = nugen.post("/evaluations", {**EVALUATION, "evaluation_name": "emu-evaluation-failure"})
+        nugen.wait("2m")
+        assert nugen.get(f"/evaluations/{made['evaluation_id']}/status")["status"] == "FAILED"
+
+
+def test_keys_are_accounts(nugen: Platform) -> None:
+    nugen.post("/agents/create", agent())
+    assert len(nugen.ask("GET", "/agents", key="nugen-another-1").json["agents"]) == 1
+
+
+def test_the_same_requests_have_the_same_bytes(nugen: Platform) -> None:
+    def life() -> list[bytes]:
+        nugen.handle.reset()
+        nugen.emulation.clock.freeze(MONDAY)
+        asked = [caller(nugen.handle, name).ask() for name in ("createAgent", "runAgent", "createEvaluation")]
+        return [reply.body for reply in asked]
+
+    assert life() == life()
