@@ -253,19 +253,27 @@ def _list_one(console: Any, found: Any) -> None:
 
 @main.command()
 @click.argument("method")
-@click.argument("path")
+@click.argument("path", required=False, metavar="[PATH|NAME]")
 @_DATA
-def explain(method: str, path: str, data: tuple[str, ...]) -> None:
-    """Say which file and line supplies what of METHOD PATH, for example:
+def explain(method: str, path: str | None, data: tuple[str, ...]) -> None:
+    """Say which file and line supplies what of METHOD PATH, or what a fault does, for example:
 
+    \b
     emulator explain POST /PROVIDER/v1/chat/completions
+    emulator explain fault
+    emulator explain fault reset
     """
     from emulator import overview
 
     try:
+        if method == "fault":
+            click.echo("\n".join(overview.explain_fault(path) if path else overview.fault_lines()))
+            return
+        if path is None:
+            _give_up(f"{method} of which path?", "for example: emulator explain GET /PROVIDER/v1/models")
         provider, operation = overview.find_operation(_families((), data), method.upper(), path)
     except LookupError as error:
-        _give_up(str(error), "`emulator list` shows every method and path")
+        _give_up(str(error), "`emulator list` shows every method and path, `emulator explain fault` the faults")
     lines = overview.explain(provider, operation)
     width = max(len(line.what) for line in lines)
     for line in lines:

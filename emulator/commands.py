@@ -82,7 +82,7 @@ def play(runtime: Runtime, tenant_name: str, provider_id: str, scenario: str | l
 
 def _title(scenario: scenarios.Scenario) -> str:
     return ", ".join(
-        step.refuse or (step.fault.op if step.fault else "reply" if step.script else "as usual")
+        step.refuse or (step.fault.name if step.fault else "reply" if step.script else "as usual")
         for step in scenario.steps
     )
 

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote
 
 from emulator.edge import answer
 from emulator.exchange import Frame, Reply, Runtime
+from emulator.wire import breaking
 
 
 def make_transport(runtime: Runtime, tenant: str | None, library: Any = None) -> Any:
@@ -25,12 +26,11 @@ def make_transport(runtime: Runtime, tenant: str | None, library: Any = None) ->
 
 
 class _Stream:
-    """A reply's frames at their moments; a reply that is cut ends as a cut connection does."""
+    """A reply's frames at their moments; then what the library has to say, if the connection breaks."""
 
-    def __init__(self, reply: Reply, library: Any) -> None:
-        self.reply = reply
-        self.library = library
-        self.frames = reply.frames if reply.frames is not None else [Frame(0.0, reply.body)]
+    def __init__(self, frames: Sequence[Frame], error: Exception | None) -> None:
+        self.frames = frames
+        self.error = error
 
     def __iter__(self) -> Iterator[bytes]:
         began = time.monotonic()
@@ -49,8 +49,8 @@ class _Stream:
         self._end()
 
     def _end(self) -> None:
-        if not self.reply.complete:
-            raise self.library.RemoteProtocolError("peer closed connection without sending complete message body")
+        if self.error is not None:
+            raise self.error
 
 
 class _Transport:
@@ -79,19 +79,35 @@ class _Transport:
             body=body,
             tenant=self.tenant,
         )
-        if reply.wire is not None:
-            self._break(reply)
-        return self.library.Response(reply.status, headers=reply.headers, stream=self.stream(reply, self.library))
+        if reply.breakage is not None:
+            return self._broken(request, reply, breaking.broken(reply, reply.breakage, "1.1"))
+        frames = reply.frames if reply.frames is not None else [Frame(0.0, reply.body)]
+        return self._response(reply, frames, None if reply.complete else self._error("closed", frames))
 
-    def _break(self, reply: Reply) -> None:
-        """A wire fault as a client meets it: part of a body and its end, or the error of the library."""
-        assert reply.wire is not None
-        if reply.wire.op in ("truncate", "stall"):
-            kept = reply.wire.arguments.get("bytes", 0) if reply.wire.op == "truncate" else 0
-            reply.frames, reply.complete = [Frame(0.0, reply.body[:kept])], False
-        elif reply.wire.op == "reset":
-            raise self.library.ReadError("connection reset by peer")
-        else:
-            raise self.library.RemoteProtocolError(
-                "no reply" if reply.wire.op == "empty" else "what came back is not HTTP"
-            )
+    def _response(self, reply: Reply, frames: Sequence[Frame], error: Exception | None) -> Any:
+        return self.library.Response(reply.status, headers=reply.headers, stream=self.stream(frames, error))
+
+    def _broken(self, request: Any, reply: Reply, broken: breaking.Broken) -> Any:
+        """A fault below HTTP as the library tells of it; a silence at the end is not waited for."""
+        silence = broken.ends_at - (broken.heard[-1].at if broken.heard else 0.0)
+        patience = request.extensions.get("timeout", {}).get("read")
+        error = None if broken.complaint is None else self._error(broken.complaint, broken.heard)
+        if error is not None and patience is not None and silence > patience:
+            error = self.library.ReadTimeout("The read operation timed out")
+        if broken.heard is not None:
+            return self._response(reply, broken.heard, error)
+        assert error is not None  # what nobody hears of is complained of
+        raise error
+
+    def _error(self, complaint: breaking.Complaint, heard: Sequence[Frame] | None) -> Exception:
+        library = self.library
+        errors: dict[breaking.Complaint, Exception] = {
+            "reset": library.ReadError("connection reset by peer"),
+            "no HTTP": library.RemoteProtocolError("what came back is not HTTP"),
+            "closed": library.RemoteProtocolError(
+                "Server disconnected without sending a response."
+                if heard is None
+                else "peer closed connection without sending complete message body"
+            ),
+        }
+        return errors[complaint]

@@ -268,12 +268,14 @@ class Compiler:
 
     def _quirk(self, index: int, declared: Any) -> Quirk:
         path: Path_ = ("quirks", index)
+        operations, faults = ([], declared.do) if declared.target == "fault" else (declared.do, [])
         return Quirk(
             id=declared.id,
             target=declared.target,
             operations=self._names(declared.operations),
             when=self.leaves.optional(declared.when, (*path, "when")),
-            patches=tuple(self._patch(declared.target, op, (*path, "do", i)) for i, op in enumerate(declared.do)),
+            patches=tuple(self._patch(declared.target, op, (*path, "do", i)) for i, op in enumerate(operations)),
+            faults=tuple(fault.chosen() for fault in faults),
             source=self.sources[declared.source],
             where=self.tree.place(path),
         )

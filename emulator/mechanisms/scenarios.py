@@ -11,7 +11,7 @@ from typing import Any
 
 from emulator.mechanisms.completions import Script
 from emulator.mechanisms.expressions import Expression, Scope
-from emulator.mechanisms.patches import Patch
+from emulator.mechanisms.faults import Fault
 from emulator.refusals import RefusalName
 
 
@@ -25,7 +25,8 @@ class Step:
     refuse: RefusalName | None
     facts: dict[str, Any]
     script: Script | None
-    fault: Patch | None
+    fault: Fault | None
+    probability: float | None
     where: str
 
     @property

@@ -13,7 +13,10 @@ def disrupt(ex: Exchange) -> None:
     if found is None:
         return
     play, step = found
-    ex.note("disrupt", play["name"], step=step.where, by=play["by"])
+    spared = step.probability is not None and ex.scope.entropy.random.random() >= step.probability
+    ex.note("disrupt", play["name"], step=step.where, by=play["by"], **({"spared": True} if spared else {}))
+    if spared:
+        return
     if step.fault is not None:
         ex.faults.append(step.fault)
     ex.script = step.script

@@ -3,7 +3,7 @@
 from typing import Any
 
 from emulator.exchange import Exchange, Refused
-from emulator.mechanisms import ledger, resources
+from emulator.mechanisms import faulty_content, ledger, resources
 from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.completions import complete
 from emulator.mechanisms.expressions import Expression
@@ -30,6 +30,9 @@ def _complete(ex: Exchange, reader: Reader) -> None:
         ex.request = reader.read(ex.scope, ex.provider.tokens)
         ex.scope["request"] = ex.request
     ex.completion = complete(ex.request, ex.scope.entropy, ex.provider.tokens, ex.script)
+    for fault in [*ex.faults_of("content"), *(ex.faults_of("stream") if ex.streaming else ())]:
+        if not faulty_content.spoil(ex.completion, ex.request, fault, ex.scope.entropy):
+            ex.idle.append(fault)
     ex.scope["completion"] = ex.completion
     ex.scope["usage"] = ex.completion["usage"]
     ex.note("produce", "scripted" if ex.script else "generated")
