@@ -20,10 +20,10 @@ def spoil(completion: dict[str, Any], request: dict[str, Any], fault: Fault, ent
     Of the stream's faults only `split_character` has something to do here: an answer without any character
     of several bytes gets one.
     """
-    if fault.name not in _FAULTS:
-        return True
     if fault.name == "no_choices":
         completion["choices"] = []
+        return True
+    if fault.name not in _FAULTS:
         return True
     found = [_FAULTS[fault.name](choice, request, fault, entropy) for choice in completion["choices"]]
     return any(found)
