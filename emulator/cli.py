@@ -200,12 +200,16 @@ def check(folders: tuple[str, ...]) -> None:
     help="An array of {provider, operation_id, method, path, statuses, grade, source}.",
 )
 @click.option("--markdown", is_flag=True, help="A Markdown table, as in the README.")
+@click.option("--scenarios", is_flag=True, help="The ready scenarios instead, one a line.")
 @_DATA
-def list_(provider: str | None, as_json: bool, markdown: bool, data: tuple[str, ...]) -> None:
+def list_(provider: str | None, as_json: bool, markdown: bool, scenarios: bool, data: tuple[str, ...]) -> None:
     """List operations with their statuses and grades; for one PROVIDER also what can be asked of it."""
     from emulator import overview
 
     families = _families([provider] if provider else (), data)
+    if scenarios:
+        click.echo("\n".join(overview.scenario_lines(families)))
+        return
     if as_json:
         click.echo(json.dumps(overview.rows(families), indent=2))
         return

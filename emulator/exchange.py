@@ -161,7 +161,7 @@ class Exchange:
 
     def faults_of(self, layer: Layer) -> list[Fault]:
         """The faults of a layer that this exchange meets: of quirks, then what is asked for."""
-        known = [fault for quirk in self.quirks("fault") for fault in quirk.faults]
+        known = [fault.at_pace(self.runtime.pace) for quirk in self.quirks("fault") for fault in quirk.faults]
         return [fault for fault in [*known, *self.faults] if fault.layer == layer]
 
     def meant(self, operations: tuple[str, ...] | None) -> bool:

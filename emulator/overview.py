@@ -196,6 +196,14 @@ def _secured(provider: Provider, operation: Operation, at: Callable[..., str]) -
         yield Line("price", "needs credit", at("prices", "needs_credit"))
 
 
+def scenario_lines(families: Mapping[str, ProviderFamily]) -> list[str]:
+    """Every ready scenario, one a line: provider, name, what happens."""
+    providers = [family.base for family in families.values()]
+    found = [(p.id, scenario.name, scenario.summary) for p in providers for scenario in p.scenarios.values()]
+    widths = [max((len(row[i]) for row in found), default=0) for i in (0, 1)]
+    return [f"{provider:<{widths[0]}}  {name:<{widths[1]}}  {summary}" for provider, name, summary in found]
+
+
 def fault_lines() -> list[str]:
     """Every fault, one a line: name, layer, what a client sees."""
     width = max(map(len, FAULTS))

@@ -275,7 +275,7 @@ class Compiler:
             operations=self._names(declared.operations),
             when=self.leaves.optional(declared.when, (*path, "when")),
             patches=tuple(self._patch(declared.target, op, (*path, "do", i)) for i, op in enumerate(operations)),
-            faults=tuple(fault.chosen() for fault in faults),
+            faults=tuple(fault.chosen(paced=True) for fault in faults),
             source=self.sources[declared.source],
             where=self.tree.place(path),
         )
@@ -295,7 +295,7 @@ class Compiler:
         steps = []
         for i, step in enumerate(declared.steps):
             when = self.leaves.optional(step.when, (*path, i, "when"))
-            steps.append(played_step(step, when, self.tree.place((*path, i))))
+            steps.append(played_step(step, when, self.tree.place((*path, i)), paced=True))
         return Scenario(name, tuple(steps), declared.summary)
 
 

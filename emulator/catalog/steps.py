@@ -15,7 +15,8 @@ from emulator.mechanisms.scenarios import Step as PlayedStep
 NAMES: tuple[str, ...] = get_args(Variable)
 
 
-def played_step(step: Step, when: Expression | None, where: str) -> PlayedStep:
+def played_step(step: Step, when: Expression | None, where: str, *, paced: bool = False) -> PlayedStep:
+    """The step compiled; `paced` for those of the data, whose silences follow the pace of the server."""
     script = None
     if step.reply is not None:
         calls = step.reply.tool_calls
@@ -26,10 +27,10 @@ def played_step(step: Step, when: Expression | None, where: str) -> PlayedStep:
             usage=None if step.reply.usage is None else {str(k): v for k, v in step.reply.usage.items()},
         )
     plain = step.refuse is None and step.reply is None and step.fault is None
-    times = step.times if step.times is not None or plain else 1
-    fault = None if step.fault is None else step.fault.chosen()
+    times = step.times if step.times is not None or plain or step.lasts is not None else 1
+    fault = None if step.fault is None else step.fault.chosen(paced=paced)
     return PlayedStep(
-        times, step.operation, when, step.refuse, dict(step.facts), script, fault, step.probability, where
+        times, step.lasts, step.operation, when, step.refuse, dict(step.facts), script, fault, step.probability, where
     )
 
 

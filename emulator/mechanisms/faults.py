@@ -40,6 +40,16 @@ class Fault:
 
     kind: FaultKind
     arguments: Mapping[str, Any]
+    paced: bool = False
+    """Its durations follow the pace of the server, as all of the data do; those a test asks for are meant."""
+
+    def at_pace(self, pace: float) -> "Fault":
+        """The fault with the durations it has at a pace."""
+        if not self.paced:
+            return self
+        lasting = {name for name, argument in self.kind.arguments.items() if argument.kind == "duration"}
+        scaled = {k: v * pace if k in lasting else v for k, v in self.arguments.items()}
+        return Fault(self.kind, scaled)
 
     @property
     def name(self) -> str:
@@ -54,11 +64,11 @@ class Fault:
         return self.arguments.get(argument)
 
 
-def fault(name: str, arguments: Mapping[str, Any]) -> Fault:
+def fault(name: str, arguments: Mapping[str, Any], *, paced: bool = False) -> Fault:
     """The fault of a name, with the defaults of what is not given. Raises KeyError for a name that is none."""
     kind = FAULTS[name]
     known = {key: argument.default for key, argument in kind.arguments.items() if argument.default is not None}
-    return Fault(kind, {**known, **arguments})
+    return Fault(kind, {**known, **arguments}, paced)
 
 
 _BYTES = Argument("count", "bytes of the body that still arrive; 0: the head alone")

@@ -56,7 +56,7 @@ class Fault(_Declared):
             raise ValueError(f"name one fault of {', '.join(type(self).model_fields)}")
         return self
 
-    def chosen(self) -> faults.Fault:
+    def chosen(self, *, paced: bool = False) -> faults.Fault:
         """The fault it names."""
         (name,) = self.model_fields_set
-        return faults.fault(name, getattr(self, name).model_dump(exclude_none=True))
+        return faults.fault(name, getattr(self, name).model_dump(exclude_none=True), paced=paced)

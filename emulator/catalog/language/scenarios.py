@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from emulator.catalog.language.base import Expr, Model
+from emulator.catalog.language.base import Duration, Expr, Model
 from emulator.catalog.language.faults import Fault
 from emulator.refusals import RefusalName
 
@@ -26,10 +26,15 @@ class ScriptedReply(Model):
 
 
 class Step(Model):
-    """What happens to `times` matching requests; an empty step serves as usual."""
+    """What happens to `times` matching requests, or `for` some time; an empty step serves as usual."""
 
     times: int | None = Field(
         None, ge=1, strict=True, description="Without it: one request, or all that follow for an empty step."
+    )
+    lasts: Duration | None = Field(
+        None,
+        alias="for",
+        description="How long it is so, on the clock: from the end of the step before, or the first request.",
     )
     operation: str | None = None
     when: Expr | None = None
