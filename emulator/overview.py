@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator.catalog.specs import followed
-from emulator.mechanisms.faults import FAULTS
+from emulator.mechanisms.fault_catalogue import FAULTS
 from emulator.provider import Act, Operation, Provider, ProviderFamily, concerns
 from emulator.stages.route import split_tenant
 

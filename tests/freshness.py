@@ -4,10 +4,11 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from emulator import catalog, overview
-from emulator.mechanisms.faults import FAULTS, Argument
+from emulator.mechanisms.fault_catalogue import FAULTS
+from emulator.mechanisms.faults import Argument, RetryForm
 
 ROOT = Path(__file__).resolve().parent.parent
 _SCHEMA = re.compile(r'(?<=^      "Fault": \{\n).*?(?=^      \},$)', re.DOTALL | re.MULTILINE)
@@ -30,6 +31,7 @@ def _argument(argument: Argument) -> dict[str, Any]:
         "flag": {"type": "boolean"},
         "refusal": {"$ref": "#/components/schemas/Refusal"},
         "event": {"type": ["integer", "string"]},
+        "form": {"enum": list(get_args(RetryForm))},
     }
     limit = {} if argument.most is None else {"maximum": argument.most}
     return {"description": argument.says, **kinds[argument.kind], **limit}

@@ -26,7 +26,7 @@ def encode(ex: Exchange) -> None:
     _tell_wishes(ex)
     for fault in [*ex.faults_of("framing"), *ex.faults_of("connection")]:
         if fault.name in SPOILING:
-            SPOILING[fault.name](ex.reply, fault)
+            SPOILING[fault.name](ex.reply, fault, ex.now)
         else:
             ex.reply.breakage = fault
 

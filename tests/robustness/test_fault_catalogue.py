@@ -16,7 +16,7 @@ import pytest
 from wire_client import Wire, body_of, chat, with_header
 
 from emulator import Emulation, EmulatorServer, Handle
-from emulator.mechanisms.faults import FAULTS
+from emulator.mechanisms.fault_catalogue import FAULTS
 
 PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 STREAM: dict[str, Any] = {"stream": True}
@@ -174,6 +174,12 @@ def wrong_content_type(came: Came, healthy: Came) -> None:
 def html_gateway_page(came: Came, healthy: Came) -> None:
     assert (came.header(b"content-type"), came.header(b"content-length")) == (b"text/html", b"16")
     assert came.tail == b"<h1>Sign in</h1>"
+
+
+@case(form="date", after="90s")
+def retry_after(came: Came, healthy: Came) -> None:
+    assert came.header(b"retry-after") == b"Fri, 15 Jan 2027 08:01:30 GMT"
+    assert came.tail == healthy.tail
 
 
 @case(STREAM, bytes=100, gap="1ms")

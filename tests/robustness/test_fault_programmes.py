@@ -2,7 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import openai
@@ -13,7 +13,8 @@ from openai import OpenAI
 from wire_client import Reply, Wire, answered, chat, with_header
 
 from emulator import Emulation, EmulatorServer, Handle, make_runtime
-from emulator.mechanisms.faults import FAULTS, Argument
+from emulator.mechanisms.fault_catalogue import FAULTS
+from emulator.mechanisms.faults import Argument, RetryForm
 
 MESSAGES: Any = [{"role": "user", "content": "Why is the sky blue?"}]
 HEALTHY_STREAMS = 200
@@ -32,6 +33,7 @@ def values(argument: Argument) -> st.SearchStrategy[Any]:
         "duration": st.sampled_from([0, "1ms", "5ms"]),
         "text": st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1, max_size=8),
         "flag": st.booleans(),
+        "form": st.sampled_from(get_args(RetryForm)),
         "refusal": st.sampled_from(["server_error", "rate_limited"]),
         "event": st.one_of(
             st.integers(-40, 40), st.sampled_from(["role", "content", "finish", "usage", "done", "none"])
@@ -116,6 +118,49 @@ def test_a_probability_is_drawn_from_the_seed() -> None:
 def test_a_probability_is_above_zero_and_at_most_one(handle: Handle, probability: Any) -> None:
     with pytest.raises(ValueError, match="probability"):
         handle.fail("unavailable", probability=probability)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({}, ("retry-after", "17")),
+        ({"form": "milliseconds"}, ("retry-after-ms", "17000")),
+        ({"form": "date"}, ("retry-after", "Fri, 15 Jan 2027 08:00:17 GMT")),
+        ({"form": "nonsense"}, ("retry-after", "soon")),
+        ({"form": "absent"}, None),
+        ({"form": "milliseconds", "after": "350ms"}, ("retry-after-ms", "350")),
+    ],
+)
+def test_a_refusal_says_in_every_form_when_to_come_again(
+    emulator: Emulation, arguments: dict[str, Any], told: tuple[str, str] | None
+) -> None:
+    """As long as the provider's own Retry-After, unless another time is given."""
+    emulator.clock.freeze(1_800_000_000)
+    handle = emulator["peakprivacy"]
+    handle.fail("rate_limited", facts={"reset_after": 16.2}, fault={"retry_after": arguments})
+    reply = httpx.get(f"{handle.base_url}/ai/models", headers=handle.headers)
+    assert reply.status_code == 429
+    assert [(n, v) for n, v in reply.headers.items() if n.startswith("retry-after")] == ([told] if told else [])
+
+
+def test_steps_that_last_follow_the_clock(emulator: Emulation, handle: Handle) -> None:
+    """A minute runs from the first request, the next from its end, whenever somebody asks."""
+
+    def status() -> int:
+        return httpx.get(f"{handle.base_url}/models", headers=handle.headers).status_code
+
+    handle.play([{"for": "60s", "refuse": "rate_limited"}, {"for": "30s", "times": 2, "refuse": "unavailable"}, {}])
+    emulator.clock.advance("1h")
+    found = [status()]
+    for duration in ("59s", "1s", "10s", "1s"):
+        emulator.clock.advance(duration)
+        found.append(status())
+    assert found == [429, 429, 503, 503, 200]
+    handle.play([{"for": "60s", "refuse": "rate_limited"}, {"for": "30s", "refuse": "unavailable"}, {}])
+    assert status() == 429
+    emulator.clock.advance("95s")
+    assert emulator.unfinished() == []
+    assert status() == 200
 
 
 @pytest.mark.parametrize(

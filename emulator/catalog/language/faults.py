@@ -6,6 +6,7 @@ from pydantic import Field, create_model, model_validator
 
 from emulator.catalog.language.base import Duration, Model
 from emulator.mechanisms import faults
+from emulator.mechanisms.fault_catalogue import FAULTS, fault
 from emulator.refusals import RefusalName
 
 _TYPES: dict[faults.ArgumentKind, Any] = {
@@ -15,6 +16,7 @@ _TYPES: dict[faults.ArgumentKind, Any] = {
     "flag": Annotated[bool, Field(strict=True)],
     "refusal": RefusalName,
     "event": Annotated[int, Field(strict=True)] | str,
+    "form": faults.RetryForm,
 }
 
 
@@ -42,7 +44,7 @@ else:
                 _arguments(kind) | None,
                 Field(None, description=f"{kind.layer}: {kind.seen}. For example {kind.incident}."),
             )
-            for kind in faults.FAULTS.values()
+            for kind in FAULTS.values()
         },
     )
 
@@ -59,4 +61,4 @@ class Fault(_Declared):
     def chosen(self, *, paced: bool = False) -> faults.Fault:
         """The fault it names."""
         (name,) = self.model_fields_set
-        return faults.fault(name, getattr(self, name).model_dump(exclude_none=True), paced=paced)
+        return fault(name, getattr(self, name).model_dump(exclude_none=True), paced=paced)

@@ -52,6 +52,6 @@ class Step(Model):
 
     @model_validator(mode="after")
     def _one_outcome(self) -> "Step":
-        if self.refuse is not None and (self.reply is not None or self.fault is not None):
-            raise ValueError("a step that refuses has no `reply:` or `fault:`")
+        if self.refuse is not None and self.reply is not None:
+            raise ValueError("a step that refuses has no `reply:`")
         return self
