@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from starlette.applications import Starlette
@@ -9,9 +10,10 @@ from starlette.types import Message, Receive, Scope, Send
 
 from emulator import control
 from emulator.edge import MOST_BODY, answer, own_reply
-from emulator.exchange import Exchange, Reply, Runtime
+from emulator.exchange import Exchange, Frame, Reply, Runtime
+from emulator.mechanisms.faults import Fault
 from emulator.stages.route import split_tenant
-from emulator.wire import sockets
+from emulator.wire import breaking, sockets
 
 _PATIENCE = 0.25  # seconds of waiting that need not notice a client that hangs up
 
@@ -98,38 +100,44 @@ class _Sender:
         return self.gone.is_set()
 
     async def send(self, reply: Reply) -> None:
-        if reply.wire is not None:
-            await self._break(reply)
+        if reply.breakage is not None:
+            await self._break(reply, reply.breakage)
         elif reply.exact_head and self.transport is not None:
-            await self._write_and_close(sockets.raw_reply(reply))
+            self.transport.write(breaking.raw_reply(reply))
+            self.transport.close()
+            await self._closed()
         elif reply.frames is None:
             await self._start(reply)
             await self._body(reply.body, more=False)
-        elif self.scope.get("http_version") == "1.0":  # chunks came with HTTP/1.1
-            body = b"".join(frame.data for frame in reply.frames)
+        elif self.scope.get("http_version") == "1.0" and not reply.has("content-length"):  # chunks came with HTTP/1.1
             missing = 0 if reply.complete else 1  # so that the client can tell that it was cut
-            await self._start(reply, [("content-length", str(len(body) + missing))])
-            await self._body(body, more=not reply.complete)
+            length = sum(len(frame.data) for frame in reply.frames) + missing
+            await self._stream(reply, [("content-length", str(length))])
         else:
             await self._stream(reply)
 
-    async def _stream(self, reply: Reply) -> None:
-        """Frames at their moments, counted from the first; stops when the client hangs up."""
-        await self._start(reply)
+    async def _stream(self, reply: Reply, extra: list[tuple[str, str]] | None = None) -> None:
+        """Frames at their moments; stops when the client hangs up."""
+        await self._start(reply, extra)
+        async for frame in self._due(reply.frames or []):
+            await self._body(frame.data, more=True)
+            self.frames += 1
+        if reply.complete and not self.hung_up:
+            await self._body(b"", more=False)
+
+    async def _due(self, frames: Sequence[Frame]) -> AsyncIterator[Frame]:
+        """Each frame at its moment, counted from the first; none after the client hung up."""
         watch = asyncio.ensure_future(self._watch())
         try:
             clock = asyncio.get_running_loop().time
             began = clock()
-            for frame in reply.frames or ():
+            for frame in frames:
                 await self._pause(began + frame.at - clock())
                 if self.transport is not None and self.transport.is_closing():
                     self.gone.set()  # an unpaced stream leaves `_watch` no turn
                 if self.hung_up:
                     return
-                await self._body(frame.data, more=True)
-                self.frames += 1
-            if reply.complete:
-                await self._body(b"", more=False)
+                yield frame
         finally:
             watch.cancel()
 
@@ -148,36 +156,20 @@ class _Sender:
         elif seconds > 0:
             await asyncio.sleep(seconds)
 
-    async def _break(self, reply: Reply) -> None:
-        """What the reply's wire operation says; a server without the extension can only close."""
-        assert reply.wire is not None
-        operation, arguments = reply.wire.op, reply.wire.arguments
-        whole = reply.body if reply.frames is None else b"".join(frame.data for frame in reply.frames)
-        if operation in ("reset", "empty", "garbage") and self.transport is not None:
-            if operation == "reset":
-                sockets.reset(self.transport)
-                await self._closed()
-            else:
-                await self._write_and_close(str(arguments.get("data", "")).encode() if operation == "garbage" else b"")
-        elif operation in ("truncate", "stall"):
-            await self._start(reply, [] if reply.frames is None else [("content-length", str(len(whole)))])
-            if operation == "truncate":
-                await self._body(whole[: arguments.get("bytes", 0)], more=True)
-            else:
-                watch = asyncio.ensure_future(self._watch())
-                await self._pause(float(arguments.get("duration", 0.0)))
-                watch.cancel()
-            if self.transport is not None:
-                await self._write_and_close(b"")
-        else:
-            excuse = own_reply(502, f"this server cannot do the wire fault {operation}", "use emulator serve")
+    async def _break(self, reply: Reply, fault: Fault) -> None:
+        """The reply as a fault leaves it; a server without the extension cannot."""
+        if self.transport is None:
+            excuse = own_reply(502, f"this server cannot do the fault {fault.name}", "use emulator serve")
             await self._start(excuse)
             await self._body(excuse.body, more=False)
-
-    async def _write_and_close(self, data: bytes) -> None:
-        if data:
-            self.transport.write(data)
-        self.transport.close()
+            return
+        broken = breaking.broken(reply, fault, self.scope.get("http_version", "1.1"))
+        async for frame in self._due([*broken.writes, Frame(broken.ends_at, b"")]):
+            self.transport.write(frame.data)
+        if broken.ending == "reset":
+            sockets.reset(self.transport)
+        else:
+            self.transport.close()
         await self._closed()
 
     async def _start(self, reply: Reply, extra: list[tuple[str, str]] | None = None) -> None:
@@ -189,6 +181,7 @@ class _Sender:
 
 def _head(reply: Reply, extra: list[tuple[str, str]] | None = None) -> Message:
     headers = [
-        (name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in [*reply.headers, *(extra or [])]
+        (name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+        for name, value in [*reply.headers, *(extra or [])]
     ]
     return {"type": "http.response.start", "status": reply.status, "headers": headers}

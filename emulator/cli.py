@@ -200,12 +200,16 @@ def check(folders: tuple[str, ...]) -> None:
     help="An array of {provider, operation_id, method, path, statuses, grade, source}.",
 )
 @click.option("--markdown", is_flag=True, help="A Markdown table, as in the README.")
+@click.option("--scenarios", is_flag=True, help="The ready scenarios instead, one a line.")
 @_DATA
-def list_(provider: str | None, as_json: bool, markdown: bool, data: tuple[str, ...]) -> None:
+def list_(provider: str | None, as_json: bool, markdown: bool, scenarios: bool, data: tuple[str, ...]) -> None:
     """List operations with their statuses and grades; for one PROVIDER also what can be asked of it."""
     from emulator import overview
 
     families = _families([provider] if provider else (), data)
+    if scenarios:
+        click.echo("\n".join(overview.scenario_lines(families)))
+        return
     if as_json:
         click.echo(json.dumps(overview.rows(families), indent=2))
         return
@@ -253,19 +257,27 @@ def _list_one(console: Any, found: Any) -> None:
 
 @main.command()
 @click.argument("method")
-@click.argument("path")
+@click.argument("path", required=False, metavar="[PATH|NAME]")
 @_DATA
-def explain(method: str, path: str, data: tuple[str, ...]) -> None:
-    """Say which file and line supplies what of METHOD PATH, for example:
+def explain(method: str, path: str | None, data: tuple[str, ...]) -> None:
+    """Say which file and line supplies what of METHOD PATH, or what a fault does, for example:
 
+    \b
     emulator explain POST /PROVIDER/v1/chat/completions
+    emulator explain fault
+    emulator explain fault reset
     """
     from emulator import overview
 
     try:
+        if method == "fault":
+            click.echo("\n".join(overview.explain_fault(path) if path else overview.fault_lines()))
+            return
+        if path is None:
+            _give_up(f"{method} of which path?", "for example: emulator explain GET /PROVIDER/v1/models")
         provider, operation = overview.find_operation(_families((), data), method.upper(), path)
     except LookupError as error:
-        _give_up(str(error), "`emulator list` shows every method and path")
+        _give_up(str(error), "`emulator list` shows every method and path, `emulator explain fault` the faults")
     lines = overview.explain(provider, operation)
     width = max(len(line.what) for line in lines)
     for line in lines:

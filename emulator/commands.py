@@ -82,7 +82,7 @@ def play(runtime: Runtime, tenant_name: str, provider_id: str, scenario: str | l
 
 def _title(scenario: scenarios.Scenario) -> str:
     return ", ".join(
-        step.refuse or (step.fault.op if step.fault else "reply" if step.script else "as usual")
+        step.refuse or (step.fault.name if step.fault else "reply" if step.script else "as usual")
         for step in scenario.steps
     )
 
@@ -210,14 +210,15 @@ def unfinished(runtime: Runtime, tenant_name: str) -> list[str]:
     lines = []
     with runtime.store.lock:
         tenant = runtime.store.tenant(tenant_name)
+        now = Clock(tenant.peek("clock", "") or {}).now()
         for kind, provider_id in list(tenant.cells):
             if kind != "plays":
                 continue
             found = provider(runtime, tenant, provider_id)
             for entry in tenant.peek(kind, provider_id):
                 scenario = found.played(entry)
-                if scenario is not None and scenarios.unfinished(entry, scenario):
-                    step = scenario.steps[entry["index"]]
+                step = scenarios.unfinished(entry, scenario, now) if scenario is not None else None
+                if scenario is not None and step is not None:
                     left = "" if step.times is None else f", {step.times - entry['done']} to go"
                     lines.append(
                         f"{provider_id}: {entry['name']}: step {entry['index'] + 1} of {len(scenario.steps)}{left}"

@@ -9,7 +9,8 @@ from emulator.mechanisms.clock import iso8601
 from emulator.mechanisms.credentials import Credential
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.expressions import Expression, Scope
-from emulator.mechanisms.patches import Headers, Patch, Target
+from emulator.mechanisms.faults import Fault, Layer
+from emulator.mechanisms.patches import Headers, Target
 from emulator.mechanisms.store import Store, Tenant
 from emulator.provider import ErrorEntry, LimitRule, Operation, Provider, ProviderFamily, Quirk, concerns
 from emulator.refusals import RefusalName
@@ -63,11 +64,13 @@ class Frame:
 
     at: float
     data: bytes
+    event: int = 0
+    """The number of the event it belongs to; of several, the last."""
 
 
 @dataclass(slots=True)
 class Reply:
-    """What goes back. `frames` is set for a stream, `body` otherwise; `wire` breaks either at the socket."""
+    """What goes back. `frames` is set for a body that takes its time, `body` otherwise."""
 
     status: int = 200
     headers: Headers = field(default_factory=list)
@@ -77,9 +80,14 @@ class Reply:
     frames: list[Frame] | None = None
     complete: bool = True
     """False when the connection ends before the body does."""
-    wire: Patch | None = None
+    breakage: Fault | None = None
+    """What is wrong with it below HTTP, which is for the transport to do."""
     exact_head: bool = False
     """Header names go out as they are written here, which only the socket itself can do."""
+
+    def has(self, name: str) -> bool:
+        """Whether there is a header of a name, in lower case."""
+        return any(n.lower() == name for n, _ in self.headers)
 
 
 @dataclass(slots=True)
@@ -125,7 +133,10 @@ class Exchange:
     taken: list[tuple[LimitRule, dict[str, Any], float, float]] = field(default_factory=list)
     """Limit rules that admitted the request: rule, window data, capacity, units taken."""
     script: Any = None
-    faults: list[Patch] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    """What a test or a scenario asks for."""
+    idle: list[Fault] = field(default_factory=list)
+    """Those of them that found nothing to act on."""
 
     # outcome
     refusal: Refused | None = None
@@ -147,6 +158,11 @@ class Exchange:
                 continue
             if self.meant(quirk.operations) and self.holds(quirk.when):
                 yield quirk
+
+    def faults_of(self, layer: Layer) -> list[Fault]:
+        """The faults of a layer that this exchange meets: of quirks, then what is asked for."""
+        known = [fault.at_pace(self.runtime.pace) for quirk in self.quirks("fault") for fault in quirk.faults]
+        return [fault for fault in [*known, *self.faults] if fault.layer == layer]
 
     def meant(self, operations: tuple[str, ...] | None) -> bool:
         """Whether data that names operations (None: all) is about this exchange's."""
@@ -192,4 +208,5 @@ class Exchange:
             and self.completion is not None
             and self.active.stream is not None
             and bool(self.request and self.request["stream"])
+            and not any(fault.name == "not_a_stream" for fault in self.faults_of("stream"))
         )

@@ -123,14 +123,17 @@ class Handle:
         when: str | None = None,
         fault: dict[str, Any] | None = None,
         facts: dict[str, Any] | None = None,
+        probability: float | None = None,
     ) -> None:
         """Let the next `times` requests meet a refusal (`rate_limited`, or a status such as 429) or a fault.
 
-        `operation` and `when` (an expression) narrow down which requests. Raises CommandError.
+        `operation` and `when` (an expression) narrow down which requests; with a `probability` the seed chooses
+        which of them fail. Raises CommandError.
         """
         if isinstance(refuse, int):
             refuse = self._refusal(refuse)
-        step = {"refuse": refuse, "times": times, "operation": operation, "when": when, "fault": fault, "facts": facts}
+        said = {"refuse": refuse, "operation": operation, "when": when, "fault": fault, "facts": facts}
+        step: dict[str, Any] = {"times": times, "probability": probability, **said}
         commands.fail(self._runtime, self._tenant, self.id, {k: v for k, v in step.items() if v is not None})
 
     def _refusal(self, status: int) -> str:

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
 from emulator.edge import answer
-from emulator.exchange import Reply, Runtime
+from emulator.exchange import Frame, Reply, Runtime
+from emulator.wire import breaking
 from emulator.wire.delivery import body_parts, sent_headers
 
 
@@ -57,12 +58,13 @@ class Pacing:
 
 
 class _Stream:
-    """A reply's frames at their moments; a reply that is cut ends as a cut connection does."""
+    """A reply's frames at their moments; then what the library has to say, if the connection breaks."""
 
-    def __init__(self, reply: Reply, request: Any, library: Any) -> None:
+    def __init__(self, frames: Sequence[Frame], error: Exception | None, library: Any, patience: float | None) -> None:
+        self.frames = frames
+        self.error = error
         self.library = library
-        self.frames, self.complete = body_parts(reply, request.method)
-        self.pacing = Pacing(request.extensions.get("timeout", {}).get("read"))
+        self.pacing = Pacing(patience)
 
     def __iter__(self) -> Iterator[bytes]:
         for frame in self.frames:
@@ -88,8 +90,8 @@ class _Stream:
         return self.library.ReadTimeout("timed out")
 
     def _end(self) -> None:
-        if not self.complete:
-            raise self.library.RemoteProtocolError("peer closed connection without sending complete message body")
+        if self.error is not None:
+            raise self.error
 
 
 class _Transport:
@@ -118,14 +120,42 @@ class _Transport:
             body=body,
             tenant=self.tenant,
         )
-        self._break(reply)
-        stream = self.stream(reply, request, self.library)
+        if reply.breakage is not None:
+            return self._broken(request, reply, breaking.broken(reply, reply.breakage, "1.1"))
+        frames, complete = body_parts(reply, request.method)
+        return self._response(request, reply, frames, None if complete else self._error("closed", frames))
+
+    def _response(self, request: Any, reply: Reply, frames: Sequence[Frame], error: Exception | None) -> Any:
+        stream = self.stream(frames, error, self.library, _patience(request))
         return self.library.Response(reply.status, headers=sent_headers(reply), stream=stream)
 
-    def _break(self, reply: Reply) -> None:
-        """The library's error for a wire fault that leaves no reply at all."""
-        operation = reply.wire.op if reply.wire else None
-        if operation == "reset":
-            raise self.library.ReadError("connection reset by peer")
-        if operation in ("empty", "garbage"):
-            raise self.library.RemoteProtocolError("no reply" if operation == "empty" else "what came back is not HTTP")
+    def _broken(self, request: Any, reply: Reply, broken: breaking.Broken) -> Any:
+        """A fault below HTTP as the library tells of it; a silence at the end is not waited for."""
+        silence = broken.ends_at - (broken.heard[-1].at if broken.heard else 0.0)
+        patience = _patience(request)
+        error = None if broken.complaint is None else self._error(broken.complaint, broken.heard)
+        if error is not None and patience is not None and silence > patience:
+            error = self.library.ReadTimeout("timed out")
+        if broken.heard is not None:
+            return self._response(request, reply, broken.heard, error)
+        assert error is not None  # what nobody hears of is complained of
+        raise error
+
+    def _error(self, complaint: breaking.Complaint, heard: Sequence[Frame] | None) -> Exception:
+        library = self.library
+        errors: dict[breaking.Complaint, Exception] = {
+            "reset": library.ReadError("connection reset by peer"),
+            "no HTTP": library.RemoteProtocolError("what came back is not HTTP"),
+            "closed": library.RemoteProtocolError(
+                "Server disconnected without sending a response."
+                if heard is None
+                else "peer closed connection without sending complete message body"
+            ),
+        }
+        return errors[complaint]
+
+
+def _patience(request: Any) -> float | None:
+    """The read timeout of a request in seconds."""
+    patience: float | None = request.extensions.get("timeout", {}).get("read")
+    return patience

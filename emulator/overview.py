@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator.catalog.specs import FORM, JSON, followed
+from emulator.mechanisms.fault_catalogue import FAULTS
 from emulator.provider import Act, Operation, Provider, ProviderFamily, concerns
 from emulator.stages.route import split_tenant
 
@@ -203,3 +204,38 @@ def _secured(provider: Provider, operation: Operation, at: Callable[..., str]) -
         yield Line("price", "drawn from the prepaid balance", at("prices", "charges", operation.id))
     elif prices is not None and operation.id in prices.prepaid:
         yield Line("price", "needs credit", at("prices", "needs_credit"))
+
+
+def scenario_lines(families: Mapping[str, ProviderFamily]) -> list[str]:
+    """Every ready scenario, one a line: provider, name, what happens."""
+    providers = [family.base for family in families.values()]
+    found = [(p.id, scenario.name, scenario.summary) for p in providers for scenario in p.scenarios.values()]
+    widths = [max((len(row[i]) for row in found), default=0) for i in (0, 1)]
+    return [f"{provider:<{widths[0]}}  {name:<{widths[1]}}  {summary}" for provider, name, summary in found]
+
+
+def fault_lines() -> list[str]:
+    """Every fault, one a line: name, layer, what a client sees."""
+    width = max(map(len, FAULTS))
+    return [f"{kind.name:<{width}}  {kind.layer:<10}  {kind.seen}" for kind in FAULTS.values()]
+
+
+def explain_fault(name: str) -> list[str]:
+    """What a fault does, what it stands for, and what can be said of it. Raises LookupError with the way out."""
+    if name not in FAULTS:
+        raise LookupError(f"no fault is called {name!r}; there are {', '.join(FAULTS)}")
+    kind = FAULTS[name]
+    lines = [f"{name} ({kind.layer})", f"  a client sees  {kind.seen}", f"  stands for     {kind.incident}"]
+    for argument, told in kind.arguments.items():
+        default = "" if told.default is None else f" (default {told.default!r})"
+        lines.append(f"  {argument:<13}  {told.kind}: {told.says}{default}")
+    return [*lines, f"  for example    handle.fail(fault={json.dumps({name: {}})})"]
+
+
+def fault_table() -> str:
+    """The catalogue of faults as a Markdown table."""
+    lines = ["| fault | layer | what a client sees | stands for | arguments |", "| --- | --- | --- | --- | --- |"]
+    for kind in FAULTS.values():
+        arguments = " ".join(f"`{name}`" for name in kind.arguments)
+        lines.append(f"| `{kind.name}` | {kind.layer} | {kind.seen} | {kind.incident} | {arguments} |")
+    return "\n".join(lines)

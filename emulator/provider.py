@@ -14,6 +14,7 @@ from emulator.mechanisms.credentials import Place, Rule
 from emulator.mechanisms.encoding import Encoding
 from emulator.mechanisms.events import EventKind
 from emulator.mechanisms.expressions import Expression, Scope
+from emulator.mechanisms.faults import Fault
 from emulator.mechanisms.forms import FormSchema
 from emulator.mechanisms.patches import Patch, Target
 from emulator.mechanisms.requests import Reader
@@ -254,6 +255,8 @@ class Quirk:
     operations: tuple[str, ...] | None
     when: Expression | None
     patches: tuple[Patch, ...]
+    faults: tuple[Fault, ...]
+    """What a quirk of the target `fault` does; others have patches."""
     source: Source
     where: str
 

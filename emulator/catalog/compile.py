@@ -291,12 +291,14 @@ class Compiler:
 
     def _quirk(self, index: int, declared: Any) -> Quirk:
         path: Path_ = ("quirks", index)
+        operations, faults = ([], declared.do) if declared.target == "fault" else (declared.do, [])
         return Quirk(
             id=declared.id,
             target=declared.target,
             operations=self._names(declared.operations),
             when=self.leaves.optional(declared.when, (*path, "when")),
-            patches=tuple(self._patch(declared.target, op, (*path, "do", i)) for i, op in enumerate(declared.do)),
+            patches=tuple(self._patch(declared.target, op, (*path, "do", i)) for i, op in enumerate(operations)),
+            faults=tuple(fault.chosen(paced=True) for fault in faults),
             source=self.sources[declared.source],
             where=self.tree.place(path),
         )
@@ -316,7 +318,7 @@ class Compiler:
         steps = []
         for i, step in enumerate(declared.steps):
             when = self.leaves.optional(step.when, (*path, i, "when"))
-            steps.append(played_step(step, when, self.tree.place((*path, i))))
+            steps.append(played_step(step, when, self.tree.place((*path, i)), paced=True))
         return Scenario(name, tuple(steps), declared.summary)
 
 

@@ -1,22 +1,22 @@
 """Steps of scenarios, from the files or from a test, as the pipeline plays them."""
 
 import json
-from typing import Any, get_args
+from typing import get_args
 
-from emulator.catalog.language import Step, scenarios
+from emulator.catalog.language import Step
 from emulator.catalog.language.document import Scenario as DeclaredScenario
 from emulator.catalog.problems import validated
 from emulator.catalog.source import Tree
 from emulator.mechanisms.completions import Script
 from emulator.mechanisms.expressions import Expression, ExpressionError, Variable
-from emulator.mechanisms.patches import Patch, WireOp
 from emulator.mechanisms.scenarios import Scenario
 from emulator.mechanisms.scenarios import Step as PlayedStep
 
 NAMES: tuple[str, ...] = get_args(Variable)
 
 
-def played_step(step: Step, when: Expression | None, where: str) -> PlayedStep:
+def played_step(step: Step, when: Expression | None, where: str, *, paced: bool = False) -> PlayedStep:
+    """The step compiled; `paced` for those of the data, whose silences follow the pace of the server."""
     script = None
     if step.reply is not None:
         calls = step.reply.tool_calls
@@ -27,19 +27,11 @@ def played_step(step: Step, when: Expression | None, where: str) -> PlayedStep:
             usage=None if step.reply.usage is None else {str(k): v for k, v in step.reply.usage.items()},
         )
     plain = step.refuse is None and step.reply is None and step.fault is None
-    times = step.times if step.times is not None or plain else 1
-    return PlayedStep(times, step.operation, when, step.refuse, dict(step.facts), script, _fault(step.fault), where)
-
-
-def _fault(fault: scenarios.Fault | None) -> Patch | None:
-    if fault is None:
-        return None
-    name = next(iter(fault.model_fields_set))
-    arguments = getattr(fault, name).model_dump(exclude_none=True)
-    if name == "delay":
-        arguments["paced"] = False  # a fixture's delays are scaled by the pace, a test's are meant
-    target: Any = "wire" if name in get_args(WireOp) else "stream"
-    return Patch(target, name, arguments)
+    times = step.times if step.times is not None or plain or step.lasts is not None else 1
+    fault = None if step.fault is None else step.fault.chosen(paced=paced)
+    return PlayedStep(
+        times, step.lasts, step.operation, when, step.refuse, dict(step.facts), script, fault, step.probability, where
+    )
 
 
 def scenario_from_text(name: str, text: str) -> Scenario:

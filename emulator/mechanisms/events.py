@@ -28,6 +28,10 @@ class Event:
     """Sent in one write with the event before it."""
     split: tuple[int, ...] = ()
     """Byte offsets at which its frame is broken into several writes."""
+    split_gap: float = 0.0
+    """Seconds between those writes."""
+    split_character: bool = False
+    """Its frame is broken inside the first character of several bytes."""
 
 
 @dataclass(slots=True)
@@ -37,28 +41,16 @@ class Timeline:
     events: list[Event] = field(default_factory=list)
     ending: Ending = "complete"
     cut_after_bytes: int | None = None
+    line_end: bytes = b"\n"
 
 
-def bend(timeline: Timeline, patch: Patch, scope: Scope, error: Any) -> None:
-    """Apply one stream operation. `error` is the event data of the refusal that `error_event` names."""
-    arguments, events = patch.arguments, timeline.events
-    if patch.op == "cut":
-        if arguments.get("after_bytes") is not None:
-            timeline.cut_after_bytes = arguments["after_bytes"]
-        else:
-            del events[arguments.get("after_events", 0) :]
-        timeline.ending = "cut"
-        return
-    if patch.op == "error_event":
-        position = min(arguments.get("after_events", len(events)), len(events))
-        events[position:] = [Event("error", error, name=arguments.get("event"))]
-        return
-    places = _places(events, arguments.get("at"))
-    for place in reversed(places):
-        _OPS[patch.op](events, place, arguments, patch.value, scope)
+def bend(timeline: Timeline, patch: Patch, scope: Scope) -> None:
+    """Apply one stream operation of a quirk."""
+    for place in reversed(places(timeline.events, patch.arguments.get("at"))):
+        _OPS[patch.op](timeline.events, place, patch.arguments, patch.value, scope)
 
 
-def _places(events: list[Event], at: int | str | None) -> list[int]:
+def places(events: list[Event], at: int | str | None) -> list[int]:
     """The indexes an operation is aimed at: a position, every event of a kind, or all."""
     if at is None:
         return list(range(len(events)))
@@ -95,10 +87,7 @@ def _split(events: list[Event], place: int, arguments: dict[str, Any], value: Te
 
 
 def _delay(events: list[Event], place: int, arguments: dict[str, Any], value: Template | None, scope: Scope) -> None:
-    if arguments.get("paced", True):
-        events[place].delay += arguments["duration"]
-    else:
-        events[place].wait += arguments["duration"]
+    events[place].delay += arguments["duration"]
 
 
 _OPS = {

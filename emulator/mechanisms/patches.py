@@ -13,10 +13,9 @@ from emulator.mechanisms.templates import Template
 BodyOp = Literal["add", "remove", "replace", "move", "retype", "scale", "omit_null"]
 HeaderOp = Literal["set", "drop", "duplicate", "case"]
 StatusOp = Literal["replace"]
-StreamOp = Literal["comment", "insert", "drop", "repeat", "merge", "split", "delay", "cut", "error_event"]
+StreamOp = Literal["comment", "insert", "drop", "repeat", "merge", "split", "delay"]
 RequestOp = Literal["require_header", "reject_field", "ignore_field", "alias_field"]
-WireOp = Literal["reset", "empty", "garbage", "truncate", "stall"]
-Target = Literal["body", "headers", "status", "stream", "request", "wire"]
+Target = Literal["body", "headers", "status", "stream", "request", "fault"]
 
 Headers = list[tuple[str, str]]
 

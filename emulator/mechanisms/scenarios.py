@@ -1,7 +1,7 @@
 """Scenarios: named sequences of steps, played one matching request after another.
 
 What is being played is plain data in a tenant's cell: a list of plays, each `{name, by, steps?, index,
-done}`. The first play in the list that has a step left decides; failures asked for by a test are plays
+done, since?}`. The first play in the list that has a step left decides; failures asked for by a test are plays
 of one step.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from emulator.mechanisms.completions import Script
 from emulator.mechanisms.expressions import Expression, Scope
-from emulator.mechanisms.patches import Patch
+from emulator.mechanisms.faults import Fault
 from emulator.refusals import RefusalName
 
 
@@ -20,12 +20,15 @@ class Step:
     """What happens to `times` matching requests (None: to all that follow)."""
 
     times: int | None
+    lasts: float | None
+    """Seconds of the clock after which it is over, met or not."""
     operation: str | None
     when: Expression | None
     refuse: RefusalName | None
     facts: dict[str, Any]
     script: Script | None
-    fault: Patch | None
+    fault: Fault | None
+    probability: float | None
     where: str
 
     @property
@@ -35,7 +38,7 @@ class Step:
     @property
     def open_end(self) -> bool:
         """Whether the step is the "and then as usual" that ends a scenario."""
-        return self.plain and self.times is None
+        return self.plain and self.times is None and self.lasts is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +60,36 @@ def start(plays: Plays, name: str, by: str, steps: str | None = None) -> dict[st
     return play
 
 
-def unfinished(play: dict[str, Any], scenario: Scenario) -> bool:
-    """Whether a play has steps that no request has met."""
+def unfinished(play: dict[str, Any], scenario: Scenario, now: float) -> Step | None:
+    """The step a play has come to, unless it is at its end or only goes on as usual."""
+    step = current(play, scenario, now) if "since" in play else _at(play, scenario)
     rest = scenario.steps[play["index"] :]
-    return any(not step.open_end for step in rest)
+    return step if any(not step.open_end for step in rest) else None
 
 
-def current(play: dict[str, Any], scenario: Scenario) -> Step | None:
+def _at(play: dict[str, Any], scenario: Scenario) -> Step | None:
     return scenario.steps[play["index"]] if play["index"] < len(scenario.steps) else None
 
 
-def advance(play: dict[str, Any], step: Step) -> None:
+def current(play: dict[str, Any], scenario: Scenario, now: float) -> Step | None:
+    """The step a play has come to, after those whose time is over; its own time runs from the first look."""
+    while (step := _at(play, scenario)) is not None and step.lasts is not None:
+        over = play.setdefault("since", now) + step.lasts
+        if now < over:
+            break
+        _go_on(play, over)
+    return step
+
+
+def _go_on(play: dict[str, Any], at: float) -> None:
+    play.update(index=play["index"] + 1, done=0, since=at)
+
+
+def advance(play: dict[str, Any], step: Step, now: float) -> None:
     """Count one request met by the current step."""
     play["done"] += 1
     if step.times is not None and play["done"] >= step.times:
-        play["index"] += 1
-        play["done"] = 0
+        _go_on(play, now)
 
 
 def meets(step: Step, operation: str, scope: Scope) -> bool:
@@ -81,7 +98,7 @@ def meets(step: Step, operation: str, scope: Scope) -> bool:
 
 
 def next_step(
-    plays: Plays, lookup: Callable[[dict[str, Any]], Scenario | None], operation: str, scope: Scope
+    plays: Plays, lookup: Callable[[dict[str, Any]], Scenario | None], operation: str, scope: Scope, now: float
 ) -> tuple[dict[str, Any], Step] | None:
     """The step this request meets, already counted, or None when no play has one for it.
 
@@ -90,11 +107,11 @@ def next_step(
     usual = None
     for play in plays:
         scenario = lookup(play)
-        step = current(play, scenario) if scenario else None
+        step = current(play, scenario, now) if scenario else None
         if step is None or not meets(step, operation, scope):
             continue
         if not step.open_end:
-            advance(play, step)
+            advance(play, step, now)
             return play, step
         usual = usual or (play, step)
     return usual

@@ -9,13 +9,16 @@ _STRENGTH = ("control", "header", "default")
 def disrupt(ex: Exchange) -> None:
     """May refuse with anything; or leaves a script for `produce` and faults for `encode`."""
     plays = _plays(ex)
-    found = scenarios.next_step(plays, ex.provider.played, ex.active.id, ex.scope) if plays else None
+    found = scenarios.next_step(plays, ex.provider.played, ex.active.id, ex.scope, ex.now) if plays else None
     if found is None:
         return
     play, step = found
-    ex.note("disrupt", play["name"], step=step.where, by=play["by"])
+    spared = step.probability is not None and ex.scope.entropy.random.random() >= step.probability
+    ex.note("disrupt", play["name"], step=step.where, by=play["by"], **({"spared": True} if spared else {}))
+    if spared:
+        return
     if step.fault is not None:
-        ex.faults.append(step.fault)
+        ex.faults.append(step.fault.at_pace(ex.runtime.pace))
     ex.script = step.script
     if step.refuse is not None:
         raise Refused(step.refuse, **step.facts)

@@ -6,34 +6,52 @@ from typing import Any
 from emulator.exchange import Exchange, Frame
 from emulator.mechanisms.encoding import Encoding
 from emulator.mechanisms.events import Event, Timeline, bend
-from emulator.mechanisms.patches import Patch, Target
+from emulator.mechanisms.faults import Fault
+from emulator.mechanisms.faulty_streams import disturb
 from emulator.mechanisms.tokens import pieces
 from emulator.provider import StreamPlan
 from emulator.wire.framing import FRAMINGS
+from emulator.wire.spoiling import SPOILING
 
 
 def encode(ex: Exchange) -> None:
     """Complete the reply; refuses nothing."""
-    bends = _patches(ex, "stream")
-    for patch in _patches(ex, "wire"):
-        ex.reply.wire = patch
-    _tell_wishes(ex)
     if ex.streaming:
         assert ex.active.stream is not None
-        _encode_stream(ex, ex.active.stream, bends)
-        return
-    content = ex.reply.content
-    ex.reply.body = b"" if content is None and not _has_body(ex) else _bytes(content, ex.provider.encoding)
-    ex.reply.headers.append(("content-length", str(len(ex.reply.body))))
+        _encode_stream(ex, ex.active.stream)
+    else:
+        content = ex.reply.content
+        ex.reply.body = b"" if content is None and not _has_body(ex) else _bytes(content, ex.provider.encoding)
+        ex.reply.headers.append(("content-length", str(len(ex.reply.body))))
+    _tell_wishes(ex)
+    for fault in [*ex.faults_of("framing"), *ex.faults_of("connection")]:
+        if fault.name in SPOILING:
+            SPOILING[fault.name](ex.reply, fault, ex.now)
+        else:
+            ex.reply.breakage = fault
 
 
 def _tell_wishes(ex: Exchange) -> None:
     """Headers that say what was asked of the emulator and could not be honoured, and what could."""
-    unused = [fault.op for fault in ex.faults if fault.target == "stream" and not ex.streaming]
-    ex.notices += [f"the fault {name} needs a stream, and this reply is none" for name in unused]
+    ex.notices += [notice for fault in ex.faults if (notice := _unmet(ex, fault))]
     ex.reply.headers += [("x-emulator-notice", _header_text(notice)) for notice in ex.notices]
     if ex.preference_applied:
         ex.reply.headers.append(("preference-applied", ex.preference_applied))
+
+
+def _unmet(ex: Exchange, fault: Fault) -> str | None:
+    """Why a fault that was asked for shows nowhere in the reply; None when it does."""
+    if fault.layer == "content" and (ex.completion is None or ex.refusal is not None):
+        return f"the fault {fault.name} needs a completion, and this reply is none"
+    if fault.layer == "stream" and not ex.streaming and not _unstreamed(ex, fault):
+        return f"the fault {fault.name} needs a stream, and this reply is none"
+    return f"the fault {fault.name} found nothing to act on in this reply" if fault in ex.idle else None
+
+
+def _unstreamed(ex: Exchange, fault: Fault) -> bool:
+    """Whether this fault is why a stream that was asked for is none."""
+    asked = ex.refusal is None and ex.completion is not None and ex.active.stream is not None
+    return fault.name == "not_a_stream" and asked and bool(ex.request and ex.request["stream"])
 
 
 def _header_text(text: str) -> str:
@@ -49,16 +67,15 @@ def _bytes(content: Any, encoding: Encoding) -> bytes:
     return content.encode() if isinstance(content, str) else encoding.dumps(content)
 
 
-def _patches(ex: Exchange, target: Target) -> list[Patch]:
-    """The operations of quirks, then of faults, that aim at a target."""
-    quirks = [patch for quirk in ex.quirks(target) for patch in quirk.patches]
-    return quirks + [fault for fault in ex.faults if fault.target == target]
-
-
-def _encode_stream(ex: Exchange, plan: StreamPlan, bends: list[Patch]) -> None:
+def _encode_stream(ex: Exchange, plan: StreamPlan) -> None:
     timeline = Timeline(_events(ex, plan))
-    for patch in bends:
-        bend(timeline, patch, ex.scope, _error_event(ex, patch))
+    for quirk in ex.quirks("stream"):
+        for patch in quirk.patches:
+            bend(timeline, patch, ex.scope)
+    for fault in ex.faults_of("stream"):
+        error = _error_event(ex, fault) if fault.name == "error_event" else None
+        if not disturb(timeline, fault, ex.provider.encoding, error):
+            ex.idle.append(fault)
     ex.reply.headers[0] = ("content-type", plan.media_type)
     ex.reply.frames = _frames(timeline, plan, ex.runtime.pace)
     ex.reply.complete = timeline.ending == "complete"
@@ -80,7 +97,7 @@ def _events(ex: Exchange, plan: StreamPlan) -> list[Event]:
     emit("open")
     for choice in completion["choices"]:
         emit("role", choice=choice)
-        for piece in pieces(choice["text"], plan.spaces):
+        for piece in pieces(choice["text"] or "", plan.spaces):
             emit("content", piece=piece)
         for index, call in enumerate(choice["tool_calls"] or []):
             emit("tool_call", call={**call, "index": index})
@@ -96,11 +113,9 @@ def _events(ex: Exchange, plan: StreamPlan) -> list[Event]:
     return events
 
 
-def _error_event(ex: Exchange, patch: Patch) -> Any:
+def _error_event(ex: Exchange, fault: Fault) -> Any:
     """The body that a refusal has, as an event of a stream that already began with 200."""
-    if patch.op != "error_event":
-        return None
-    entry = ex.error_entry(patch.arguments["refuse"], {}) or ex.provider.errors["server_error"][0]
+    entry = ex.error_entry(fault["refuse"], {}) or ex.provider.errors["server_error"][0]
     ex.scope["error"] = entry.error(ex.scope)
     return (entry.body or ex.provider.envelope)(ex.scope)
 
@@ -110,17 +125,25 @@ def _frames(timeline: Timeline, plan: StreamPlan, pace: float) -> list[Frame]:
     frame = FRAMINGS[plan.framing]
     frames: list[Frame] = []
     at, sent = 0.0, 0
-    for event in timeline.events:
+    for number, event in enumerate(timeline.events):
         at += event.delay * pace + event.wait
-        data = frame(event, plan.encoding)
+        data = frame(event, plan.encoding).replace(b"\n", timeline.line_end)
         if timeline.cut_after_bytes is not None:
             data = data[: max(timeline.cut_after_bytes - sent, 0)]
         sent += len(data)
         if event.merged and frames:
-            frames[-1].data += data
+            frames[-1] = Frame(at, frames[-1].data + data, number)
             continue
-        frames.extend(Frame(at, part) for part in _parts(data, event.split))
+        for i, part in enumerate(_parts(data, _offsets(event, data))):
+            at += event.split_gap if i else 0.0
+            frames.append(Frame(at, part, number))
     return frames
+
+
+def _offsets(event: Event, data: bytes) -> tuple[int, ...]:
+    if not event.split_character:
+        return event.split
+    return (next((i + 1 for i, byte in enumerate(data) if byte > 0x7F), 0),)
 
 
 def _parts(data: bytes, offsets: tuple[int, ...]) -> list[bytes]:

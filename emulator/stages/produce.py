@@ -3,7 +3,7 @@
 from typing import Any
 
 from emulator.exchange import Exchange, Refused
-from emulator.mechanisms import cursors, ledger, outbox, resources
+from emulator.mechanisms import cursors, faulty_content, ledger, outbox, resources
 from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.completions import complete
 from emulator.mechanisms.embeddings import embed
@@ -39,6 +39,9 @@ def _generate(ex: Exchange, reader: Reader) -> None:
 
 def _complete(ex: Exchange, request: dict[str, Any]) -> None:
     ex.completion = complete(request, ex.scope.entropy, ex.provider.tokens, ex.script, ex.scope["model"] or {})
+    for fault in [*ex.faults_of("content"), *(ex.faults_of("stream") if ex.streaming else ())]:
+        if not faulty_content.spoil(ex.completion, request, fault, ex.scope.entropy):
+            ex.idle.append(fault)
     ex.scope["completion"] = ex.completion
     ex.scope["usage"] = ex.completion["usage"]
     ex.note("produce", "scripted" if ex.script else "generated")

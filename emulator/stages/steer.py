@@ -33,7 +33,7 @@ def _queued(ex: Exchange) -> bool:
     """Whether a test or the control API has something in store that this request may meet."""
     for play in ex.tenant.peek("plays", ex.provider.id) or []:
         scenario = ex.provider.played(play)
-        step = scenarios.current(play, scenario) if scenario is not None else None
+        step = scenarios.current(play, scenario, ex.now) if scenario is not None else None
         if play["by"] != "control" or step is None or step.open_end:
             continue
         if step.operation in (None, ex.active.id):

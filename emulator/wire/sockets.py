@@ -3,13 +3,9 @@
 import re
 import socket
 import struct
-from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-from emulator.exchange import Reply
-from emulator.mechanisms.patches import Headers
 
 EXTENSION = "emulator.wire"
 _UPGRADE = re.compile(rb"\r\nUpgrade:[^\r]*(?=\r\n)", re.IGNORECASE)
@@ -66,20 +62,3 @@ def reset(transport: Any) -> None:
     if sock is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
-
-
-def raw_reply(reply: Reply) -> bytes:
-    """A whole reply with its header names as written; the connection closes after it."""
-    body = reply.body if reply.frames is None else b"".join(frame.data for frame in reply.frames)
-    headers = [(n, v) for n, v in reply.headers if n.lower() not in ("content-length", "connection")]
-    return raw_head(reply.status, [*headers, ("Content-Length", str(len(body))), ("Connection", "close")]) + body
-
-
-def raw_head(status: int, headers: Headers) -> bytes:
-    """Status line and headers, with the empty line that ends them."""
-    try:
-        phrase = HTTPStatus(status).phrase
-    except ValueError:
-        phrase = ""
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    return f"HTTP/1.1 {status} {phrase}\r\n{head}\r\n".encode("latin-1", "replace")

@@ -68,7 +68,7 @@ def test_fail_narrowed_down(served: Served, tenant: str, models: str) -> None:
 
 
 def test_fail_below_the_status_line(served: Served, tenant: str, models: str) -> None:
-    served.control("fail", {"provider": "generalcompute", "fault": {"empty": {}}}, tenant)
+    served.control("fail", {"provider": "generalcompute", "fault": {"close": {}}}, tenant)
     with pytest.raises(httpx.RemoteProtocolError):
         served.get(models)
     assert served.get(models).status_code == 200
@@ -165,7 +165,7 @@ REFUSED: dict[str, tuple[str, object, str]] = {
     ),
     "fail on an expression that is none": ("fail", {**GENERAL, "refuse": "bad_gateway", "when": "1 +"}, "[0].when: "),
     "fail with an unknown fault": ("fail", {**GENERAL, "fault": {"melt": {}}}, "[0].fault"),
-    "fail with two faults": ("fail", {**GENERAL, "fault": {"reset": {}, "empty": {}}}, "name one fault of"),
+    "fail with two faults": ("fail", {**GENERAL, "fault": {"reset": {}, "close": {}}}, "name one fault of"),
     "no scenario": ("scenario", GENERAL, "say which: `name`"),
     "scenario unknown": ("scenario", {**GENERAL, "name": "nope"}, "has no scenario 'nope'"),
     "scenario steps that are none": ("scenario", {**GENERAL, "steps": [1]}, "[0]: "),

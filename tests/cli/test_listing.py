@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from emulator.cli import main
+from emulator.mechanisms.fault_catalogue import FAULTS
 
 from . import acme
 from .conftest import Run
@@ -55,6 +56,43 @@ def test_markdown_is_a_table(run: Run) -> None:
     rows = [line.strip("| ").split(" | ") for line in run("list", "--markdown").stdout.splitlines()]
     assert {len(row) for row in rows} == {4}
     assert [f"`{row['method']} {row['path']}`" for row in _rows(run)] == [row[1] for row in rows[2:]]
+
+
+def test_every_fault_is_listed_and_explained(run: Run) -> None:
+    listed = run("explain", "fault").stdout.splitlines()
+    assert [line.split()[0] for line in listed] == list(FAULTS)
+    for kind in FAULTS.values():
+        told = run("explain", "fault", kind.name).stdout
+        for part in (kind.layer, kind.seen, kind.incident, *kind.arguments):
+            assert part in told
+
+
+def test_a_fault_that_is_none_is_told_those_there_are(run: Run) -> None:
+    result = run("explain", "fault", "melt")
+    assert result.exit_code == 2
+    assert "no fault is called 'melt'; there are reset, " in result.stderr
+    assert "`emulator explain fault`" in result.stderr
+
+
+def test_a_method_needs_a_path(run: Run) -> None:
+    result = run("explain", "GET")
+    assert result.exit_code == 2
+    assert "GET of which path?" in result.stderr
+
+
+READY = {
+    *("flaky_then_fine", "brown_out", "quota_cliff", "auth_outage", "gateway_down", "slow_reasoner"),
+    *("truncating_proxy", "out_of_credit"),
+}
+
+
+def test_ready_scenarios_are_listed_one_a_line(run: Run) -> None:
+    rows = [line.split(None, 2) for line in run("list", "--scenarios").stdout.splitlines()]
+    assert all(len(row) == 3 for row in rows)
+    for provider in {row["provider"] for row in _rows(run)}:
+        assert {name for p, name, _ in rows if p == provider} >= READY
+    only = run("list", "nugen", "--scenarios").stdout.splitlines()
+    assert {line.split()[0] for line in only} == {"nugen"}
 
 
 def test_own_provider_is_listed(run: Run, tmp_path: Path) -> None:

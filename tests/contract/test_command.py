@@ -157,9 +157,9 @@ def test_a_key_that_opens_nothing_is_exit_2(tmp_path: Path) -> None:
 def test_an_answer_that_is_no_http_is_a_finding(tmp_path: Path) -> None:
     gone = {
         "id": "gone",
-        "target": "wire",
+        "target": "fault",
         "operations": ["listModels"],
-        "do": [{"op": "reset"}],
+        "do": [{"reset": {}}],
         "source": "convention",
     }
     done = _contract("acme", "--data", acme.write(tmp_path, paths=acme.MODELS, quirks=[gone]), "--max-examples", 2)

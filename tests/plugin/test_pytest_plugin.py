@@ -235,7 +235,7 @@ def test_scenarios_and_variants_of_the_marker(project: Pytester) -> None:
     [
         ("allow_everything=True", "knows allow_unmatched, allow_unfinished, scenarios, variants, only; not allow_eve"),
         ("True", "knows allow_unmatched, allow_unfinished, scenarios, variants, only; not positions"),
-        ("scenarios={'barrack': 'nope'}", "barrack has no scenario 'nope'; there are: upstream_down"),
+        ("scenarios={'barrack': 'nope'}", "barrack has no scenario 'nope'; there are: flaky_then_fine, "),
         ("variants={'barrack': 'nope'}", "barrack has no variant 'nope'; there are: message, both"),
         ("scenarios={'nope': 'x'}", "no provider is called 'nope'; there are barrack, generalcompute"),
     ],

@@ -72,7 +72,7 @@ def test_before_a_stream_is_read(handle: Handle, emulator_server: EmulatorServer
 
 @LEAVING
 def test_in_the_middle_of_a_stream(handle: Handle, emulator_server: EmulatorServer, leave: Leave) -> None:
-    handle.fail(fault={"delay": {"at": 3, "duration": "1h"}})
+    handle.fail(fault={"stall": {"at_event": 3, "duration": "1h"}})
     wire = Wire(emulator_server.url).send(chat(emulator_server, handle, **STREAM))
     read = b""
     while read.count(b"\n\n") < 3:
@@ -83,7 +83,7 @@ def test_in_the_middle_of_a_stream(handle: Handle, emulator_server: EmulatorServ
 
 @LEAVING
 def test_during_a_stall(handle: Handle, emulator_server: EmulatorServer, leave: Leave) -> None:
-    handle.fail(fault={"stall": {"duration": "1h"}})
+    handle.fail(fault={"hang": {"after_bytes": 0, "duration": "1h"}})
     wire = Wire(emulator_server.url).send(chat(emulator_server, handle))
     assert b"200 OK" in wire.socket.recv(65536)
     leave(wire)

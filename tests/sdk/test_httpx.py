@@ -137,7 +137,7 @@ class TestTransport:
         """A stream whose second event is hours away: a transport that collects it first never answers."""
         runtime = package.make_runtime(["barrack"], pace=NO_PACE_TO_WAIT_FOR)
         barrack = Emulation(runtime, "default", "http://any.test", {})["barrack"]
-        barrack.fail(fault={"delay": {"at": 1, "duration": "9000h"}})
+        barrack.fail(fault={"stall": {"at_event": 1, "duration": "9000h"}})
         url, body = f"{barrack.base_url}/ai/chat/", {**BARRACK, "stream": True}
         request = {"method": "POST", "url": url, "headers": barrack.headers, "json": body}
         return package.make_transport(runtime, None, library), request

@@ -140,7 +140,7 @@ class TestStreams:
     def hours_away(self) -> Any:
         """An emulation whose streams have a second event that no test waits for."""
         emulation = Emulation(package.make_runtime(["generalcompute"], pace=0.001), "default", None, {})
-        emulation["generalcompute"].fail(fault={"delay": {"at": 1, "duration": "9000h"}})
+        emulation["generalcompute"].fail(fault={"stall": {"at_event": 1, "duration": "9000h"}})
         return emulation.intercept()
 
     @LIBRARIES
@@ -185,7 +185,7 @@ class TestStreams:
 
 
 class TestWireFaults:
-    @pytest.mark.parametrize("fault", [{"reset": {}}, {"empty": {}}, {"garbage": {"data": "no HTTP"}}])
+    @pytest.mark.parametrize("fault", [{"reset": {}}, {"close": {}}, {"garbage": {"data": "no HTTP"}}])
     @LIBRARIES
     def test_no_reply_is_the_error_that_it_is_over_a_socket(
         self, emulator: Emulation, library: Any, fault: dict[str, Any]
@@ -200,7 +200,9 @@ class TestWireFaults:
                 caught.append(type(seen.value))
         assert caught[0] is caught[1]
 
-    @pytest.mark.parametrize("fault", [{"truncate": {"bytes": 10}}, {"stall": {"duration": "0.001s"}}])
+    @pytest.mark.parametrize(
+        "fault", [{"close": {"after_bytes": 10}}, {"hang": {"after_bytes": 0, "duration": "0.001s"}}]
+    )
     @LIBRARIES
     def test_a_body_without_its_end_is_the_error_that_it_is_over_a_socket(
         self, emulator: Emulation, library: Any, fault: dict[str, Any]
@@ -212,7 +214,7 @@ class TestWireFaults:
         [(httpx, httpx.ReadTimeout), (httpx2, httpx2.ReadTimeout), (requests, requests.exceptions.ConnectionError)],
     )
     def test_a_stall_ends_with_the_patience_of_the_client(self, real: Handle, library: Any, error: Any) -> None:
-        real.fail(fault={"stall": {"duration": "9000h"}})
+        real.fail(fault={"hang": {"after_bytes": 0, "duration": "9000h"}})
         with pytest.raises(error, match="timed out"):
             library.get(ADDRESS + "/models", headers=headers(), timeout=IMPATIENT)
 
@@ -257,7 +259,7 @@ class TestClients:
         client = OpenAI(base_url=ADDRESS, api_key="gc_developer_1", max_retries=0)
         with client, emulator.intercept(only=True):
             assert client.models.list().data
-            emulator["generalcompute"].fail(fault={"stall": {"duration": "9000h"}})
+            emulator["generalcompute"].fail(fault={"hang": {"after_bytes": 0, "duration": "9000h"}})
             with pytest.raises(APITimeoutError):
                 client.models.list(timeout=IMPATIENT)
 
@@ -476,8 +478,8 @@ class TestAiohttp:
         ("fault", "error"),
         [
             ({"reset": {}}, "ClientOSError"),
-            ({"empty": {}}, "ServerDisconnectedError"),
-            ({"truncate": {"bytes": 10}}, "ClientPayloadError"),
+            ({"close": {}}, "ServerDisconnectedError"),
+            ({"close": {"after_bytes": 10}}, "ClientPayloadError"),
         ],
     )
     def test_wire_faults(self, real: Handle, fault: dict[str, Any], error: str) -> None:
@@ -491,7 +493,7 @@ class TestAiohttp:
         self.run(talk)
 
     def test_a_silence_ends_with_the_patience_of_the_client(self, real: Handle) -> None:
-        real.fail(fault={"stall": {"duration": "9000h"}})
+        real.fail(fault={"hang": {"after_bytes": 0, "duration": "9000h"}})
 
         async def talk(aiohttp: Any, session: Any) -> None:
             with pytest.raises(TimeoutError):

@@ -146,7 +146,7 @@ def test_an_error_in_the_middle_of_a_stream(client: OpenAI, generalcompute: Hand
         next(stream)
 
 
-@pytest.mark.parametrize("fault", ["reset", "empty", "garbage"])
+@pytest.mark.parametrize("fault", ["reset", "close", "garbage"])
 def test_a_connection_that_breaks(client: OpenAI, generalcompute: Handle, fault: str) -> None:
     generalcompute.fail(fault={fault: {}})
     with pytest.raises(openai.APIConnectionError):

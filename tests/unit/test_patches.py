@@ -14,14 +14,13 @@ from emulator.mechanisms.expressions import Scope
 from emulator.mechanisms.patches import Headers, Patch
 from emulator.mechanisms.templates import Template
 
-COUNTS = {"body": 7, "headers": 4, "status": 1, "stream": 9, "request": 4, "wire": 5}
+COUNTS = {"body": 7, "headers": 4, "status": 1, "stream": 7, "request": 4}
 DECLARED = {
     "body": patches.BodyOp,
     "headers": patches.HeaderOp,
     "status": patches.StatusOp,
     "stream": patches.StreamOp,
     "request": patches.RequestOp,
-    "wire": patches.WireOp,
 }
 NAMES = ("parent", "value", "request")
 
@@ -44,7 +43,7 @@ def written(target: str) -> set[str]:
 
 
 def test_the_language_grows_by_a_decision() -> None:
-    assert set(get_args(patches.Target)) == set(COUNTS)
+    assert set(get_args(patches.Target)) == {*COUNTS, "fault"}
     assert {target: len(get_args(ops)) for target, ops in DECLARED.items()} == COUNTS
     for target, ops in DECLARED.items():
         assert written(target) == set(get_args(ops))
@@ -154,11 +153,11 @@ def test_request_fields(patch: Patch, found: bool, expected: Any) -> None:
     assert body == expected
 
 
-def bent(name: str, error: Any = None, value: Any = None, **arguments: Any) -> Timeline:
+def bent(name: str, value: Any = None, **arguments: Any) -> Timeline:
     """A stream of role, three contents and done, after one operation."""
     events = [Event("role", "r", 1.0), *(Event("content", f"c{i}", 1.0) for i in range(3)), Event("done", "[DONE]")]
     timeline = Timeline(events)
-    bend(timeline, op("stream", name, value, **arguments), scope(), error)
+    bend(timeline, op("stream", name, value, **arguments), scope())
     return timeline
 
 
@@ -179,22 +178,10 @@ def shown(timeline: Timeline) -> list[Any]:
         ("drop", {"at": 99}, ["r", "c0", "c1", "c2", "[DONE]"]),
         ("drop", {}, []),
         ("repeat", {"at": "role", "times": 2}, ["r", "r", "r", "c0", "c1", "c2", "[DONE]"]),
-        ("cut", {"after_events": 2}, ["r", "c0"]),
-        ("cut", {"after_events": 99}, ["r", "c0", "c1", "c2", "[DONE]"]),
-        ("cut", {}, []),
-        ("error_event", {"after_events": 1}, ["r", {"error": 1}]),
-        ("error_event", {"after_events": 99}, ["r", "c0", "c1", "c2", "[DONE]", {"error": 1}]),
     ],
 )
 def test_stream(name: str, arguments: dict[str, Any], expected: list[Any]) -> None:
-    timeline = bent(name, {"error": 1}, **arguments)
-    assert shown(timeline) == expected
-    assert timeline.ending == ("cut" if name == "cut" else "complete")
-
-
-def test_stream_cut_in_the_middle_of_an_event() -> None:
-    timeline = bent("cut", after_bytes=17)
-    assert (timeline.ending, timeline.cut_after_bytes, len(timeline.events)) == ("cut", 17, 5)
+    assert shown(bent(name, **arguments)) == expected
 
 
 def test_stream_times_and_writes() -> None:

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from emulator.catalog.language.base import Duration, Expr, Model, SourceName, Tree
-from emulator.mechanisms.patches import RequestOp, WireOp
+from emulator.catalog.language.faults import Fault
+from emulator.mechanisms.patches import RequestOp
 from emulator.refusals import RefusalName
 
 Aim = int | str | None
@@ -121,19 +122,6 @@ class Delay(Model):
     duration: Duration
 
 
-class Cut(Model):
-    op: Literal["cut"]
-    after_events: int | None = Field(None, ge=0)
-    after_bytes: int | None = Field(None, ge=0)
-
-
-class ErrorEvent(Model):
-    op: Literal["error_event"]
-    after_events: int = Field(0, ge=0)
-    refuse: RefusalName = "server_error"
-    event: str | None = None
-
-
 class Request(Model):
     op: RequestOp
     name: str | None = None
@@ -150,18 +138,9 @@ class Request(Model):
         return self
 
 
-class Wire(Model):
-    op: WireOp
-    bytes: int = Field(0, ge=0, description="truncate: bytes of the body that are sent.")
-    data: str = Field("\x00\x01 not HTTP", description="garbage: what is sent instead of a reply.")
-    duration: Duration = Field(30.0, description="stall: the silence after the head, then the connection closes.")
-
-
 BodyOperation = Annotated[Add | Remove | Replace | Move | Retype | Scale | OmitNull, Field(discriminator="op")]
 HeaderOperation = Annotated[Set | Drop | Duplicate | Case, Field(discriminator="op")]
-StreamOperation = Annotated[
-    Comment | Insert | DropEvent | Repeat | Merge | Split | Delay | Cut | ErrorEvent, Field(discriminator="op")
-]
+StreamOperation = Annotated[Comment | Insert | DropEvent | Repeat | Merge | Split | Delay, Field(discriminator="op")]
 
 
 class _Quirk(Model):
@@ -196,11 +175,11 @@ class RequestQuirk(_Quirk):
     do: list[Request]
 
 
-class WireQuirk(_Quirk):
-    target: Literal["wire"]
-    do: list[Wire]
+class FaultQuirk(_Quirk):
+    target: Literal["fault"]
+    do: list[Fault]
 
 
 Quirk = Annotated[
-    BodyQuirk | HeaderQuirk | StatusQuirk | StreamQuirk | RequestQuirk | WireQuirk, Field(discriminator="target")
+    BodyQuirk | HeaderQuirk | StatusQuirk | StreamQuirk | RequestQuirk | FaultQuirk, Field(discriminator="target")
 ]

@@ -5,61 +5,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from emulator.catalog.language.base import Duration, Expr, Model
-from emulator.catalog.language.quirks import Aim
+from emulator.catalog.language.faults import Fault
 from emulator.refusals import RefusalName
 
 Count = Annotated[int, Field(ge=0, strict=True)]
-
-
-class CutFault(Model):
-    after_events: Count | None = None
-    after_bytes: Count | None = None
-
-
-class DelayFault(Model):
-    at: Aim = 0
-    duration: Duration
-
-
-class ErrorEventFault(Model):
-    after_events: Count = 0
-    refuse: RefusalName = "server_error"
-    event: str | None = None
-
-
-class StallFault(Model):
-    duration: Duration = 30.0
-
-
-class TruncateFault(Model):
-    bytes: Count = 0
-
-
-class GarbageFault(Model):
-    data: str = "\x00\x01 not HTTP"
-
-
-class NoArguments(Model):
-    """`{}`"""
-
-
-class Fault(Model):
-    """One thing wrong below the status line: `{cut: {after_events: 2}}`."""
-
-    cut: CutFault | None = None
-    delay: DelayFault | None = None
-    error_event: ErrorEventFault | None = None
-    reset: NoArguments | None = None
-    empty: NoArguments | None = None
-    garbage: GarbageFault | None = None
-    truncate: TruncateFault | None = None
-    stall: StallFault | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> "Fault":
-        if len(self.model_fields_set) != 1 or getattr(self, *self.model_fields_set) is None:
-            raise ValueError(f"name one fault of {', '.join(type(self).model_fields)}")
-        return self
 
 
 class ToolCall(Model):
@@ -77,10 +26,15 @@ class ScriptedReply(Model):
 
 
 class Step(Model):
-    """What happens to `times` matching requests; an empty step serves as usual."""
+    """What happens to `times` matching requests, or `for` some time; an empty step serves as usual."""
 
     times: int | None = Field(
         None, ge=1, strict=True, description="Without it: one request, or all that follow for an empty step."
+    )
+    lasts: Duration | None = Field(
+        None,
+        alias="for",
+        description="How long it is so, on the clock: from the end of the step before, or the first request.",
     )
     operation: str | None = None
     when: Expr | None = None
@@ -88,9 +42,16 @@ class Step(Model):
     facts: dict[str, Any] = Field(default_factory=dict)
     reply: ScriptedReply | None = None
     fault: Fault | None = None
+    probability: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        strict=True,
+        description="How likely each of the requests meets it, by the seed; the others are served.",
+    )
 
     @model_validator(mode="after")
     def _one_outcome(self) -> "Step":
-        if self.refuse is not None and (self.reply is not None or self.fault is not None):
-            raise ValueError("a step that refuses has no `reply:` or `fault:`")
+        if self.refuse is not None and self.reply is not None:
+            raise ValueError("a step that refuses has no `reply:`")
         return self

@@ -1,0 +1,132 @@
+"""Faults below HTTP: a reply becomes bytes with their moments, and a way the connection ends."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Literal
+
+from emulator.exchange import Frame, Reply
+from emulator.mechanisms.faults import Fault
+from emulator.wire.spoiling import whole_body
+
+Ending = Literal["close", "reset"]
+Complaint = Literal["closed", "reset", "no HTTP"]
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """What goes over the connection instead of a reply."""
+
+    writes: list[Frame]
+    ends_at: float
+    """Seconds after the first write may leave."""
+    ending: Ending = "close"
+    heard: list[Frame] | None = None
+    """The body as far as a client's HTTP library hears it; None: it hears of no reply at all."""
+    complaint: Complaint | None = "closed"
+    """What such a library has to say at the end."""
+
+
+def broken(reply: Reply, fault: Fault, version: str) -> Broken:
+    """The reply as a fault of the connection or the framing leaves it, for a client of HTTP `version`."""
+    chunked = reply.frames is not None and version != "1.0" and not reply.has("content-length")
+    return _FAULTS[fault.name](reply, fault, chunked)
+
+
+def raw_head(reply: Reply, *more: tuple[str, str]) -> bytes:
+    """Status line and headers, with their names as written; `more` replace those of the same name."""
+    try:
+        phrase = HTTPStatus(reply.status).phrase
+    except ValueError:
+        phrase = ""
+    replaced = {name for name, _ in more}
+    headers = [*((n, v) for n, v in reply.headers if n.lower() not in replaced), *more]
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    return f"HTTP/1.1 {reply.status} {phrase}\r\n{head}\r\n".encode("latin-1", "replace")
+
+
+def raw_reply(reply: Reply) -> bytes:
+    """A whole reply with its header names as written; the connection closes after it."""
+    body = whole_body(reply)
+    return raw_head(reply, ("content-length", str(len(body))), ("connection", "close")) + body
+
+
+def _head(reply: Reply, chunked: bool) -> bytes:
+    framing = ("transfer-encoding", "chunked") if chunked else ("content-length", str(len(whole_body(reply))))
+    return raw_head(reply, framing)
+
+
+def _body(reply: Reply) -> list[Frame]:
+    return reply.frames if reply.frames is not None else [Frame(0.0, reply.body)]
+
+
+def _framed(frame: Frame, size: int, chunked: bool) -> Frame:
+    """A frame as it is written, when its chunk is announced to hold `size` bytes."""
+    if not chunked:
+        return frame
+    end = b"\r\n" if len(frame.data) == size else b""
+    return replace(frame, data=b"%x\r\n%b%b" % (size, frame.data, end))
+
+
+def _stopped(reply: Reply, fault: Fault, chunked: bool) -> Broken:
+    """A reply that stops where the fault says, and a connection that ends after a silence."""
+    silence = fault["duration"] if fault.name == "hang" else fault["after"]
+    ending: Ending = "reset" if fault.name == "reset" else "close"
+    complaint: Complaint = "reset" if fault.name == "reset" else "closed"
+    if fault["after_bytes"] is None and fault["after_events"] is None:
+        return Broken([], silence, ending, None, complaint)
+    writes, heard, left = [Frame(0.0, _head(reply, chunked))], [], fault["after_bytes"]
+    for frame in _body(reply):
+        late = fault["after_events"] is not None and reply.frames is not None and frame.event >= fault["after_events"]
+        data = frame.data if left is None else frame.data[:left]
+        if late or not data:
+            break
+        heard.append(replace(frame, data=data))
+        writes.append(_framed(heard[-1], len(frame.data), chunked))
+        left = None if left is None else left - len(data)
+    return Broken(writes, writes[-1].at + silence, ending, heard, complaint)
+
+
+def _stalled_headers(reply: Reply, fault: Fault, chunked: bool) -> Broken:
+    head, body = _head(reply, chunked), _body(reply)
+    writes = [Frame(0.0, head[: fault["at_byte"]]), Frame(fault["duration"], head[fault["at_byte"] :])]
+    late = [replace(frame, at=frame.at + fault["duration"]) for frame in body]
+    writes += [_framed(frame, len(frame.data), chunked) for frame in late if frame.data]
+    writes += [Frame(writes[-1].at, b"0\r\n\r\n")] if chunked and reply.complete else []
+    return Broken(writes, writes[-1].at, heard=late, complaint=None if reply.complete else "closed")
+
+
+def _garbage(reply: Reply, fault: Fault, chunked: bool) -> Broken:
+    line = raw_head(reply).split(b"\r\n", 1)[0] + b"\r\n" if fault["status_line"] else b""
+    return Broken([Frame(0.0, line + fault["data"].encode())], 0.0, complaint="no HTTP")
+
+
+def _wrong_length(reply: Reply, fault: Fault, chunked: bool) -> Broken:
+    body = whole_body(reply)
+    told = max(len(body) + fault["by"] * (1 if fault.name == "content_length_too_long" else -1), 0)
+    frames, left, heard = _body(reply), told, []
+    for frame in frames:
+        heard.append(replace(frame, data=frame.data[:left]))
+        left -= len(heard[-1].data)
+    writes = [Frame(0.0, raw_head(reply, ("content-length", str(told)))), *frames]
+    return Broken(writes, writes[-1].at, heard=heard, complaint="closed" if told > len(body) else None)
+
+
+def _bad_chunk_size(reply: Reply, fault: Fault, chunked: bool) -> Broken:
+    without = replace(reply, headers=[(n, v) for n, v in reply.headers if n.lower() != "content-length"])
+    heard = _body(reply)[: fault["after_events"]] if reply.frames is not None else []
+    writes = [Frame(0.0, _head(without, chunked=True)), *(_framed(f, len(f.data), chunked=True) for f in heard)]
+    writes.append(Frame(writes[-1].at, f"{fault['size']}\r\n".encode()))
+    return Broken(writes, writes[-1].at, heard=heard, complaint="no HTTP")
+
+
+_FAULTS: dict[str, Callable[[Reply, Fault, bool], Broken]] = {
+    "reset": _stopped,
+    "close": _stopped,
+    "hang": _stopped,
+    "stalled_headers": _stalled_headers,
+    "garbage": _garbage,
+    "content_length_too_long": _wrong_length,
+    "content_length_too_short": _wrong_length,
+    "bad_chunk_size": _bad_chunk_size,
+}

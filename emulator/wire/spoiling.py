@@ -1,0 +1,83 @@
+"""Faults of framing that leave a reply HTTP: any server and the in-process transport can send them."""
+
+import gzip
+import math
+from collections.abc import Callable
+
+from emulator.exchange import Frame, Reply
+from emulator.mechanisms.clock import http_date
+from emulator.mechanisms.faults import Fault
+
+
+def _set(reply: Reply, name: str, value: str) -> None:
+    reply.headers = [(n, v) for n, v in reply.headers if n.lower() != name]
+    reply.headers.append((name, value))
+
+
+def whole_body(reply: Reply) -> bytes:
+    """The body as one piece, also of a stream."""
+    return reply.body if reply.frames is None else b"".join(frame.data for frame in reply.frames)
+
+
+def _unstream(reply: Reply, body: bytes) -> None:
+    """Let the reply have this body, of a length told in its head."""
+    reply.frames, reply.body, reply.complete = None, body, True
+    _set(reply, "content-length", str(len(body)))
+
+
+def _truncated_gzip(reply: Reply, fault: Fault, now: float) -> None:
+    packed = gzip.compress(whole_body(reply), mtime=0)
+    _unstream(reply, packed[: max(len(packed) - fault["missing"], 0)])
+    _set(reply, "content-encoding", "gzip")
+
+
+def _huge_header(reply: Reply, fault: Fault, now: float) -> None:
+    reply.headers.append((fault["name"], "x" * fault["bytes"]))
+
+
+def _duplicate_headers(reply: Reply, fault: Fault, now: float) -> None:
+    reply.headers += [header for header in reply.headers if fault["name"] in (None, header[0])]
+
+
+def _wrong_content_type(reply: Reply, fault: Fault, now: float) -> None:
+    _set(reply, "content-type", fault["value"])
+
+
+def _html_gateway_page(reply: Reply, fault: Fault, now: float) -> None:
+    reply.status = 200
+    _unstream(reply, fault["html"].encode())
+    _set(reply, "content-type", "text/html")
+
+
+def _slow_body(reply: Reply, fault: Fault, now: float) -> None:
+    frames = reply.frames if reply.frames is not None else [Frame(0.0, reply.body)]
+    size, late, slow = max(fault["bytes"], 1), 0.0, []
+    for frame in frames:
+        for start in range(0, len(frame.data), size):
+            slow.append(Frame(frame.at + late, frame.data[start : start + size], frame.event))
+            late += fault["gap"]
+    reply.frames = slow
+
+
+def _retry_after(reply: Reply, fault: Fault, now: float) -> None:
+    own = next((value for name, value in reply.headers if name.lower() == "retry-after"), "")
+    after = fault["after"] if fault["after"] is not None else float(own) if own.isdecimal() else 1.0
+    told = {
+        "seconds": ("retry-after", str(math.ceil(after))),
+        "date": ("retry-after", http_date(math.ceil(now + after))),
+        "milliseconds": ("retry-after-ms", str(round(after * 1000))),
+        "nonsense": ("retry-after", "soon"),
+    }
+    reply.headers = [(n, v) for n, v in reply.headers if n.lower() not in ("retry-after", "retry-after-ms")]
+    reply.headers += [told[fault["form"]]] if fault["form"] in told else []
+
+
+SPOILING: dict[str, Callable[[Reply, Fault, float], None]] = {
+    "truncated_gzip": _truncated_gzip,
+    "huge_header": _huge_header,
+    "duplicate_headers": _duplicate_headers,
+    "wrong_content_type": _wrong_content_type,
+    "html_gateway_page": _html_gateway_page,
+    "retry_after": _retry_after,
+    "slow_body": _slow_body,
+}
