@@ -20,7 +20,7 @@ _WITHOUT_EFFECT = {"max_response_time"}
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_provider_keeps_its_contract(name: str) -> None:
-    report = contract.run({name: FAMILIES[name]}, max_examples=50)
+    report = contract.run({name: FAMILIES[name]}, max_examples=15)
     assert not report.findings, report.summary()
     assert not report.notes, report.summary()
     _assert_every_check_ran(name, report)
@@ -38,7 +38,7 @@ def _assert_every_check_ran(name: str, report: contract.Report) -> None:
         assert (report.checks[name, label, "stream_event_schema"] > 1) == (operation.stream is not None)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ["generalcompute", "peakprivacy"])
 @pytest.mark.emulator(allow_unmatched=True)
 def test_provider_keeps_its_contract_at_an_address(
     name: str, emulator: Emulation, monkeypatch: pytest.MonkeyPatch
@@ -52,7 +52,7 @@ def test_provider_keeps_its_contract_at_an_address(
 
 def test_the_same_seed_sends_the_same_requests() -> None:
     def sent(seed: int) -> list[object]:
-        report = contract.run({"nugen": FAMILIES["nugen"]}, max_examples=5, seed=seed)
+        report = contract.run({"generalcompute": FAMILIES["generalcompute"]}, max_examples=5, seed=seed)
         return [report.cases, report.checks, report.statuses]
 
     assert sent(7) == sent(7) != sent(8)
