@@ -55,6 +55,7 @@ def _no_finish_reason(timeline: Timeline, fault: Fault) -> bool:
 
 
 def _no_terminator(timeline: Timeline, fault: Fault) -> bool:
+    _without(timeline, "trailer")  # it would come behind the end
     return _without(timeline, "done") or _without(timeline, "close")
 
 

@@ -201,7 +201,14 @@ class TestWireFaults:
         assert caught[0] is caught[1]
 
     @pytest.mark.parametrize(
-        "fault", [{"close": {"after_bytes": 10}}, {"hang": {"after_bytes": 0, "duration": "0.001s"}}]
+        "fault",
+        [
+            {"close": {"after_bytes": 10}},
+            {"reset": {"after_bytes": 10}},
+            {"hang": {"after_bytes": 0, "duration": "0.001s"}},
+            {"content_length_too_long": {}},
+            {"bad_chunk_size": {}},
+        ],
     )
     @LIBRARIES
     def test_a_body_without_its_end_is_the_error_that_it_is_over_a_socket(
