@@ -159,7 +159,7 @@ def explain(provider: Provider, operation: Operation) -> list[Line]:
         Line("behaviour", _behaviour(operation), at("operations", operation.id)),
         *(_owned(provider, operation.act, at) if operation.act is not None else ()),
         *(Line(section, name, at(section, name)) for section, name in operation.parts.items()),
-        *(Line("fields", name, place, source.grade) for name, (source, place) in operation.groups.items()),
+        *(Line("fields", name, place, source.grade) for name, (source, place) in operation.groups().items()),
         *(
             Line("refusal", f"{entry.status} {name}", entry.where, entry.source.grade)
             for name in operation.refusals

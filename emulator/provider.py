@@ -176,7 +176,7 @@ class Operation:
     """Every refusal a request to this operation can meet."""
     parts: Mapping[str, str]
     """Section -> the name under it that the operation uses: `read`, `shapes`, `streams`."""
-    groups: Mapping[str, tuple[Source, str]]
+    groups: Callable[[], Mapping[str, tuple[Source, str]]] = field(repr=False)
     """Where the keys of its bodies come from: a schema, or schema and property -> source, `file:line`."""
     where: str
     """`file:line` in the spec."""

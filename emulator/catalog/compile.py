@@ -168,7 +168,7 @@ class Compiler:
                 for section, name in (("read", declared.read), ("shapes", declared.shape), ("streams", declared.stream))
                 if name is not None
             },
-            groups=self._groups(spec),
+            groups=lambda: self._groups(spec),
             where=spec.place,
         )
 

@@ -10,7 +10,7 @@ from emulator.mechanisms.clock import parse_duration
 class Model(BaseModel):
     """A frozen mapping that refuses keys it does not know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), defer_build=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
 def _duration(value: Any) -> float:
