@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from emulator import commands
 from emulator.exchange import Runtime
+from emulator.provider import concerns
 from emulator.stages.route import DEFAULT_TENANT
 
 __all__ = ["DEFAULT_TENANT", "Clock", "Emulation", "Handle", "JournalEntry", "Message"]
@@ -131,17 +132,19 @@ class Handle:
         which of them fail. Raises CommandError.
         """
         if isinstance(refuse, int):
-            refuse = self._refusal(refuse)
+            refuse = self._refusal(refuse, operation)
         said = {"refuse": refuse, "operation": operation, "when": when, "fault": fault, "facts": facts}
         step: dict[str, Any] = {"times": times, "probability": probability, **said}
         commands.fail(self._runtime, self._tenant, self.id, {k: v for k, v in step.items() if v is not None})
 
-    def _refusal(self, status: int) -> str:
+    def _refusal(self, status: int, operation: str | None) -> str:
+        """The first refusal that is answered with a status, by the operation if one is named."""
         found = commands.family(self._runtime, self.id).base
         for name, entries in found.errors.items():
-            if any(entry.status == status for entry in entries):
-                return name
-        raise commands.CommandError(f"{self.id} never answers {status}")
+            for entry in entries:
+                if entry.status == status and (operation is None or concerns(entry.operations, operation)):
+                    return name
+        raise commands.CommandError(f"{self.id} never answers {status}{f' to {operation}' if operation else ''}")
 
     def play(self, scenario: str | list[dict[str, Any]]) -> None:
         """Play a scenario of the provider by name, or steps of your own. Raises CommandError."""

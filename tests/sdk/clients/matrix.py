@@ -11,7 +11,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from emulator import Handle
+from emulator import Handle, catalog
 
 from .libraries import (
     generalcompute_sdk,
@@ -43,6 +43,11 @@ PROVIDERS = {"generalcompute": "gpt-oss-120b", "peakprivacy": "mistral-swiss"}
 """Provider -> the model that is asked."""
 
 FEATURES = ("chat", "stream", "tools", "structured", "structured_stream")
+CHAT = {
+    name: next(operation.id for operation in family.base.operations.values() if operation.reader is not None)
+    for name, family in catalog.load().items()
+}
+"""Provider -> the operation that these clients call."""
 STATUSES = ("400", "401", "402", "403", "404", "422", "429", "500", "502", "503", "504")
 CUT = "cut"
 CASES = (*FEATURES, *STATUSES, CUT)
@@ -127,7 +132,7 @@ def prepare(handle: Handle, case: str) -> None:
     elif case == CUT:
         handle.fail(fault={"cut": {"after_events": 2}})
     elif case in STATUSES:
-        handle.fail(int(case))
+        handle.fail(int(case), operation=CHAT[handle.id])
 
 
 def judged(handle: Handle, case: str, value: Any) -> str:
