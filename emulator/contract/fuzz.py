@@ -13,7 +13,8 @@ from emulator.contract.report import ALLOWED, Finding, Report
 from emulator.contract.target import CannotRun, Target
 from emulator.exchange import Runtime
 from emulator.mechanisms.store import Store
-from emulator.provider import Operation, Provider
+from emulator.provider import Operation, Provider, concerns
+from emulator.refusals import RefusalName
 
 if TYPE_CHECKING:
     from schemathesis import BaseSchema, Case, HookContext, Response
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _BEYOND_SCHEMA = frozenset({"unknown_model", "context_overflow", "body_too_large", "conflict", "illegal_state"})
 """Refusals of requests that are right as far as a schema can say."""
+_OF_THE_PAST: tuple[RefusalName, ...] = ("conflict", "illegal_state")
+"""Refusals of what earlier requests brought about."""
 
 
 def load(target: Target, report: Report, *, max_examples: int) -> "BaseSchema":
@@ -92,7 +95,7 @@ def _excused(
         holds = any(e.status == response.status_code for e in target.provider.errors.get("missing_credentials", ()))
     elif check_name == "positive_data_acceptance":
         beyond = not _is_example(target, case) and oracle.refuses_beyond_schema(response)
-        holds = response.status_code == 402 or beyond
+        holds = response.status_code == 402 or beyond or _met_before(target, case, response)
     else:
         return None
     return check_name if holds else None
@@ -102,10 +105,26 @@ def _is_example(target: Target, case: "Case[Any]") -> bool:
     """Whether a case is one the spec shows, with its own path's example and one of its bodies."""
     if case.meta is None or case.meta.phase.name.value != "examples":
         return False
-    labels = {f"{operation.method} {operation.path}": operation for operation in target.provider.operations.values()}
-    operation = labels[case.operation.label]
+    operation = _operation(target, case)
     shown, bodies = overview.path_examples(target.provider, operation), _bodies(target, operation)
     return dict(case.path_parameters or {}) == shown and (not bodies or case.body in bodies)
+
+
+def _operation(target: Target, case: "Case[Any]") -> Operation:
+    labels = {f"{operation.method} {operation.path}": operation for operation in target.provider.operations.values()}
+    return labels[case.operation.label]
+
+
+def _met_before(target: Target, case: "Case[Any]", response: "Response") -> bool:
+    """Whether a refusal at an address can come from what the run did there before: a name is taken, a state is left."""
+    operation = _operation(target, case)
+    return not target.own and response.status_code in {
+        entry.status
+        for name in _OF_THE_PAST
+        if name in operation.refusals
+        for entry in target.provider.errors[name]
+        if concerns(entry.operations, operation.id)
+    }
 
 
 def _bodies(target: Target, operation: Operation) -> list[Any]:
