@@ -94,7 +94,7 @@ def _excused(
     elif check_name == "missing_required_header":
         holds = any(e.status == response.status_code for e in target.provider.errors.get("missing_credentials", ()))
     elif check_name == "positive_data_acceptance":
-        beyond = not _is_example(target, case) and oracle.refuses_beyond_schema(response)
+        beyond = (not target.own or not _is_example(target, case)) and oracle.refuses_beyond_schema(response)
         holds = response.status_code == 402 or beyond or _met_before(target, case, response)
     else:
         return None
@@ -147,7 +147,7 @@ class Oracle:
     def refuses_beyond_schema(self, response: "Response") -> bool:
         """Whether the request is refused for something that its schema cannot say.
 
-        An emulator that is only like the refusing one lacks the resources that the run has made there.
+        An emulator that is only like the refusing one lacks what the run has done to resources there.
         """
         from emulator.edge import answer
 
@@ -163,8 +163,10 @@ class Oracle:
             headers=[(str(name), str(value)) for name, value in request.headers.items()],
             body=body.encode() if isinstance(body, str) else bytes(body),
         )
-        if exchange is None or exchange.refusal is None:
+        if exchange is None:
             return False
+        if exchange.refusal is None:  # here, where nothing was done to the resources before
+            return not self._own and exchange.operation is not None and exchange.operation.act is not None
         name = exchange.refusal.name
         guarded = any(note["what"] == "guard" for note in exchange.trace)
         return guarded or name in _BEYOND_SCHEMA or (name == "not_found" and not self._own)
