@@ -179,7 +179,8 @@ def _behaviour(operation: Operation) -> str:
     if act is None:
         return "makes completions" if operation.reader else "answers"
     what = act.resource.name if act.resource is not None else f"the book {act.book}"
-    return f"{act.call} {what}" if act.verb == "call" else f"{act.verb} {what}"
+    done = f"{act.call} {what}" if act.verb == "call" else f"{act.verb} {what}"
+    return f"makes completions, {done}" if operation.reader else done
 
 
 def _owned(provider: Provider, act: Act, at: Callable[..., str]) -> Iterator[Line]:

@@ -13,7 +13,8 @@ from emulator.contract.report import ALLOWED, Finding, Report
 from emulator.contract.target import CannotRun, Target
 from emulator.exchange import Runtime
 from emulator.mechanisms.store import Store
-from emulator.provider import Operation, Provider
+from emulator.provider import Operation, Provider, concerns
+from emulator.refusals import RefusalName
 
 if TYPE_CHECKING:
     from schemathesis import BaseSchema, Case, HookContext, Response
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _BEYOND_SCHEMA = frozenset({"unknown_model", "context_overflow", "body_too_large", "conflict", "illegal_state"})
 """Refusals of requests that are right as far as a schema can say."""
+_OF_THE_PAST: tuple[RefusalName, ...] = ("conflict", "illegal_state")
+"""Refusals of what earlier requests brought about."""
 
 
 def load(target: Target, report: Report, *, max_examples: int) -> "BaseSchema":
@@ -91,8 +94,8 @@ def _excused(
     elif check_name == "missing_required_header":
         holds = any(e.status == response.status_code for e in target.provider.errors.get("missing_credentials", ()))
     elif check_name == "positive_data_acceptance":
-        beyond = not _is_example(target, case) and oracle.refuses_beyond_schema(response)
-        holds = response.status_code == 402 or beyond
+        beyond = (not target.own or not _is_example(target, case)) and oracle.refuses_beyond_schema(response)
+        holds = response.status_code == 402 or beyond or _met_before(target, case, response)
     else:
         return None
     return check_name if holds else None
@@ -102,10 +105,26 @@ def _is_example(target: Target, case: "Case[Any]") -> bool:
     """Whether a case is one the spec shows, with its own path's example and one of its bodies."""
     if case.meta is None or case.meta.phase.name.value != "examples":
         return False
-    labels = {f"{operation.method} {operation.path}": operation for operation in target.provider.operations.values()}
-    operation = labels[case.operation.label]
+    operation = _operation(target, case)
     shown, bodies = overview.path_examples(target.provider, operation), _bodies(target, operation)
     return dict(case.path_parameters or {}) == shown and (not bodies or case.body in bodies)
+
+
+def _operation(target: Target, case: "Case[Any]") -> Operation:
+    labels = {f"{operation.method} {operation.path}": operation for operation in target.provider.operations.values()}
+    return labels[case.operation.label]
+
+
+def _met_before(target: Target, case: "Case[Any]", response: "Response") -> bool:
+    """Whether a refusal at an address can come from what the run did there before: a name is taken, a state is left."""
+    operation = _operation(target, case)
+    return not target.own and response.status_code in {
+        entry.status
+        for name in _OF_THE_PAST
+        if name in operation.refusals
+        for entry in target.provider.errors[name]
+        if concerns(entry.operations, operation.id)
+    }
 
 
 def _bodies(target: Target, operation: Operation) -> list[Any]:
@@ -128,7 +147,7 @@ class Oracle:
     def refuses_beyond_schema(self, response: "Response") -> bool:
         """Whether the request is refused for something that its schema cannot say.
 
-        An emulator that is only like the refusing one lacks the resources that the run has made there.
+        An emulator that is only like the refusing one lacks what the run has done to resources there.
         """
         from emulator.edge import answer
 
@@ -144,8 +163,10 @@ class Oracle:
             headers=[(str(name), str(value)) for name, value in request.headers.items()],
             body=body.encode() if isinstance(body, str) else bytes(body),
         )
-        if exchange is None or exchange.refusal is None:
+        if exchange is None:
             return False
+        if exchange.refusal is None:  # here, where nothing was done to the resources before
+            return not self._own and exchange.operation is not None and exchange.operation.act is not None
         name = exchange.refusal.name
         guarded = any(note["what"] == "guard" for note in exchange.trace)
         return guarded or name in _BEYOND_SCHEMA or (name == "not_found" and not self._own)

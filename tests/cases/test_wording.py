@@ -22,7 +22,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     },
     "generalcompute": {
         "model": "gpt-oss-120b",
-        "messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}], "name": "n"}],
+        "messages": [{"role": "user", "content": [{"type": "text", "image_url": {"url": "a"}}], "name": "n"}],
         "stop": ["x"],
         "logit_bias": {"5": 1},
         "tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}],
