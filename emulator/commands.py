@@ -11,7 +11,7 @@ from typing import Any
 
 from emulator.catalog.initial import initial_resources, told
 from emulator.catalog.source import Tree
-from emulator.exchange import Runtime, new_scope
+from emulator.exchange import Runtime, new_scope, open_account
 from emulator.mechanisms import credentials, outbox, scenarios
 from emulator.mechanisms import journal as journals
 from emulator.mechanisms.accounts import Account
@@ -156,10 +156,9 @@ def _account(
         commands_so_far = tenant.cell("occurrences", provider_id, dict)
         commands_so_far["command"] = commands_so_far.pop("command", 0) + 1
         entropy = Entropy(runtime.seed, tenant_name, provider_id, "command", commands_so_far["command"])
-        scope = new_scope(found, entropy, now, principal)
-        yield Account(
-            found.accounts, tenant.cell("accounts", f"{provider_id}:{found.accounts.owner(scope)}", dict), scope, now
-        )
+        account = open_account(found, tenant, new_scope(found, entropy, now, principal), now)
+        assert account is not None
+        yield account
 
 
 def reset(

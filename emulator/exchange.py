@@ -24,6 +24,14 @@ def new_scope(provider: Provider, entropy: Entropy, now: float, principal: Mappi
     return Scope(entropy, {**unknown, **known})
 
 
+def open_account(provider: Provider, tenant: Tenant, scope: Scope, now: float) -> Account | None:
+    """The account of the scope's principal, brought up to the moment; None where a provider has none."""
+    rules = provider.accounts
+    if rules is None:
+        return None
+    return Account(rules, tenant.cell("accounts", f"{provider.id}:{rules.owner(scope)}", dict), scope, now)
+
+
 class Refused(Exception):
     """A stage will not serve. Facts go to the provider's error entry (`${fact.<name>}`)."""
 
@@ -187,11 +195,9 @@ class Exchange:
     @property
     def account(self) -> Account | None:
         """The principal's account, brought up to the moment when it is first looked at; None without any."""
-        rules = self.provider.accounts
-        if self._account is None and rules is not None:
-            data = self.tenant.cell("accounts", f"{self.provider.id}:{rules.owner(self.scope)}", dict)
-            self._account = Account(rules, data, self.scope, self.now)
-            for event in self._account.events:
+        if self._account is None:
+            self._account = open_account(self.provider, self.tenant, self.scope, self.now)
+            for event in self._account.events if self._account is not None else ():
                 self.note("account", "timed", **event)
         return self._account
 

@@ -128,7 +128,8 @@ def _change(ex: Exchange, act: Act, kind: ResourceType, account: Account, found:
             account.update(kind, item, act.fields)
         elif act.verb == "call" and act.call is not None:
             account.call(kind, item, act.call)
-            account.update(kind, item, act.fields)
+            if act.fields:
+                account.update(kind, item, act.fields)
         elif act.verb == "delete":
             account.delete(kind, item)
 
