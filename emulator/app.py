@@ -64,8 +64,8 @@ def _remember(exchange: Exchange, sender: "_Sender") -> None:
     if exchange.entry is None:
         return
     with exchange.runtime.store.lock:
-        exchange.entry["client"] = {"frames_sent": sender.frames, "hung_up": sender.hung_up}
-        exchange.tenant.touched.add(("journal", str(exchange.entry["number"])))
+        exchange.entry.client = {"frames_sent": sender.frames, "hung_up": sender.hung_up}
+        exchange.tenant.touched.add(("journal", str(exchange.entry.number)))
         exchange.runtime.store.commit(exchange.tenant)
 
 

@@ -1,7 +1,7 @@
 """From raw HTTP to a finished exchange and back: what the socket server and the in-process transport share."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from urllib.parse import parse_qsl
 
 import orjson
@@ -21,7 +21,7 @@ def answer(
     method: str,
     path: str,
     query: str,
-    headers: Iterable[tuple[str, str]],
+    headers: Sequence[tuple[str, str]],
     body: bytes,
     mount: str | None = None,
     tenant: str | None = None,
@@ -31,14 +31,11 @@ def answer(
     `path` is decoded, `query` is not. `mount` is the provider that owns the port, `tenant` the one to use
     when the path names none. Raises nothing.
     """
-    first: dict[str, str] = {}
-    for name, value in headers:
-        first.setdefault(name.lower(), value)
+    first = {name.lower(): value for name, value in reversed(headers)}  # of a repeated header the first
     if len(body) > MOST_BODY:
         return own_reply(413, f"the body is larger than {MOST_BODY} bytes", "send less"), None
-    exchange = Exchange(
-        runtime, method, path, dict(parse_qsl(query, keep_blank_values=True)), first, body, mount, tenant
-    )
+    fields = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
+    exchange = Exchange(runtime, method, path, fields, first, body, mount, tenant)
     try:
         pipeline.run(exchange)
     except Unaddressed as missing:

@@ -10,6 +10,7 @@ from emulator.mechanisms.credentials import Credential
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.faults import Fault, Layer
+from emulator.mechanisms.journal import Entry, Note
 from emulator.mechanisms.patches import Headers, Target
 from emulator.mechanisms.store import Store, Tenant
 from emulator.provider import ErrorEntry, LimitRule, Operation, Provider, ProviderFamily, Quirk, concerns
@@ -58,6 +59,12 @@ class Runtime:
     """Provider id -> scenario every tenant starts with."""
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Provider id -> variants every tenant starts with."""
+    hosts: Mapping[str, str] = field(init=False)
+    """Host as a client may name it -> provider id."""
+
+    def __post_init__(self) -> None:
+        real = {family.base.host: name for name, family in self.providers.items()}
+        self.hosts = {**real, **{f"{name}.localhost": name for name in self.providers}}
 
     def provider(self, tenant: Tenant, provider_id: str) -> Provider:
         """The provider with the variants a tenant uses. Raises KeyError for a provider that is not served."""
@@ -124,6 +131,8 @@ class Exchange:
     """The moment of the exchange in Unix seconds, by the tenant's clock: one for all stages."""
     scope: Scope = field(init=False)
     operation: Operation | None = None
+    active: Operation = field(init=False)
+    """The operation, for stages that only run when there is one."""
     credential: Credential | None = None
 
     # steer
@@ -151,26 +160,26 @@ class Exchange:
     completion: dict[str, Any] | None = None
     reply: Reply = field(default_factory=Reply)
     charged: dict[str, str] | None = None
-    trace: list[dict[str, Any]] = field(default_factory=list)
-    entry: dict[str, Any] | None = None
+    trace: list[Note] = field(default_factory=list)
+    entry: Entry | None = None
     """The journal entry; what the client does later is added to it."""
 
     def note(self, stage: str, what: str, **details: Any) -> None:
         """Add to the trace."""
-        self.trace.append({"stage": stage, "what": what, **details})
+        self.trace.append((stage, what, details))
 
     def quirks(self, target: Target) -> Iterator[Quirk]:
         """The provider's quirks of one target that are meant for this exchange."""
-        for quirk in self.provider.quirks:
-            if quirk.target != target:
-                continue
+        for quirk in self.provider.quirks_by_target.get(target, ()):
             if self.meant(quirk.operations) and self.holds(quirk.when):
                 yield quirk
 
-    def faults_of(self, layer: Layer) -> list[Fault]:
-        """The faults of a layer that this exchange meets: of quirks, then what is asked for."""
+    def faults_of(self, *layers: Layer) -> list[Fault]:
+        """The faults of some layers that this exchange meets: of quirks, then what is asked for."""
+        if not self.faults and "fault" not in self.provider.quirks_by_target:
+            return []
         known = [fault.at_pace(self.runtime.pace) for quirk in self.quirks("fault") for fault in quirk.faults]
-        return [fault for fault in [*known, *self.faults] if fault.layer == layer]
+        return [fault for fault in [*known, *self.faults] if fault.layer in layers]
 
     def meant(self, operations: tuple[str, ...] | None) -> bool:
         """Whether data that names operations (None: all) is about this exchange's."""
@@ -200,12 +209,6 @@ class Exchange:
             for event in self._account.events if self._account is not None else ():
                 self.note("account", "timed", **event)
         return self._account
-
-    @property
-    def active(self) -> Operation:
-        """The operation, for stages that only run when there is one."""
-        assert self.operation is not None
-        return self.operation
 
     @property
     def streaming(self) -> bool:

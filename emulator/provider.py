@@ -326,6 +326,24 @@ class Provider:
             return self.compile_steps(play["name"], play["steps"])
         return self.scenarios.get(play["name"])
 
+    def limits_of(self, operation: str | None) -> tuple[LimitRule, ...]:
+        """The limits that are about an operation (None: about a request that met none)."""
+        found = self._limits_by_operation.get(operation)
+        if found is None:
+            found = tuple(rule for rule in self.limits if concerns(rule.operations, operation))
+            self._limits_by_operation[operation] = found
+        return found
+
+    @cached_property
+    def _limits_by_operation(self) -> dict[str | None, tuple[LimitRule, ...]]:
+        return {}
+
+    @cached_property
+    def quirks_by_target(self) -> Mapping[Target, tuple[Quirk, ...]]:
+        """The quirks of each target that has any."""
+        targets = dict.fromkeys(quirk.target for quirk in self.quirks)
+        return {target: tuple(quirk for quirk in self.quirks if quirk.target == target) for target in targets}
+
     @cached_property
     def host(self) -> str:
         return self.origin.split("://", 1)[-1].rstrip("/")

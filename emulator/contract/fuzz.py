@@ -168,7 +168,7 @@ class Oracle:
         if exchange.refusal is None:  # here, where nothing was done to the resources before
             return not self._own and exchange.operation is not None and exchange.operation.act is not None
         name = exchange.refusal.name
-        guarded = any(note["what"] == "guard" for note in exchange.trace)
+        guarded = any(what == "guard" for _, what, _ in exchange.trace)
         return guarded or name in _BEYOND_SCHEMA or (name == "not_found" and not self._own)
 
 

@@ -3,6 +3,7 @@
 import re
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -25,12 +26,17 @@ def parse_duration(text: str | float) -> float:
 
 def iso8601(seconds: float) -> str:
     """`2024-01-01T00:00:00Z` for Unix seconds, in UTC, whole seconds."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _written(int(seconds), "%Y-%m-%dT%H:%M:%SZ")
 
 
 def http_date(seconds: float) -> str:
     """`Mon, 01 Jan 2024 00:00:00 GMT` for Unix seconds (RFC 9110, IMF-fixdate)."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    return _written(int(seconds), "%a, %d %b %Y %H:%M:%S GMT")
+
+
+@lru_cache(maxsize=64)  # most requests of a second ask for the same few
+def _written(seconds: int, form: str) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime(form)
 
 
 class Clock:
@@ -43,6 +49,8 @@ class Clock:
 
     def now(self) -> float:
         """Unix seconds, to the microsecond."""
+        if not self._state:
+            return round(time.time(), 6)
         frozen = self._state.get("frozen")
         if frozen is not None:
             return float(frozen)

@@ -5,7 +5,6 @@ a log sees which question an answer belongs to; tool calls and structured output
 """
 
 import json
-import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ these they this to us was we were what when where which who why will with would 
 """
 COMMON_WORDS = frozenset(_COMMON_WORDS.split())
 """Words that tell nothing of what a text is about."""
+_MOST_READ = 1000  # characters of a prompt in which its topic is looked for
 _OPENINGS = (
     "You asked about {topic}.",
     "Here is a short answer about {topic}.",
@@ -60,6 +60,9 @@ class Script:
     usage: dict[str, int] | None = None
 
 
+_NO_SCRIPT = Script()
+
+
 def complete(
     request: dict[str, Any], entropy: Entropy, tokens: TokenRatio, script: Script | None, model: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -68,7 +71,7 @@ def complete(
     Gives `model` (its name in replies), `choices` (each with index, text, tool_calls, finish_reason) and `usage`.
     Each of several prompts has its choices, all of one before those of the next.
     """
-    script = script or Script()
+    script = script or _NO_SCRIPT
     thinking = model.get("thinking")
     asked = [text for text in request["asked"] for _ in range(request["n"] or 1)]
     choices = [_choice(index, request, text, entropy, tokens, script, thinking) for index, text in enumerate(asked)]
@@ -97,7 +100,7 @@ def _choice(
     calls = _tool_calls(request, entropy, words, script)
     text, reason = script.text, "stop"
     if text is None:
-        whole = "" if calls else _text(request, entropy.random, words, thinking)
+        whole = "" if calls else _text(request, entropy, words, thinking)
         text, reason = _stopped(whole, request["stop"]), "tool_calls" if calls else "stop"
         needed = tokens.count(text) + (text == whole)  # a text that ends by itself needs a token to say so
         if not calls and request["max_tokens"] is not None and needed > request["max_tokens"]:
@@ -155,25 +158,26 @@ def _kinship(function: dict[str, Any], words: list[str]) -> int:
     return len({w.lower() for w in words} & {w.lower() for w in topic_words(described)})
 
 
-def _text(request: dict[str, Any], chance: random.Random, words: list[str], thinking: Mapping[str, str] | None) -> str:
+def _text(request: dict[str, Any], entropy: Entropy, words: list[str], thinking: Mapping[str, str] | None) -> str:
     """Structured output is nothing else; any other text begins with the thoughts of a model that writes them down."""
     wanted = request["response_format"]
     if isinstance(wanted, dict) and wanted.get("type") == "json_schema":
         declared = wanted.get("json_schema")
         schema = declared.get("schema") if isinstance(declared, dict) else None
-        return json.dumps(instance(schema or {"type": "object"}, chance, words), ensure_ascii=False)
+        return json.dumps(instance(schema or {"type": "object"}, entropy.random, words), ensure_ascii=False)
     topic = " ".join(words[:4]) or "your message"
     if isinstance(wanted, dict) and wanted.get("type") == "json_object":
-        return json.dumps({"topic": topic, "answer": chance.choice(_OPENINGS).format(topic=topic)}, ensure_ascii=False)
+        return json.dumps(
+            {"topic": topic, "answer": entropy.choice(_OPENINGS).replace("{topic}", topic)}, ensure_ascii=False
+        )
     thoughts = ""
     if thinking is not None:
-        thoughts = thinking["before"] + chance.choice(_THOUGHTS).format(topic=topic) + thinking["after"]
+        thoughts = thinking["before"] + entropy.choice(_THOUGHTS).replace("{topic}", topic) + thinking["after"]
     if request["last_role"] == "tool":
         return f"{thoughts}The tool answered: {request['last_text'][:200]}"
-    sentences = [thoughts + chance.choice(_OPENINGS).format(topic=topic)]
-    sentences += [middle.format(topic=topic) for middle in chance.sample(_MIDDLES, chance.randint(2, 3))]
-    sentences.append(chance.choice(_CLOSINGS).format(topic=topic))
-    return " ".join(sentences)
+    middles = entropy.sample(_MIDDLES, 2 + entropy.below(2))
+    sentences = [entropy.choice(_OPENINGS), *middles, entropy.choice(_CLOSINGS)]
+    return thoughts + " ".join(sentences).replace("{topic}", topic)
 
 
 def _stopped(text: str, stop: Any) -> str:
@@ -186,6 +190,13 @@ def _stopped(text: str, stop: Any) -> str:
 
 def topic_words(text: str) -> list[str]:
     """The telling words of a prompt, each once, in order, at most eight, none longer than 40 characters."""
-    words = (word.strip("'-") for word in _WORD.findall(text[:2000]))
-    telling = dict.fromkeys(word for word in words if word.lower() not in COMMON_WORDS and len(word) <= 40)
-    return list(telling)[:8]
+    telling: list[str] = []
+    for found in _WORD.findall(text[:_MOST_READ]):
+        if found.lower() in COMMON_WORDS:
+            continue
+        word = found.rstrip("'-")
+        if word not in telling and len(word) <= 40 and word.lower() not in COMMON_WORDS:
+            telling.append(word)
+            if len(telling) == 8:
+                break
+    return telling

@@ -60,7 +60,7 @@ def find(places: tuple[Place, ...], headers: Mapping[str, str], query: Mapping[s
             if scheme.lower() != "bearer":
                 continue
         if value and (key := value.strip()):
-            match = _TENANT.fullmatch(key)
+            match = _TENANT.fullmatch(key) if "~" in key else None
             return Credential(match[1], match[2]) if match else Credential(key, None)
     return None
 
@@ -79,7 +79,7 @@ def identify(rules: tuple[Rule, ...], key: str, *, strict: bool) -> dict[str, An
 
 def steered(key: str) -> RefusalName | None:
     """The refusal a test credential asks for: `emu-rate_limited` asks for `rate_limited`."""
-    return next((name for name in REFUSALS if key == _STEERED + name), None)
+    return next((name for name in REFUSALS if key == _STEERED + name), None) if key.startswith(_STEERED) else None
 
 
 def misspelt(key: str) -> bool:

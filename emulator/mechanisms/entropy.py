@@ -2,39 +2,77 @@
 
 import random
 import string
-import uuid
+from collections.abc import Sequence
+from functools import cached_property
 from hashlib import blake2b
+from typing import TypeVar
 
+T = TypeVar("T")
+_DIGITS = string.digits
 _ALPHANUMERIC = string.ascii_letters + string.digits
+_BLOCK = 512  # bits of one digest
 
 
 class Entropy:
-    """Random draws for one exchange, all from one key."""
-
-    __slots__ = ("_key", "_random")
+    """Random draws for one exchange, all from one key: the digests of the key and a counter, bit by bit."""
 
     def __init__(self, *parts: object) -> None:
-        self._key = "\x1f".join(map(str, parts))
-        self._random: random.Random | None = None
+        self._key = "\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass")
+        self._blocks = self._bits = self._left = 0
 
-    @property
+    def bits(self, count: int) -> int:
+        """A number of so many random bits."""
+        while self._left < count:
+            block = blake2b(self._key, salt=self._blocks.to_bytes(16, "big")).digest()
+            self._bits |= int.from_bytes(block, "big") << self._left
+            self._blocks += 1
+            self._left += _BLOCK
+        drawn = self._bits & ((1 << count) - 1)
+        self._bits >>= count
+        self._left -= count
+        return drawn
+
+    def below(self, limit: int) -> int:
+        """A number from 0 to `limit` - 1; every one as likely, but for one part in 2**32."""
+        return self.bits(limit.bit_length() + 32) % limit
+
+    def choice(self, items: Sequence[T]) -> T:
+        """One of the items."""
+        return items[self.below(len(items))]
+
+    def sample(self, items: Sequence[T], count: int) -> list[T]:
+        """So many different items, in random order."""
+        left = list(items)
+        return [left.pop(self.below(len(left))) for _ in range(count)]
+
+    @cached_property
     def random(self) -> random.Random:
-        if self._random is None:
-            digest = blake2b(self._key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-            self._random = random.Random(int.from_bytes(digest, "big"))
-        return self._random
+        """The same chance for what asks for the standard library's."""
+        return random.Random(self.bits(64))
 
     def hex(self, length: int) -> str:
-        return f"{self.random.getrandbits(4 * length):0{length}x}" if length > 0 else ""
+        return f"{self.bits(4 * length):0{length}x}" if length > 0 else ""
 
     def digits(self, length: int) -> str:
-        return "".join(self.random.choices(string.digits, k=length))
+        return self._written(_DIGITS, length)
 
     def alnum(self, length: int) -> str:
-        return "".join(self.random.choices(_ALPHANUMERIC, k=length))
+        return self._written(_ALPHANUMERIC, length)
 
     def uuid(self) -> str:
-        return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+        """A UUID of version 4."""
+        drawn = self.hex(30)
+        variant = "89ab"[self.bits(2)]
+        return f"{drawn[:8]}-{drawn[8:12]}-4{drawn[12:15]}-{variant}{drawn[15:18]}-{drawn[18:]}"
+
+    def _written(self, characters: str, length: int) -> str:
+        """Text of so many characters of a kind."""
+        base, text = len(characters), ""
+        drawn = self.bits(base.bit_length() * max(length, 0) + 32)
+        for _ in range(length):
+            drawn, index = divmod(drawn, base)
+            text += characters[index]
+        return text
 
 
 def fingerprint(data: bytes) -> str:

@@ -1,37 +1,60 @@
-"""The journal: one entry of plain data an exchange, the newest thousand a tenant, each in a cell of its own."""
+"""The journal: one entry an exchange, the newest thousand a tenant, each in a cell of its own."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emulator.mechanisms.store import Tenant
+
+Note = tuple[str, str, Mapping[str, Any]]
+"""What a stage did: its name, what it was, details."""
 
 MOST_ENTRIES = 1000
 _MOST_BODY = 65536
 _SECRET = frozenset({"authorization", "api-token", "x-api-key", "api_key", "cookie", "proxy-authorization"})
 
 
-def append(tenant: Tenant, entry: dict[str, Any]) -> dict[str, Any]:
+class Entry:
+    """One exchange, kept as it was; most are never read, so plain data is made of it when somebody does."""
+
+    __slots__ = ("_body", "_facts", "_headers", "_trace", "client", "number")
+
+    def __init__(
+        self, facts: Mapping[str, Any], headers: Mapping[str, str], body: bytes, trace: Sequence[Note]
+    ) -> None:
+        """`facts` has the request's moment, address and outcome; `trace` may still grow."""
+        self.number = 0
+        self._facts = facts
+        self._headers = headers
+        self._body = body[:_MOST_BODY]
+        self._trace = trace
+        self.client: dict[str, Any] | None = None
+        """What became of the reply at the client's end."""
+
+    def shown(self) -> dict[str, Any]:
+        """The entry as plain data. Of the request it has the headers, credentials hidden, and 64 KiB of the body."""
+        principal = {name: fact for name, fact in self._facts["principal"].items() if name != "id"}
+        request = {"headers": _shown_headers(self._headers), "body": self._body.decode("utf-8", "replace")}
+        trace = [{"stage": stage, "what": what, **details} for stage, what, details in self._trace]
+        seen = {"principal": principal, "request": request, "trace": trace, "client": self.client}
+        return {"number": self.number, **self._facts, **seen}
+
+
+def append(tenant: Tenant, entry: Entry) -> None:
     """Add an entry, numbered from 1; the oldest leaves when there are too many."""
     counter = tenant.cell("journal_count", "", dict)
-    number = counter["count"] = counter.get("count", 0) + 1
+    number = entry.number = counter["count"] = counter.get("count", 0) + 1
     if number > MOST_ENTRIES:
         tenant.forget("journal", str(number - MOST_ENTRIES))
-    cell: dict[str, Any] = tenant.cell("journal", str(number), dict)
-    cell.update(number=number, **entry)
-    return cell
+    tenant.cell("journal", str(number), lambda: entry)
 
 
 def entries(tenant: Tenant) -> list[dict[str, Any]]:
-    """The entries still held, oldest first."""
+    """The entries still held as plain data, oldest first."""
     count = (tenant.peek("journal_count", "") or {}).get("count", 0)
     held = (tenant.peek("journal", str(n)) for n in range(max(1, count - MOST_ENTRIES + 1), count + 1))
-    return [entry for entry in held if entry is not None]
+    return [entry.shown() if isinstance(entry, Entry) else entry for entry in held if entry is not None]
 
 
-def shown_headers(headers: dict[str, str]) -> dict[str, str]:
+def _shown_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Request headers with every credential hidden but its last four characters."""
     return {k: f"…{v[-4:]}" if k in _SECRET else v for k, v in headers.items()}
-
-
-def shown_body(body: bytes) -> str:
-    """A request body as text, at most 64 KiB of it."""
-    return body[:_MOST_BODY].decode("utf-8", "replace")

@@ -11,6 +11,7 @@ NeutralField = Literal[
     "tool_choice", "response_format",
 ]  # fmt: skip
 FIELDS: tuple[str, ...] = get_args(NeutralField)
+_NOTHING: dict[str, Any] = dict.fromkeys(FIELDS)
 _MOST_CHOICES = 128
 _TYPES: dict[str, tuple[type, ...]] = {
     "messages": (list,),
@@ -27,7 +28,7 @@ class Reader:
     __slots__ = ("_fields",)
 
     def __init__(self, fields: Mapping[str, list[Expression]]) -> None:
-        self._fields = dict(fields)
+        self._fields = [(name, [e.evaluate for e in several], _TYPES.get(name)) for name, several in fields.items()]
 
     def read(self, scope: Scope, tokens: TokenRatio) -> dict[str, Any]:
         """The neutral request: every field of `NeutralField`, and what follows from the messages.
@@ -35,19 +36,22 @@ class Reader:
         Derived are `prompt_tokens` and `longest_prompt` (tokens), `prompts` (of a request without messages, each a
         text or a list of tokens), `last_role` (str or None), `last_text`, and `asked` (the texts to be answered).
         """
-        request: dict[str, Any] = dict.fromkeys(FIELDS)
-        for name, expressions in self._fields.items():
-            request[name] = next((v for e in expressions if _fits(name, v := e(scope))), None)
+        request = _NOTHING.copy()
+        for name, expressions, types in self._fields:
+            for evaluate in expressions:
+                value = evaluate(scope)
+                if value is not None and (types is None or _is_one(value, types)):
+                    request[name] = value
+                    break
         request["n"] = int(max(1, min(request["n"] or 1, _MOST_CHOICES)))
         if isinstance(request["max_tokens"], float):
             request["max_tokens"] = int(request["max_tokens"])
         return measured(request, tokens)
 
 
-def _fits(name: str, value: Any) -> bool:
+def _is_one(value: Any, types: tuple[type, ...]) -> bool:
     """Whether a value can be what a field means; a schema need not declare the field."""
-    types = _TYPES.get(name)
-    return value is not None and (types is None or (isinstance(value, types) and not isinstance(value, bool)))
+    return isinstance(value, types) and not isinstance(value, bool)
 
 
 def measured(request: dict[str, Any], tokens: TokenRatio) -> dict[str, Any]:
@@ -56,11 +60,11 @@ def measured(request: dict[str, Any], tokens: TokenRatio) -> dict[str, Any]:
         return _of_prompts(request, tokens)
     messages = [m for m in request["messages"] or [] if isinstance(m, dict)]
     texts = [content_text(m.get("content")) for m in messages]
-    spoken = [m for m in messages if m.get("role") in ("user", "tool")] or messages
+    spoken = [text for m, text in zip(messages, texts, strict=True) if m.get("role") in ("user", "tool")] or texts
     request["prompts"] = []
     request["prompt_tokens"] = request["longest_prompt"] = tokens.prompt(texts)
     request["last_role"] = messages[-1].get("role") if messages else None
-    request["last_text"] = content_text(spoken[-1].get("content")) if spoken else ""
+    request["last_text"] = spoken[-1] if spoken else ""
     request["asked"] = [request["last_text"]]
     return request
 
@@ -89,10 +93,12 @@ def _tokens(prompt: Any) -> list[int]:
 
 def content_text(content: Any) -> str:
     """The text of a message's content: a string, or the text parts of a list."""
+    if isinstance(content, str):
+        return content
     if isinstance(content, list):
         parts = (part.get("text") if isinstance(part, dict) else part for part in content)
         return " ".join(str(part) for part in parts if isinstance(part, (str, int)))
-    return content if isinstance(content, str) else ""
+    return ""
 
 
 def evict(request: dict[str, Any], tokens: TokenRatio, limit: int, roles: tuple[str, ...]) -> int:

@@ -1,17 +1,16 @@
 """OpenAPI routing: exact paths first, then templated ones, the most literal first."""
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """What an address led to. `operation` is None when the path exists and the method does not."""
 
     operation: str | None
     params: dict[str, str]
     allowed: tuple[str, ...]
+    """The methods the path has, when it has not the one that was asked for."""
 
 
 class Router:
@@ -43,7 +42,8 @@ class Router:
                     break
         if methods is None:
             return None
-        return Match(methods.get(method.upper()), params, tuple(sorted(methods)))
+        operation = methods.get(method.upper())
+        return Match(operation, params, () if operation is not None else tuple(sorted(methods)))
 
 
 def _literalness(path: str) -> tuple[Any, ...]:

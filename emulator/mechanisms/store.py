@@ -1,6 +1,7 @@
 """Where all mutable state lives: cells of plain data, keyed by tenant, kind and key.
 
-A cell holds JSON data only (dicts, lists, strings, numbers), so any store can keep it. `Store` is
+A cell holds JSON data only (dicts, lists, strings, numbers), or what becomes such by its `shown()`, so any store can
+keep it. `Store` is
 memory; `SQLiteStore` also writes every touched cell to one file when the exchange that touched it ends.
 """
 
@@ -28,9 +29,10 @@ class Tenant:
         """The mutable data under `kind` and `key`, made by `default` when absent; counts as written."""
         cell_key = (kind, key)
         self.touched.add(cell_key)
-        if cell_key not in self.cells:
-            self.cells[cell_key] = default()
-        return self.cells[cell_key]
+        cell = self.cells.get(cell_key)
+        if cell is None:
+            cell = self.cells[cell_key] = default()
+        return cell
 
     def peek(self, kind: str, key: str) -> Any:
         """The data under `kind` and `key` for reading only, or None."""
@@ -69,6 +71,11 @@ class Store:
         """Release what the store holds open."""
 
 
+def _shown(thing: Any) -> Any:
+    """What is not plain data yet, as such."""
+    return thing.shown()
+
+
 class SQLiteStore(Store):
     """The same, kept in one SQLite file, so that a restarted server goes on where it stopped.
 
@@ -100,7 +107,7 @@ class SQLiteStore(Store):
         self._db.execute("BEGIN")
         for kind, key in tenant.touched:
             if (kind, key) in tenant.cells:
-                data = json.dumps(tenant.cells[(kind, key)], separators=(",", ":"))
+                data = json.dumps(tenant.cells[(kind, key)], separators=(",", ":"), default=_shown)
                 self._db.execute("INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?)", (tenant.name, kind, key, data))
             else:
                 self._db.execute(

@@ -22,14 +22,14 @@ Render = Callable[[Scope], Any]
 class Template:
     """One compiled template; call it with a scope. `constant` says that no request changes it."""
 
-    __slots__ = ("_render", "constant")
+    __slots__ = ("constant", "render")
 
     def __init__(self, tree: Any, names: Iterable[str]) -> None:
         """Raises ExpressionError for a hole that does not compile or names an unknown variable."""
-        self._render, self.constant = _compile(tree, tuple(names))
+        self.render, self.constant = _compile(tree, tuple(names))
 
     def __call__(self, scope: Scope) -> Any:
-        return self._render(scope)
+        return self.render(scope)
 
 
 def _compile(tree: Any, names: tuple[str, ...]) -> tuple[Render, bool]:
@@ -49,22 +49,36 @@ def _compile_text(text: str, names: tuple[str, ...]) -> tuple[Render, bool]:
     whole = _HOLE.fullmatch(text)
     if whole:
         expression = Expression(whole[1], names)
-        return expression, expression.constant
-    parts: list[str | Expression] = []
+        return expression.evaluate, expression.constant
+    between: list[str] = []
+    holes: list[Render] = []
     position = 0
     for hole in _HOLE.finditer(text):
-        parts += [text[position : hole.start()], Expression(hole[1], names)]
+        between.append(text[position : hole.start()])
+        holes.append(Expression(hole[1], names).evaluate)
         position = hole.end()
-    if "${" in text[position:]:
-        raise ExpressionError(f"`{text[position:]}` opens a hole and does not close it")
-    parts.append(text[position:])
-    return (lambda scope: "".join(p if isinstance(p, str) else as_text(p(scope)) for p in parts)), False
+    rest = text[position:]
+    if "${" in rest:
+        raise ExpressionError(f"`{rest}` opens a hole and does not close it")
+    pairs = list(zip(between, holes, strict=True))
+
+    def render(scope: Scope) -> str:
+        spliced = ""
+        for before, hole in pairs:
+            value = hole(scope)
+            spliced += before + (value if value.__class__ is str else as_text(value))
+        return spliced + rest
+
+    return render, False
 
 
 def _compile_mapping(tree: dict[Any, Any], names: tuple[str, ...]) -> tuple[Render, bool]:
     fields = [
         (str(key).removesuffix("?"), str(key).endswith("?"), _compile(value, names)[0]) for key, value in tree.items()
     ]
+    if not any(optional for _, optional, _ in fields):
+        always = [(key, field) for key, _, field in fields]
+        return (lambda scope: {key: field(scope) for key, field in always}), False
 
     def render(scope: Scope) -> dict[str, Any]:
         rendered = {}
@@ -85,7 +99,7 @@ def _compile_each(tree: dict[Any, Any], names: tuple[str, ...]) -> tuple[Render,
     give, _ = _compile(tree["$give"], (*names, name))
 
     def render(scope: Scope) -> list[Any] | None:
-        values, outer = items(scope), scope[name]
+        values, outer = items.evaluate(scope), scope[name]
         if values is None:
             return None
         rendered = []

@@ -4,14 +4,12 @@ All three admit a request of a given cost only while the capacity holds, and ans
 and when room comes back. `settle` corrects the cost of an admitted request once the real one is known.
 """
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Algorithm = Literal["sliding_window", "fixed_window", "token_bucket"]
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """What a limit says of itself: units left, and Unix seconds at which (more) room comes back."""
 
     limit: float
@@ -38,34 +36,41 @@ def new() -> dict[str, Any]:
 
 def standing(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float) -> Standing:
     """How the limit stands at `now`, without taking anything. `per` is in seconds."""
+    room = left(state, algorithm, capacity, per, now)
+    if algorithm == "sliding_window":
+        log = state.get("log")
+        return Standing(capacity, room, log[0][0] + per if log else now)
+    if algorithm == "fixed_window":
+        return Standing(capacity, room, now - now % per + per)
+    return Standing(capacity, room, now + (capacity - room) * per / capacity if capacity else now + per)
+
+
+def left(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float) -> float:
+    """The units left at `now`."""
+    if algorithm == "fixed_window":
+        return capacity - state["used"] if state.get("start") == now - now % per else capacity
     if algorithm == "sliding_window":
         _forget(state, round(now - per, 6))  # the clock's own precision, or float dust delays the reset
-        log = state.get("log", ())
-        return Standing(capacity, capacity - state.get("used", 0), log[0][0] + per if log else now)
-    if algorithm == "fixed_window":
-        start = now - now % per
-        used = state.get("used", 0) if state.get("start") == start else 0
-        return Standing(capacity, capacity - used, start + per)
-    level = min(capacity, state.get("level", capacity) + (now - state.get("at", now)) * capacity / per)
-    return Standing(capacity, level, now + (capacity - level) * per / capacity if capacity else now + per)
+        return capacity - float(state.get("used", 0))
+    return min(capacity, state.get("level", capacity) + (now - state.get("at", now)) * capacity / per)
 
 
 def admits(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float, cost: float) -> bool:
     """Whether `cost` units fit at `now`; tolerant of the last bits of a token bucket's level."""
-    return standing(state, algorithm, capacity, per, now).remaining + 1e-9 >= cost
+    return left(state, algorithm, capacity, per, now) + 1e-9 >= cost
 
 
 def take(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float, cost: float) -> None:
     """Use `cost` units at `now`. A negative cost gives units back."""
-    left = standing(state, algorithm, capacity, per, now).remaining
+    room = left(state, algorithm, capacity, per, now)
     if algorithm == "sliding_window":
         state.setdefault("log", []).append([now, cost])
         state["used"] = state.get("used", 0) + cost
     elif algorithm == "fixed_window":
         state["start"] = now - now % per
-        state["used"] = capacity - left + cost
+        state["used"] = capacity - room + cost
     else:
-        state["level"] = min(capacity, left - cost)
+        state["level"] = min(capacity, room - cost)
         state["at"] = now
 
 

@@ -24,7 +24,7 @@ def encode(ex: Exchange) -> None:
         ex.reply.body = b"" if content is None and not _has_body(ex) else _bytes(content, ex.provider.encoding)
         ex.reply.headers.append(("content-length", str(len(ex.reply.body))))
     _tell_wishes(ex)
-    for fault in [*ex.faults_of("framing"), *ex.faults_of("connection")]:
+    for fault in ex.faults_of("framing", "connection"):
         if fault.name in SPOILING:
             SPOILING[fault.name](ex.reply, fault, ex.now)
         else:

@@ -2,18 +2,19 @@
 
 from emulator.exchange import Exchange, Refused
 from emulator.mechanisms import windows
-from emulator.provider import LimitRule
 
 
 def limit(ex: Exchange) -> None:
     """May refuse with rate_limited, quota_exhausted or what a rule names, and insufficient_credit."""
-    now = ex.now
+    if not ex.active.secured:
+        return
+    now, scope = ex.now, ex.scope
     wanted = []
-    for rule in ex.provider.limits:
-        if not _applies(ex, rule):
+    for rule in ex.provider.limits_of(ex.active.id):
+        if rule.when is not None and not rule.when.holds(scope):
             continue
-        capacity, cost = rule.capacity.number(ex.scope), float(rule.cost(ex.scope) or 0)
-        state = ex.tenant.cell("windows", f"{ex.provider.id}:{rule.name}:{rule.key(ex.scope)}", windows.new)
+        capacity, cost = rule.capacity.number(scope), float(rule.cost.evaluate(scope) or 0)
+        state = ex.tenant.cell("windows", f"{ex.provider.id}:{rule.name}:{rule.key.evaluate(scope)}", windows.new)
         if not windows.admits(state, rule.algorithm, capacity, rule.per, now, cost):
             facts = windows.standing(state, rule.algorithm, capacity, rule.per, now).facts(now)
             ex.note("limit", rule.name, refused=True, cost=cost, grade=rule.source.grade, **facts)
@@ -22,18 +23,14 @@ def limit(ex: Exchange) -> None:
     _check_balance(ex)
     for rule, state, capacity, cost in wanted:
         windows.take(state, rule.algorithm, capacity, rule.per, now, cost)
-        ex.taken.append((rule, state, capacity, cost))
         ex.note("limit", rule.name, cost=cost, limit=capacity, grade=rule.source.grade)
-
-
-def _applies(ex: Exchange, rule: LimitRule) -> bool:
-    return ex.active.secured and ex.meant(rule.operations) and ex.holds(rule.when)
+    ex.taken = wanted
 
 
 def _check_balance(ex: Exchange) -> None:
     """Prepaid: what needs credit is served while anything is left."""
     prices = ex.provider.prices
-    if prices is None or not ex.active.secured or not ex.holds(prices.when):
+    if prices is None or not ex.holds(prices.when):
         return
     account = ex.account
     if account is not None and ex.active.id in prices.prepaid and account.balance <= 0:

@@ -39,7 +39,7 @@ def _generate(ex: Exchange, reader: Reader) -> None:
 
 def _complete(ex: Exchange, request: dict[str, Any]) -> None:
     ex.completion = complete(request, ex.scope.entropy, ex.provider.tokens, ex.script, ex.scope["model"] or {})
-    for fault in [*ex.faults_of("content"), *(ex.faults_of("stream") if ex.streaming else ())]:
+    for fault in ex.faults_of("content", *(("stream",) if ex.streaming else ())):
         if not faulty_content.spoil(ex.completion, request, fault, ex.scope.entropy):
             ex.idle.append(fault)
     ex.scope["completion"] = ex.completion

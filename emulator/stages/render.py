@@ -5,6 +5,7 @@ from typing import Any
 from emulator.exchange import Exchange, Refused
 from emulator.mechanisms import patches, windows
 from emulator.mechanisms.clock import http_date
+from emulator.mechanisms.paths import Lookup
 from emulator.provider import LimitRule
 
 
@@ -62,15 +63,17 @@ def _tell(ex: Exchange, refusal: Refused) -> None:
     }
 
 
-def _limits(ex: Exchange) -> dict[str, Any]:
-    """How every limit stands for this principal, for headers and bodies to tell."""
-    known = {rule.name: (state, capacity) for rule, state, capacity, _ in ex.taken}
-    facts = {}
-    for rule in ex.provider.limits:
-        if ex.meant(rule.operations):
-            state, capacity = known.get(rule.name) or _unused(ex, rule)
-            facts[rule.name] = windows.standing(state, rule.algorithm, capacity, rule.per, ex.now).facts(ex.now)
-    return facts
+def _limits(ex: Exchange) -> Lookup:
+    """How every limit stands for this principal, for headers and bodies to tell; few tell of all."""
+    rules = {rule.name: rule for rule in ex.provider.limits_of(ex.operation.id if ex.operation else None)}
+
+    def facts(name: str) -> dict[str, Any]:
+        rule = rules[name]
+        taken = next(((state, capacity) for taker, state, capacity, _ in ex.taken if taker is rule), None)
+        state, capacity = taken or _unused(ex, rule)
+        return windows.standing(state, rule.algorithm, capacity, rule.per, ex.now).facts(ex.now)
+
+    return Lookup(rules, facts)
 
 
 def _unused(ex: Exchange, rule: LimitRule) -> tuple[dict[str, Any], float]:

@@ -24,20 +24,20 @@ def route(ex: Exchange) -> None:
     ex.tenant = ex.runtime.store.tenant(named or DEFAULT_TENANT)
     ex.provider = provider = ex.runtime.provider(ex.tenant, provider_id)
     match = provider.router.match(ex.method, ex.local_path)
-    ex.now = Clock(ex.tenant.cell("clock", "", dict)).now()
+    ex.now = Clock(ex.tenant.peek("clock", "") or {}).now()
     _open_scope(ex, match.operation if match and match.operation else "")
     if match is None:
         raise Refused("unknown_route", path=ex.local_path)
     if match.operation is None:
         raise Refused("method_not_allowed", path=ex.local_path, method=ex.method, allowed=list(match.allowed))
-    ex.operation = provider.operations[match.operation]
+    ex.operation = ex.active = provider.operations[match.operation]
     ex.scope["params"] = match.params
     ex.note("route", ex.operation.id, grade=ex.operation.source.grade)
 
 
 def split_tenant(path: str) -> tuple[str | None, str]:
     """`/~blue/acme/v1` -> (`blue`, `/acme/v1`)."""
-    match = _TENANT.match(path)
+    match = _TENANT.match(path) if path.startswith("/~") else None
     return (match[1], path[match.end() :] or "/") if match else (None, path)
 
 
@@ -45,9 +45,8 @@ def _provider(ex: Exchange, path: str) -> tuple[str, str]:
     """The provider's id and the path below it: by Host, by port, or by the first path segment."""
     host = ex.headers.get("host", "").lower()
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    for provider_id, family in ex.runtime.providers.items():
-        if host == family.base.host or name in (family.base.host, f"{provider_id}.localhost"):
-            return provider_id, path
+    if provider_id := ex.runtime.hosts.get(host) or ex.runtime.hosts.get(name):
+        return provider_id, path
     head, _, rest = path.lstrip("/").partition("/")
     if ex.mount is not None and head != ex.mount:
         return ex.mount, path

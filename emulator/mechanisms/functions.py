@@ -1,0 +1,129 @@
+"""The functions of the fixture language: a closed set, of which those that need it are bound to a scope."""
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Callable
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Protocol
+
+from emulator.mechanisms.clock import http_date, iso8601
+from emulator.mechanisms.entropy import Entropy
+from emulator.mechanisms.paths import walk
+
+_MOST_NUMBERS = 1000
+
+
+class Owner(Protocol):
+    """Whoever owns the resources that expressions look up."""
+
+    def find(self, name: str, identity: Any) -> dict[str, Any] | None: ...
+
+    def referring(self, name: str, field: str, target: str) -> list[dict[str, Any]]: ...
+
+
+class Bindings(Protocol):
+    """What a function may need of an exchange."""
+
+    @property
+    def entropy(self) -> Entropy: ...
+
+    @property
+    def owner(self) -> Owner | None: ...
+
+
+def _find(scope: Bindings, name: str, identity: Any) -> Any:
+    """A resource of a kind by its id, or null."""
+    return scope.owner.find(name, identity) if scope.owner else None
+
+
+def _referring(scope: Bindings, name: str, field: str, target: str) -> Any:
+    """The resources of a kind whose indexed field is, or holds, a value."""
+    return scope.owner.referring(name, field, target) if scope.owner else []
+
+
+def _first(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)
+
+
+def _sum(items: list[Any], path: str) -> int | float:
+    """The sum of a field over items, in decimals; amounts may be text."""
+    return _plain(sum((Decimal(str(walk(item, path.split(".")) or 0)) for item in items), Decimal(0)))
+
+
+def _counts(items: list[Any], path: str) -> dict[str, int]:
+    """How often each value of a field occurs among items."""
+    return dict(Counter(str(walk(item, path.split("."))) for item in items))
+
+
+def _mode(items: list[Any], path: str) -> str | None:
+    """The most common value of a field among items, the first of several; null without any items."""
+    counts = _counts(items, path)
+    return max(counts, key=lambda value: counts[value], default=None)
+
+
+def _numbers(count: float) -> list[int]:
+    """1, 2, 3, … so many of them."""
+    return list(range(1, min(int(count), _MOST_NUMBERS) + 1))
+
+
+def _snake_case(text: str) -> str:
+    """`Support Agent (EU)` -> `support_agent_eu`."""
+    return re.sub(r"\W+", "_", str(text)).strip("_").lower()
+
+
+def _round(amount: str | float, digits: int) -> int | float:
+    """A decimal amount, text or number, rounded half up."""
+    return _plain(Decimal(str(amount)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
+
+
+def _masked(address: str) -> str:
+    """An e-mail address of which only two letters and the domain are seen."""
+    name, _, domain = address.rpartition("@")
+    return f"{name[:2]}***@{domain}"
+
+
+def _plain(amount: Decimal) -> int | float:
+    return int(amount) if amount == int(amount) else float(amount)
+
+
+BOUND: dict[str, Callable[..., Any]] = {
+    # drawn from the exchange's chance
+    "hex": lambda scope, length: scope.entropy.hex(length),
+    "digits": lambda scope, length: scope.entropy.digits(length),
+    "alnum": lambda scope, length: scope.entropy.alnum(length),
+    "uuid": lambda scope: scope.entropy.uuid(),
+    # of the account's resources
+    "find": _find,
+    "referring": _referring,
+}
+"""Functions whose first parameter is the scope."""
+
+PURE: dict[str, Callable[..., Any]] = {
+    "iso8601": iso8601,
+    "iso8601_without_zone": lambda seconds: iso8601(seconds).removesuffix("Z"),
+    "http_date": http_date,
+    "ceil": math.ceil,
+    "min": min,
+    "max": max,
+    "first": _first,
+    "join": lambda items, separator: separator.join(map(str, items)),
+    "json": lambda value: json.dumps(value, separators=(",", ":")),
+    "sum": _sum,
+    "counts": _counts,
+    "mode": _mode,
+    "round": _round,
+    "last": lambda items: items[-1] if items else None,
+    "numbers": _numbers,
+    "lower": lambda text: str(text).lower(),
+    "left": lambda text, count: str(text)[: int(count)],
+    "masked": _masked,
+    "snake_case": _snake_case,
+}
+FUNCTIONS = frozenset({*BOUND, *PURE})
+BUILT_IN = frozenset({
+    "size", "has", "startsWith", "endsWith", "contains", "matches", "int", "uint", "double", "string", "bool",
+    "bytes", "timestamp", "duration", "type", "dyn", "all", "exists", "exists_one", "map", "filter",
+})  # fmt: skip
+"""What the expression language has of its own."""

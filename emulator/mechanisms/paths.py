@@ -1,0 +1,38 @@
+"""Paths through JSON data."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+
+def walk(data: Any, path: Iterable[str]) -> Any:
+    """Follow a path through dicts (by key) and lists (by index); null where a step is missing."""
+    for step in path:
+        if data.__class__ is dict or isinstance(data, dict):
+            data = data.get(step)
+        elif isinstance(data, list) and step.isdigit() and int(step) < len(data):
+            data = data[int(step)]
+        else:
+            return None
+    return data
+
+
+class Lookup(dict[str, Any]):
+    """A mapping of known keys whose values are made when a path asks for them."""
+
+    def __init__(self, keys: Iterable[str], make: Callable[[str], Any]) -> None:
+        super().__init__()
+        self._keys = tuple(keys)
+        self._make = make
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys
+
+    def get(self, key: str, default: Any = None) -> Any:
+        value = super().get(key)
+        if value is None and key in self._keys:
+            value = self[key] = self._make(key)
+        return default if value is None else value
+
+    def whole(self) -> dict[str, Any]:
+        """The mapping with every value made."""
+        return {key: self.get(key) for key in self._keys}
