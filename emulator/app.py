@@ -100,6 +100,10 @@ class _Sender:
         return self.gone.is_set()
 
     async def send(self, reply: Reply) -> None:
+        if reply.wait:
+            await self._wait(reply.wait)
+        if self.hung_up:
+            return
         if reply.breakage is not None:
             await self._break(reply, reply.breakage)
         elif reply.exact_head and self.transport is not None:
@@ -140,6 +144,10 @@ class _Sender:
                 yield frame
         finally:
             watch.cancel()
+
+    async def _wait(self, seconds: float) -> None:
+        async for _ in self._due([Frame(seconds, b"")]):
+            pass
 
     async def _closed(self) -> None:
         while (await self.receive())["type"] != "http.disconnect":

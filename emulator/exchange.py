@@ -10,6 +10,7 @@ from emulator.mechanisms.credentials import Credential
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.faults import Fault, Layer
+from emulator.mechanisms.latency import Timing
 from emulator.mechanisms.patches import Headers, Target
 from emulator.mechanisms.store import Store, Tenant
 from emulator.provider import ErrorEntry, LimitRule, Operation, Provider, ProviderFamily, Quirk, concerns
@@ -56,6 +57,8 @@ class Runtime:
     pace: float = 1.0
     scenarios: Mapping[str, str] = field(default_factory=dict)
     """Provider id -> scenario every tenant starts with."""
+    latency: Mapping[str, str] = field(default_factory=dict)
+    """Provider id -> latency profile every tenant starts with."""
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Provider id -> variants every tenant starts with."""
 
@@ -85,6 +88,8 @@ class Reply:
     content: Any = None
     """The body before it is encoded: a JSON value, or text."""
     body: bytes = b""
+    wait: float = 0.0
+    """Seconds before anything of it leaves."""
     frames: list[Frame] | None = None
     complete: bool = True
     """False when the connection ends before the body does."""
@@ -145,6 +150,10 @@ class Exchange:
     """What a test or a scenario asks for."""
     idle: list[Fault] = field(default_factory=list)
     """Those of them that found nothing to act on."""
+    step_latency: tuple[str, str] | None = None
+    """The latency profile that a step of a scenario asks for, and who plays it."""
+    timing: Timing | None = None
+    """The waits of a profile; None: the stream's own pace."""
 
     # outcome
     refusal: Refused | None = None

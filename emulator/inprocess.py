@@ -104,12 +104,23 @@ class _Transport:
         self.stream = stream
 
     def handle_request(self, request: Any) -> Any:
-        return self._answer(request, request.read())
+        reply = self._answer(request, request.read())
+        try:
+            Pacing(_patience(request)).wait(reply.wait)
+        except TimeoutError:
+            raise self.library.ReadTimeout("timed out") from None
+        return self._sent(request, reply)
 
     async def handle_async_request(self, request: Any) -> Any:
-        return self._answer(request, await request.aread())
+        reply = self._answer(request, await request.aread())
+        seconds, in_time = Pacing(_patience(request)).due(reply.wait, 0.0)
+        if seconds > 0:
+            await asyncio.sleep(seconds)
+        if not in_time:
+            raise self.library.ReadTimeout("timed out")
+        return self._sent(request, reply)
 
-    def _answer(self, request: Any, body: bytes) -> Any:
+    def _answer(self, request: Any, body: bytes) -> Reply:
         path, _, query = request.url.raw_path.decode("ascii").partition("?")
         reply, _ = answer(
             self.runtime,
@@ -120,6 +131,10 @@ class _Transport:
             body=body,
             tenant=self.tenant,
         )
+        return reply
+
+    def _sent(self, request: Any, reply: Reply) -> Any:
+        """The library's response, or its error."""
         if reply.breakage is not None:
             return self._broken(request, reply, breaking.broken(reply, reply.breakage, "1.1"))
         frames, complete = body_parts(reply, request.method)

@@ -24,6 +24,10 @@ class Entropy:
             self._random = random.Random(int.from_bytes(digest, "big"))
         return self._random
 
+    def fork(self, name: str) -> "Entropy":
+        """Chance of its own for one purpose: what is drawn here and there leaves the other as it is."""
+        return Entropy(self._key, name)
+
     def hex(self, length: int) -> str:
         return f"{self.random.getrandbits(4 * length):0{length}x}" if length > 0 else ""
 
