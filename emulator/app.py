@@ -60,7 +60,8 @@ class EmulatorApp(Starlette):
 
 
 def _remember(exchange: Exchange, sender: "_Sender") -> None:
-    """Add to the journal what became of the reply at the client's end."""
+    """The exchange is over: add to the journal what became of the reply at the client's end."""
+    exchange.release()
     if exchange.entry is None:
         return
     with exchange.runtime.store.lock:

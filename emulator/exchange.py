@@ -145,6 +145,8 @@ class Exchange:
     _account: Account | None = None
     taken: list[tuple[LimitRule, dict[str, Any], float, float]] = field(default_factory=list)
     """Limit rules that admitted the request: rule, window data, capacity, units taken."""
+    held: list[tuple[dict[str, Any], float]] = field(default_factory=list)
+    """Counts that it is in while it is in flight: a cell, and the units of it."""
     script: Any = None
     faults: list[Fault] = field(default_factory=list)
     """What a test or a scenario asks for."""
@@ -167,6 +169,19 @@ class Exchange:
     def note(self, stage: str, what: str, **details: Any) -> None:
         """Add to the trace."""
         self.trace.append({"stage": stage, "what": what, **details})
+
+    def hold(self, key: str, units: float = 1) -> None:
+        """Be counted under a key of the cells `in_flight`, until `release`."""
+        cell = self.tenant.cell("in_flight", key, dict)
+        cell["used"] = cell.get("used", 0) + units
+        self.held.append((cell, units))
+
+    def release(self) -> None:
+        """The reply is sent, or nobody wants it: be counted nowhere. To say so again changes nothing."""
+        with self.runtime.store.lock:
+            while self.held:
+                cell, units = self.held.pop()
+                cell["used"] -= units
 
     def quirks(self, target: Target) -> Iterator[Quirk]:
         """The provider's quirks of one target that are meant for this exchange."""

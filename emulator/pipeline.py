@@ -44,7 +44,7 @@ CHECKS: dict[CheckName, Stage] = {
 
 
 def run(exchange: Exchange) -> None:
-    """Answer one exchange: afterwards `exchange.reply` is complete.
+    """Answer one exchange: afterwards `exchange.reply` is complete. Who sends it says when it is, by `release`.
 
     Raises Unaddressed when the address names no provider; nothing else.
     """
@@ -53,6 +53,7 @@ def run(exchange: Exchange) -> None:
             route(exchange)
             steer(exchange)
             admit(exchange)
+            exchange.hold(exchange.provider.id)
             produce(exchange)
             settle(exchange)
             delay(exchange)

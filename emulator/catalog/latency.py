@@ -9,7 +9,7 @@ from emulator.catalog.language.latency import Profile as Declared
 from emulator.catalog.leaves import Leaves
 from emulator.catalog.owned import Finding, unknown
 from emulator.catalog.source import Path_
-from emulator.mechanisms.latency import Draws, Profile, fixed, log_normal, recorded, uniform
+from emulator.mechanisms.latency import Draws, Load, Profile, fixed, log_normal, recorded, uniform
 from emulator.provider import LatencyPlan, LatencyProfile, LatencyRule, Source
 
 
@@ -52,7 +52,8 @@ def _at(name: str) -> Path_:
 
 
 def _profile(declared: Declared) -> Profile:
-    return Profile(_draws(declared.first_token), _draws(declared.gap), _draws(declared.reply), declared.prefill)
+    load = Load() if declared.load is None else Load(declared.load.free, declared.load.slower)
+    return Profile(_draws(declared.first_token), _draws(declared.gap), _draws(declared.reply), declared.prefill, load)
 
 
 def _draws(declared: Draw) -> Draws:

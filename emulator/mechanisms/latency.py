@@ -1,4 +1,4 @@
-"""How long replies take: what the first token, each further one and the prompt cost.
+"""How long replies take: what the first token, each further one and the prompt cost, and what load adds to it.
 
 A profile is compiled data; a timing is what one exchange draws from it, in the order in which it asks. All is in
 seconds of the provider, before the pace of the server.
@@ -39,6 +39,18 @@ def recorded(chance: random.Random, *, durations: tuple[float, ...]) -> Iterator
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """What requests in flight cost each other: nothing up to `free` of them, then each slows all by so much."""
+
+    free: int = 0
+    slower: float = 0.0
+
+    def factor(self, in_flight: int) -> float:
+        """How many times longer everything takes."""
+        return 1.0 + self.slower * max(in_flight - self.free, 0)
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """The durations of one named latency profile."""
 
@@ -48,6 +60,7 @@ class Profile:
     """Before a reply that has no tokens."""
     prefill: float
     """Seconds for each thousand tokens of the prompt."""
+    load: Load = Load()
 
 
 @dataclass(slots=True)
@@ -56,6 +69,8 @@ class Timing:
 
     profile: Profile
     chance: random.Random
+    factor: float = 1.0
+    """How many times longer everything takes, under load."""
     first: float = 0.0
     gaps: list[float] = field(default_factory=list)
     total: float = 0.0
@@ -85,7 +100,7 @@ class Timing:
         return self.first
 
     def _kept(self, seconds: float) -> float:
-        """A duration to the microsecond, added to the others."""
-        kept = round(seconds, 6)
+        """A duration under load, to the microsecond, added to the others."""
+        kept = round(seconds * self.factor, 6)
         self.total = round(self.total + kept, 6)
         return kept

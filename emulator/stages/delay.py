@@ -18,8 +18,10 @@ def delay(ex: Exchange) -> None:
     if name is None:
         return
     profile = ex.provider.latency.profiles[name]
-    ex.timing = Timing(profile.durations, ex.scope.entropy.fork("latency").random)
-    ex.note("delay", name, by=by, grade=profile.source.grade)
+    in_flight = ex.tenant.peek("in_flight", ex.provider.id)["used"]
+    factor = profile.durations.load.factor(in_flight)
+    ex.timing = Timing(profile.durations, ex.scope.entropy.fork("latency").random, factor)
+    ex.note("delay", name, by=by, in_flight=in_flight, grade=profile.source.grade)
     if not ex.streaming:
         _whole(ex, ex.timing)
         ex.scope["timing"] = ex.timing.facts

@@ -45,6 +45,13 @@ Wait = Annotated[
 _AT_ONCE = Draw(fixed=0)
 
 
+class Load(Model):
+    """How the provider slows down under load."""
+
+    free: int = Field(0, ge=0, strict=True, description="Requests in flight that do not slow each other.")
+    slower: float = Field(gt=0, description="What each request beyond those adds: 0.25 makes all a quarter slower.")
+
+
 class Profile(Model):
     """What replies wait for. A completion that is no stream takes as long as its tokens would."""
 
@@ -53,6 +60,7 @@ class Profile(Model):
     gap: Wait = Field(_AT_ONCE, description="Between a token and the next.")
     prefill: Duration = Field(0.0, description="For each thousand tokens of the prompt, before the first token.")
     reply: Wait = Field(_AT_ONCE, description="Before a reply without tokens: a list, a resource.")
+    load: Load | None = Field(None, description="Everything takes longer, the more requests are in flight.")
     source: SourceName
 
 
