@@ -60,7 +60,8 @@ class EmulatorApp(Starlette):
 
 
 def _remember(exchange: Exchange, sender: "_Sender") -> None:
-    """Add to the journal what became of the reply at the client's end."""
+    """The exchange is over: add to the journal what became of the reply at the client's end."""
+    exchange.release()
     if exchange.entry is None:
         return
     with exchange.runtime.store.lock:
@@ -100,6 +101,10 @@ class _Sender:
         return self.gone.is_set()
 
     async def send(self, reply: Reply) -> None:
+        if reply.wait:
+            await self._wait(reply.wait)
+        if self.hung_up:
+            return
         if reply.breakage is not None:
             await self._break(reply, reply.breakage)
         elif reply.exact_head and self.transport is not None:
@@ -140,6 +145,10 @@ class _Sender:
                 yield frame
         finally:
             watch.cancel()
+
+    async def _wait(self, seconds: float) -> None:
+        async for _ in self._due([Frame(seconds, b"")]):
+            pass
 
     async def _closed(self) -> None:
         while (await self.receive())["type"] != "http.disconnect":

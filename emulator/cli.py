@@ -82,12 +82,13 @@ def main() -> None:
 @click.option("--seed", default=0, show_default=True, help="Seed of all chance: same seed, same bytes.")
 @click.option("--scenario", multiple=True, metavar="PROVIDER=NAME", help="Play a scenario for every tenant.")
 @click.option("--variant", multiple=True, metavar="PROVIDER=NAME", help="Serve a variant of a provider.")
+@click.option("--latency", multiple=True, metavar="PROVIDER=NAME", help="Use a latency profile for every tenant.")
 @click.option(
     "--pace",
     type=click.FloatRange(min=0),
     default=1.0,
     show_default=True,
-    help="Scale of stream delays; 0 sends at once.",
+    help="Scale of all delays of the data: streams, latency; 0 sends at once.",
 )
 @click.option("--strict-auth", is_flag=True, help="Accept declared keys only, not any key.")
 @click.option("--state", metavar="FILE", type=click.Path(dir_okay=False), help="Keep state in this SQLite file.")
@@ -101,6 +102,7 @@ def serve(
     seed: int,
     scenario: tuple[str, ...],
     variant: tuple[str, ...],
+    latency: tuple[str, ...],
     pace: float,
     strict_auth: bool,
     state: str | None,
@@ -125,6 +127,7 @@ def serve(
             strict_auth=strict_auth,
             state=state,
             scenarios=dict(_pairs(scenario, "--scenario")),
+            latency=dict(_pairs(latency, "--latency")),
             variants=variants,
         )
     except LoadError as error:
@@ -132,7 +135,7 @@ def serve(
     except KeyError as error:
         _give_up(f"no provider is called `{error.args[0]}`", "`emulator list` shows them all")
     except CommandError as error:
-        _give_up(str(error), "`emulator list PROVIDER` shows its scenarios and variants")
+        _give_up(str(error), "`emulator list PROVIDER` shows its scenarios, variants and latency profiles")
     except (OSError, sqlite3.Error) as error:
         _give_up(f"cannot keep state in {state}: {error}", "choose a new file in a folder you can write to")
     with closing(runtime.store):
@@ -246,10 +249,14 @@ def _list_one(console: Any, found: Any) -> None:
     scenarios = Table("scenario", "what happens", box=None)
     for scenario in found.scenarios.values():
         scenarios.add_row(scenario.name, scenario.summary)
+    profiles = Table("latency", "what it is like", "grade", "source", box=None)
+    for profile in found.latency.profiles.values():
+        default = " (the default)" if profile.name == found.latency.default else ""
+        profiles.add_row(profile.name, profile.summary + default, profile.source.grade, profile.source.ref)
     quirks = Table("quirk", "target", "grade", "source", box=None)
     for quirk in found.quirks:
         quirks.add_row(quirk.id, quirk.target, quirk.source.grade, quirk.source.ref)
-    for table in (refusals, keys, variants, scenarios, quirks):
+    for table in (refusals, keys, variants, scenarios, profiles, quirks):
         if table.row_count:
             console.print()
             console.print(table)

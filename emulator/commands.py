@@ -77,12 +77,14 @@ def play(runtime: Runtime, tenant_name: str, provider_id: str, scenario: str | l
             if step.operation is not None and step.operation not in found.operations:
                 known = ", ".join(found.operations)
                 raise CommandError(f"{provider_id} has no operation {step.operation!r}; there are {known}")
+            if step.latency is not None:
+                known_latency(found, step.latency)
         scenarios.start(plays, _title(compiled), "control", steps)
 
 
 def _title(scenario: scenarios.Scenario) -> str:
     return ", ".join(
-        step.refuse or (step.fault.name if step.fault else "reply" if step.script else "as usual")
+        step.refuse or (step.fault.name if step.fault else "reply" if step.script else step.latency or "as usual")
         for step in scenario.steps
     )
 
@@ -102,6 +104,22 @@ def known_scenario(found: Provider, name: str) -> None:
     if name not in found.scenarios:
         known = ", ".join(found.scenarios) or "none"
         raise CommandError(f"{found.id} has no scenario {name!r}; there are: {known}")
+
+
+def known_latency(found: Provider, name: str) -> None:
+    """Raises CommandError unless the provider has the latency profile."""
+    if name not in found.latency.profiles:
+        known = ", ".join(found.latency.profiles) or "none"
+        raise CommandError(f"{found.id} has no latency profile {name!r}; there are: {known}")
+
+
+def latency(runtime: Runtime, tenant_name: str, provider_id: str, profile: str | None) -> None:
+    """Serve this tenant with a latency profile of a provider; None: as the provider's data say."""
+    with _open(runtime, tenant_name) as tenant:
+        found = provider(runtime, tenant, provider_id)
+        if profile is not None:
+            known_latency(found, profile)
+        tenant.cell("latency", provider_id, dict)["profile"] = profile
 
 
 def use(runtime: Runtime, tenant_name: str, provider_id: str, variants: Sequence[str]) -> None:

@@ -54,6 +54,7 @@ def providers(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
             "refusals": list(p.errors),
             "scenarios": list(p.scenarios),
             "variants": list(p.variants),
+            "latency": list(p.latency.profiles),
         }
         for p in found
     ]
@@ -98,6 +99,15 @@ def variant(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
         raise CommandError("`names` is a list of variant names; an empty one goes back to the documented behaviour")
     commands.use(runtime, tenant, _provider(body), names)
     return {"variants": names}
+
+
+def latency(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
+    _known(body, "provider", "profile")
+    profile = body.get("profile")
+    if "profile" not in body or not isinstance(profile, str | None):
+        raise CommandError("`profile` is the name of a latency profile; null goes back to what the data say")
+    commands.latency(runtime, tenant, _provider(body), profile)
+    return {"profile": profile}
 
 
 def read_clock(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
@@ -218,6 +228,7 @@ _COMMANDS: dict[str, dict[str, Command]] = {
     "/fail": {"POST": fail},
     "/scenario": {"GET": read_scenarios, "POST": scenario},
     "/variant": {"POST": variant},
+    "/latency": {"POST": latency},
     "/credit": {"POST": top_up},
     "/resources": {"POST": load},
     "/clock": {"GET": read_clock, "POST": set_clock},

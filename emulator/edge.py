@@ -28,6 +28,7 @@ def answer(
 ) -> tuple[Reply, Exchange | None]:
     """The reply to one request, and its exchange unless the emulator itself had to answer.
 
+    The exchange is in flight until `release`, which is to be called when the reply is sent or not wanted any more.
     `path` is decoded, `query` is not. `mount` is the provider that owns the port, `tenant` the one to use
     when the path names none. Raises nothing.
     """
@@ -41,6 +42,7 @@ def answer(
     except Unaddressed as missing:
         return _unaddressed(exchange, str(missing)), None
     except Exception:
+        exchange.release()
         log.exception("%s %s could not be answered", method, path)
         return own_reply(500, "the emulator failed on this request", "please report it with the log above"), None
     return exchange.reply, exchange

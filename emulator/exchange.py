@@ -11,6 +11,7 @@ from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.faults import Fault, Layer
 from emulator.mechanisms.journal import Entry, Note
+from emulator.mechanisms.latency import Timing
 from emulator.mechanisms.patches import Headers, Target
 from emulator.mechanisms.store import Store, Tenant
 from emulator.provider import ErrorEntry, LimitRule, Operation, Provider, ProviderFamily, Quirk, concerns
@@ -57,6 +58,8 @@ class Runtime:
     pace: float = 1.0
     scenarios: Mapping[str, str] = field(default_factory=dict)
     """Provider id -> scenario every tenant starts with."""
+    latency: Mapping[str, str] = field(default_factory=dict)
+    """Provider id -> latency profile every tenant starts with."""
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Provider id -> variants every tenant starts with."""
     hosts: Mapping[str, str] = field(init=False)
@@ -92,6 +95,8 @@ class Reply:
     content: Any = None
     """The body before it is encoded: a JSON value, or text."""
     body: bytes = b""
+    wait: float = 0.0
+    """Seconds before anything of it leaves."""
     frames: list[Frame] | None = None
     complete: bool = True
     """False when the connection ends before the body does."""
@@ -149,11 +154,17 @@ class Exchange:
     _account: Account | None = None
     taken: list[tuple[LimitRule, dict[str, Any], float, float]] = field(default_factory=list)
     """Limit rules that admitted the request: rule, window data, capacity, units taken."""
+    held: list[tuple[dict[str, Any], float]] = field(default_factory=list)
+    """Counts that it is in while it is in flight: a cell, and the units of it."""
     script: Any = None
     faults: list[Fault] = field(default_factory=list)
     """What a test or a scenario asks for."""
     idle: list[Fault] = field(default_factory=list)
     """Those of them that found nothing to act on."""
+    step_latency: tuple[str, str] | None = None
+    """The latency profile that a step of a scenario asks for, and who plays it."""
+    timing: Timing | None = None
+    """The waits of a profile; None: the stream's own pace."""
 
     # outcome
     refusal: Refused | None = None
@@ -167,6 +178,19 @@ class Exchange:
     def note(self, stage: str, what: str, **details: Any) -> None:
         """Add to the trace."""
         self.trace.append((stage, what, details))
+
+    def hold(self, key: str, units: float = 1) -> None:
+        """Be counted under a key of the cells `in_flight`, until `release`."""
+        cell = self.tenant.cell("in_flight", key, dict)
+        cell["used"] = cell.get("used", 0) + units
+        self.held.append((cell, units))
+
+    def release(self) -> None:
+        """The reply is sent, or nobody wants it: be counted nowhere. To say so again changes nothing."""
+        with self.runtime.store.lock:
+            while self.held:
+                cell, units = self.held.pop()
+                cell["used"] -= units
 
     def quirks(self, target: Target) -> Iterator[Quirk]:
         """The provider's quirks of one target that are meant for this exchange."""

@@ -150,6 +150,10 @@ class Handle:
         """Play a scenario of the provider by name, or steps of your own. Raises CommandError."""
         commands.play(self._runtime, self._tenant, self.id, scenario)
 
+    def latency(self, profile: str | None) -> None:
+        """Let replies take their time by a profile (`overloaded`); None: as the data say. Raises CommandError."""
+        commands.latency(self._runtime, self._tenant, self.id, profile)
+
     def use(self, *variants: str) -> None:
         """Serve with these variants; none: the documented behaviour. Raises CommandError."""
         commands.use(self._runtime, self._tenant, self.id, variants)

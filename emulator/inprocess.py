@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
@@ -11,6 +12,9 @@ from emulator.edge import answer
 from emulator.exchange import Frame, Reply, Runtime
 from emulator.wire import breaking
 from emulator.wire.delivery import body_parts, sent_headers
+
+End = Callable[[], None]
+"""Called when a reply is sent or not wanted any more."""
 
 
 def make_transport(runtime: Runtime, tenant: str | None, library: Any = None) -> Any:
@@ -60,9 +64,12 @@ class Pacing:
 class _Stream:
     """A reply's frames at their moments; then what the library has to say, if the connection breaks."""
 
-    def __init__(self, frames: Sequence[Frame], error: Exception | None, library: Any, patience: float | None) -> None:
+    def __init__(
+        self, frames: Sequence[Frame], error: Exception | None, end: End, library: Any, patience: float | None
+    ) -> None:
         self.frames = frames
         self.error = error
+        self.end = end
         self.library = library
         self.pacing = Pacing(patience)
 
@@ -73,7 +80,7 @@ class _Stream:
             except TimeoutError:
                 raise self._impatient() from None
             yield frame.data
-        self._end()
+        self._complete()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         clock = asyncio.get_running_loop().time
@@ -84,12 +91,20 @@ class _Stream:
             if not in_time:
                 raise self._impatient()
             yield frame.data
-        self._end()
+        self._complete()
+
+    def close(self) -> None:
+        self.end()
+
+    async def aclose(self) -> None:
+        self.end()
 
     def _impatient(self) -> Any:
+        self.end()
         return self.library.ReadTimeout("timed out")
 
-    def _end(self) -> None:
+    def _complete(self) -> None:
+        self.end()
         if self.error is not None:
             raise self.error
 
@@ -104,14 +119,27 @@ class _Transport:
         self.stream = stream
 
     def handle_request(self, request: Any) -> Any:
-        return self._answer(request, request.read())
+        reply, end = self._answer(request, request.read())
+        with _ended_by_errors(end):
+            try:
+                Pacing(_patience(request)).wait(reply.wait)
+            except TimeoutError:
+                raise self.library.ReadTimeout("timed out") from None
+            return self._sent(request, reply, end)
 
     async def handle_async_request(self, request: Any) -> Any:
-        return self._answer(request, await request.aread())
+        reply, end = self._answer(request, await request.aread())
+        with _ended_by_errors(end):
+            seconds, in_time = Pacing(_patience(request)).due(reply.wait, 0.0)
+            if seconds > 0:
+                await asyncio.sleep(seconds)
+            if not in_time:
+                raise self.library.ReadTimeout("timed out")
+            return self._sent(request, reply, end)
 
-    def _answer(self, request: Any, body: bytes) -> Any:
+    def _answer(self, request: Any, body: bytes) -> tuple[Reply, End]:
         path, _, query = request.url.raw_path.decode("ascii").partition("?")
-        reply, _ = answer(
+        reply, exchange = answer(
             self.runtime,
             method=request.method,
             path=unquote(path),
@@ -120,16 +148,20 @@ class _Transport:
             body=body,
             tenant=self.tenant,
         )
-        if reply.breakage is not None:
-            return self._broken(request, reply, breaking.broken(reply, reply.breakage, "1.1"))
-        frames, complete = body_parts(reply, request.method)
-        return self._response(request, reply, frames, None if complete else self._error("closed", frames))
+        return reply, exchange.release if exchange is not None else _nothing
 
-    def _response(self, request: Any, reply: Reply, frames: Sequence[Frame], error: Exception | None) -> Any:
-        stream = self.stream(frames, error, self.library, _patience(request))
+    def _sent(self, request: Any, reply: Reply, end: End) -> Any:
+        """The library's response, or its error."""
+        if reply.breakage is not None:
+            return self._broken(request, reply, end, breaking.broken(reply, reply.breakage, "1.1"))
+        frames, complete = body_parts(reply, request.method)
+        return self._response(request, reply, end, frames, None if complete else self._error("closed", frames))
+
+    def _response(self, request: Any, reply: Reply, end: End, frames: Sequence[Frame], error: Exception | None) -> Any:
+        stream = self.stream(frames, error, end, self.library, _patience(request))
         return self.library.Response(reply.status, headers=sent_headers(reply), stream=stream)
 
-    def _broken(self, request: Any, reply: Reply, broken: breaking.Broken) -> Any:
+    def _broken(self, request: Any, reply: Reply, end: End, broken: breaking.Broken) -> Any:
         """A fault below HTTP as the library tells of it; a silence at the end is not waited for."""
         silence = broken.ends_at - (broken.heard[-1].at if broken.heard else 0.0)
         patience = _patience(request)
@@ -137,7 +169,7 @@ class _Transport:
         if error is not None and patience is not None and silence > patience:
             error = self.library.ReadTimeout("timed out")
         if broken.heard is not None:
-            return self._response(request, reply, broken.heard, error)
+            return self._response(request, reply, end, broken.heard, error)
         assert error is not None  # what nobody hears of is complained of
         raise error
 
@@ -153,6 +185,20 @@ class _Transport:
             ),
         }
         return errors[complaint]
+
+
+def _nothing() -> None:
+    pass
+
+
+@contextmanager
+def _ended_by_errors(end: End) -> Iterator[None]:
+    """Where there is an error there is no response whose end would come."""
+    try:
+        yield
+    except BaseException:
+        end()
+        raise
 
 
 def _patience(request: Any) -> float | None:

@@ -5,6 +5,7 @@
     checks     authenticate, validate, limit, disrupt, in the provider's own order
     produce    the completion or the example
     settle     limits and the ledger learn the real usage
+    delay      the latency profile, if one is asked for or meant
     render     status, headers and body: of the reply, or of the refusal
     encode     bytes, or the timed frames of a stream
     record     the journal
@@ -20,6 +21,7 @@ from emulator.exchange import Exchange, Refused
 from emulator.mechanisms.expressions import ExpressionError
 from emulator.provider import CheckName
 from emulator.stages.authenticate import authenticate
+from emulator.stages.delay import delay
 from emulator.stages.disrupt import disrupt
 from emulator.stages.encode import encode
 from emulator.stages.limit import limit
@@ -42,7 +44,7 @@ CHECKS: dict[CheckName, Stage] = {
 
 
 def run(exchange: Exchange) -> None:
-    """Answer one exchange: afterwards `exchange.reply` is complete.
+    """Answer one exchange: afterwards `exchange.reply` is complete. Who sends it says when it is, by `release`.
 
     Raises Unaddressed when the address names no provider; nothing else.
     """
@@ -51,8 +53,10 @@ def run(exchange: Exchange) -> None:
             route(exchange)
             steer(exchange)
             admit(exchange)
+            exchange.hold(exchange.provider.id)
             produce(exchange)
             settle(exchange)
+            delay(exchange)
         except Refused as refusal:
             exchange.refusal = refusal
         except ExpressionError as error:  # a fixture's expression met data it was not written for

@@ -16,6 +16,7 @@ from emulator.mechanisms.events import EventKind
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.faults import Fault
 from emulator.mechanisms.forms import FormSchema
+from emulator.mechanisms.latency import Profile
 from emulator.mechanisms.patches import Patch, Target
 from emulator.mechanisms.requests import Reader
 from emulator.mechanisms.resources import Paging, ResourceType, Verb
@@ -201,6 +202,35 @@ class LimitRule:
 
 
 @dataclass(frozen=True, slots=True)
+class LatencyProfile:
+    """A named profile of how long replies take."""
+
+    name: str
+    summary: str
+    durations: Profile
+    source: Source
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyRule:
+    """Which requests have which profile."""
+
+    operations: tuple[str, ...] | None
+    when: Expression | None
+    profile: str
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyPlan:
+    """The profiles, and which requests have which; without one, the pace of streams holds."""
+
+    profiles: Mapping[str, LatencyProfile]
+    rules: tuple[LatencyRule, ...]
+    default: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ChargeLine:
     """The price of `unit` units of a quantity that a request used."""
 
@@ -300,6 +330,7 @@ class Provider:
     plans: Mapping[str, Any]
     limits: tuple[LimitRule, ...]
     limit_headers: Mapping[str, Template]
+    latency: LatencyPlan
     accounts: AccountRules | None
     prices: Prices | None
     envelope: Template

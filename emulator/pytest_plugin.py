@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from emulator.server import EmulatorServer
 
 _MARKER = (
-    "emulator(allow_unmatched=False, allow_unfinished=False, scenarios={}, variants={}, only=False): "
+    "emulator(allow_unmatched=False, allow_unfinished=False, scenarios={}, variants={}, latency={}, only=False): "
     "how the `emulator` fixture starts and what it complains of at teardown; only: `intercept` refuses other hosts"
 )
 
@@ -55,6 +55,8 @@ def emulator(request: pytest.FixtureRequest, emulator_server: "EmulatorServer") 
     emulation.reset()
     for provider, names in settings["variants"].items():
         emulation[provider].use(*([names] if isinstance(names, str) else names))
+    for provider, profile in settings["latency"].items():
+        emulation[provider].latency(profile)
     for provider, scenario in settings["scenarios"].items():
         emulation[provider].play(scenario)
     yield emulation
@@ -79,7 +81,7 @@ _HINT = "hint: @pytest.mark.emulator(allow_unmatched=True) or (allow_unfinished=
 
 def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     settings: dict[str, Any] = {"allow_unmatched": False, "allow_unfinished": False, "scenarios": {}, "variants": {}}
-    settings["only"] = False
+    settings |= {"latency": {}, "only": False}
     for marker in reversed(list(request.node.iter_markers("emulator"))):
         unknown = set(marker.kwargs) - set(settings)
         if unknown or marker.args:

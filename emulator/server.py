@@ -29,12 +29,14 @@ def make_runtime(
     strict_auth: bool = False,
     state: str | Path | None = None,
     scenarios: Mapping[str, str] | None = None,
+    latency: Mapping[str, str] | None = None,
     variants: Mapping[str, Sequence[str]] | None = None,
 ) -> Runtime:
     """Load the data and put it beside a store.
 
     Raises catalog.LoadError for data that cannot be used, KeyError for a provider that does not exist,
-    CommandError for a scenario or variant that does not, sqlite3.Error or OSError for an unusable `state`.
+    CommandError for a scenario, variant or latency profile that does not, sqlite3.Error or OSError for an unusable
+    `state`.
     """
     runtime = Runtime(
         providers=catalog.load(data, providers),
@@ -43,12 +45,15 @@ def make_runtime(
         pace=pace,
         strict_auth=strict_auth,
         scenarios=dict(scenarios or {}),
+        latency=dict(latency or {}),
         variants={name: tuple(chosen) for name, chosen in (variants or {}).items()},
     )
     for name, chosen in runtime.variants.items():
         commands.with_variants(runtime, name, chosen)
     for name, scenario in runtime.scenarios.items():
         commands.known_scenario(commands.family(runtime, name).base, scenario)
+    for name, profile in runtime.latency.items():
+        commands.known_latency(commands.family(runtime, name).base, profile)
     if state is not None:
         runtime.store = SQLiteStore(state)
     return runtime

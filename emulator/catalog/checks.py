@@ -6,6 +6,7 @@ from emulator.catalog.groups import declared_groups, group_path
 from emulator.catalog.language import Document
 from emulator.catalog.language.errors import Entry
 from emulator.catalog.language.operations import Operation
+from emulator.catalog.latency import latency
 from emulator.catalog.owned import Finding, act, owned, reachable_by_act, unknown
 from emulator.catalog.source import Path_, Problem, Tree, show_path
 from emulator.catalog.specs import Spec, SpecOperation
@@ -22,6 +23,7 @@ def check(document: Document, spec: Spec, tree: Tree) -> list[Problem]:
             *_operations(document, spec),
             *_names(document, spec),
             *owned(document),
+            *latency(document),
             *_twice(document),
             *_refusals(document, spec),
         ]
@@ -102,6 +104,8 @@ def _names(document: Document, spec: Spec) -> Iterator[Finding]:
 
     for i, rule in enumerate(document.limits.rules):
         yield from operations(rule.operations, ("limits", "rules", i, "operations"))
+    for i, choice in enumerate(document.latency.rules):
+        yield from operations(choice.operations, ("latency", "rules", i, "operations"))
     for i, quirk in enumerate(document.quirks):
         yield from operations(quirk.operations, ("quirks", i, "operations"))
     for operation in document.prices.charges if document.prices else ():

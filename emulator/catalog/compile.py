@@ -13,6 +13,7 @@ from emulator.catalog.groups import declared_groups, group_path, groups_of
 from emulator.catalog.language import Document
 from emulator.catalog.language import limits as limits_language
 from emulator.catalog.language import operations as operations_language
+from emulator.catalog.latency import latency_plan
 from emulator.catalog.leaves import Leaves
 from emulator.catalog.source import LoadError, Path_, Problem, Tree
 from emulator.catalog.specs import Spec, SpecOperation, followed
@@ -92,6 +93,7 @@ class Compiler:
             plans=document.limits.plans,
             limits=tuple(self._limit(i, r) for i, r in enumerate(document.limits.rules)),
             limit_headers=self.leaves.templates(document.limits.headers, ("limits", "headers")),
+            latency=latency_plan(document, self.leaves, self.sources),
             accounts=account_rules(document, self.leaves, self.kinds, self.initial),
             prices=compile_prices(document, self.leaves),
             envelope=self.leaves.template(errors.envelope, ("errors", "envelope")),

@@ -26,11 +26,21 @@ def played_step(step: Step, when: Expression | None, where: str, *, paced: bool 
             finish_reason=step.reply.finish_reason,
             usage=None if step.reply.usage is None else {str(k): v for k, v in step.reply.usage.items()},
         )
-    plain = step.refuse is None and step.reply is None and step.fault is None
+    plain = step.refuse is None and step.reply is None and step.fault is None and step.latency is None
     times = step.times if step.times is not None or plain or step.lasts is not None else 1
     fault = None if step.fault is None else step.fault.chosen(paced=paced)
     return PlayedStep(
-        times, step.lasts, step.operation, when, step.refuse, dict(step.facts), script, fault, step.probability, where
+        times=times,
+        lasts=step.lasts,
+        operation=step.operation,
+        when=when,
+        refuse=step.refuse,
+        facts=dict(step.facts),
+        script=script,
+        fault=fault,
+        latency=step.latency,
+        probability=step.probability,
+        where=where,
     )
 
 

@@ -65,6 +65,7 @@ class MemoryTransport(asyncio.Transport):
     def _end(self, error: Exception | None) -> None:
         if not self._closing:
             self._closing = True
+            self._question.end()
             self._loop.call_soon(self._protocol.connection_lost, error)
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import httptools
 
 from emulator.edge import answer
-from emulator.exchange import Frame
+from emulator.exchange import Exchange, Frame
 from emulator.inprocess import Pacing
 from emulator.interception.blocks import Block
 from emulator.wire.delivery import octets
@@ -24,6 +24,7 @@ class Question:
         self._body: list[bytes] = []
         self._parser = httptools.HttpRequestParser(self)
         self.answer: Iterator[Frame] | None = None
+        self._exchange: Exchange | None = None
 
     def feed(self, data: bytes) -> None:
         self._parser.feed_data(data)
@@ -40,7 +41,7 @@ class Question:
     def on_message_complete(self) -> None:
         path, _, query = self._url.decode("ascii").partition("?")
         method = self._parser.get_method().decode("ascii")
-        reply, _ = answer(
+        reply, self._exchange = answer(
             self._block.runtime,
             method=method,
             path=unquote(path),
@@ -49,7 +50,18 @@ class Question:
             body=b"".join(self._body),
             tenant=self._block.tenant,
         )
-        self.answer = octets(reply, method)
+        self.answer = self._whole(octets(reply, method))
+
+    def _whole(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        try:
+            yield from frames
+        finally:
+            self.end()
+
+    def end(self) -> None:
+        """All has come back, or nobody wants the rest."""
+        if self._exchange is not None:
+            self._exchange.release()
 
 
 class MemorySocket:
@@ -58,6 +70,7 @@ class MemorySocket:
     def __init__(self, block: Block) -> None:
         self._question = Question(block)
         self._timeout: float | None = None
+        self._read = False
 
     def settimeout(self, timeout: float | None) -> None:
         self._timeout = timeout
@@ -67,23 +80,31 @@ class MemorySocket:
 
     def makefile(self, mode: str, *_: Any) -> io.BufferedReader:
         assert self._question.answer is not None
-        return io.BufferedReader(_Incoming(self._question.answer, Pacing(self._timeout)))
+        self._read = True
+        return io.BufferedReader(_Incoming(self._question, self._question.answer, Pacing(self._timeout)))
 
     def shutdown(self, how: int) -> None:
         """Nothing: there is nobody at the other end to tell."""
 
     def close(self) -> None:
-        """Nothing: what was answered can still be read, as with a socket that has a file open on it."""
+        """What was answered can still be read, as with a socket that has a file open on it."""
+        if not self._read:
+            self._question.end()
 
 
 class _Incoming(io.RawIOBase):
     """What comes back, in the parts and at the moments in which it is sent."""
 
-    def __init__(self, frames: Iterator[Frame], pacing: Pacing) -> None:
+    def __init__(self, question: Question, frames: Iterator[Frame], pacing: Pacing) -> None:
         super().__init__()
+        self._question = question
         self._frames = frames
         self._pacing = pacing
         self._left = b""
+
+    def close(self) -> None:
+        self._question.end()
+        super().close()
 
     def readable(self) -> bool:
         return True

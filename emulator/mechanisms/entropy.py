@@ -50,6 +50,10 @@ class Entropy:
         """The same chance for what asks for the standard library's."""
         return random.Random(self.bits(64))
 
+    def fork(self, name: str) -> "Entropy":
+        """Chance of its own for one purpose: what is drawn here and there leaves the other as it is."""
+        return Entropy(self._key, name)
+
     def hex(self, length: int) -> str:
         return f"{self.bits(4 * length):0{length}x}" if length > 0 else ""
 

@@ -27,7 +27,7 @@ Variable = Literal[
     "operation", "principal", "request", "model", "models", "plans", "limits", "account", "tenant",
     "item", "items", "page", "totals", "other",
     # the reply
-    "completion", "embeddings", "usage", "choice", "piece", "call", "id", "created", "clock",
+    "completion", "embeddings", "usage", "choice", "piece", "call", "id", "created", "clock", "timing",
     # refusals
     "fact", "error", "violations", "errors_by_field", "violation",
     # patches

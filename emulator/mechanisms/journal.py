@@ -1,6 +1,6 @@
 """The journal: one entry an exchange, the newest thousand a tenant, each in a cell of its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from emulator.mechanisms.store import Tenant
@@ -18,9 +18,7 @@ class Entry:
 
     __slots__ = ("_body", "_facts", "_headers", "_trace", "client", "number")
 
-    def __init__(
-        self, facts: Mapping[str, Any], headers: Mapping[str, str], body: bytes, trace: Sequence[Note]
-    ) -> None:
+    def __init__(self, facts: Mapping[str, Any], headers: Mapping[str, str], body: bytes, trace: list[Note]) -> None:
         """`facts` has the request's moment, address and outcome; `trace` may still grow."""
         self.number = 0
         self._facts = facts

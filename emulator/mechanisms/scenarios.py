@@ -28,12 +28,14 @@ class Step:
     facts: dict[str, Any]
     script: Script | None
     fault: Fault | None
+    latency: str | None
+    """The profile that those requests are served with."""
     probability: float | None
     where: str
 
     @property
     def plain(self) -> bool:
-        return self.refuse is None and self.script is None and self.fault is None
+        return self.refuse is None and self.script is None and self.fault is None and self.latency is None
 
     @property
     def open_end(self) -> bool:

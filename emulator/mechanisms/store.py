@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 CellKey = tuple[str, str]
+FLEETING = frozenset({"in_flight"})
+"""Kinds of cells that say what goes on at the moment: no file keeps them."""
 
 
 class Tenant:
@@ -106,6 +108,8 @@ class SQLiteStore(Store):
             return
         self._db.execute("BEGIN")
         for kind, key in tenant.touched:
+            if kind in FLEETING:
+                continue
             if (kind, key) in tenant.cells:
                 data = json.dumps(tenant.cells[(kind, key)], separators=(",", ":"), default=_shown)
                 self._db.execute("INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?)", (tenant.name, kind, key, data))

@@ -19,6 +19,8 @@ def disrupt(ex: Exchange) -> None:
         return
     if step.fault is not None:
         ex.faults.append(step.fault.at_pace(ex.runtime.pace))
+    if step.latency is not None:
+        ex.step_latency = (step.latency, play["by"])
     ex.script = step.script
     if step.refuse is not None:
         raise Refused(step.refuse, **step.facts)

@@ -8,10 +8,14 @@ from emulator.mechanisms.encoding import Encoding
 from emulator.mechanisms.events import Event, Timeline, bend
 from emulator.mechanisms.faults import Fault
 from emulator.mechanisms.faulty_streams import disturb
+from emulator.mechanisms.latency import Timing
 from emulator.mechanisms.tokens import pieces
 from emulator.provider import StreamPlan
 from emulator.wire.framing import FRAMINGS
 from emulator.wire.spoiling import SPOILING
+
+_MOST_GAPS = 1000
+"""Gaps that a journal entry holds."""
 
 
 def encode(ex: Exchange) -> None:
@@ -23,12 +27,22 @@ def encode(ex: Exchange) -> None:
         content = ex.reply.content
         ex.reply.body = b"" if content is None and not _has_body(ex) else _bytes(content, ex.provider.encoding)
         ex.reply.headers.append(("content-length", str(len(ex.reply.body))))
+    if ex.timing is not None:
+        _tell_timing(ex, ex.timing)
     _tell_wishes(ex)
     for fault in ex.faults_of("framing", "connection"):
         if fault.name in SPOILING:
             SPOILING[fault.name](ex.reply, fault, ex.now)
         else:
             ex.reply.breakage = fault
+
+
+def _tell_timing(ex: Exchange, timing: Timing) -> None:
+    """Let a reply that comes as a whole wait; write down what is planned, in seconds of the provider."""
+    if not ex.streaming:
+        ex.reply.wait = timing.total * ex.runtime.pace
+    planned = {"first_event": timing.first, "gaps": timing.gaps[:_MOST_GAPS], "seconds": timing.total}
+    ex.note("encode", "timing", **planned)
 
 
 def _tell_wishes(ex: Exchange) -> None:
@@ -91,7 +105,9 @@ def _events(ex: Exchange, plan: StreamPlan) -> list[Event]:
         for name, value in variables.items():
             scope[name] = value
         if kind in plan.events:
-            delay = plan.gap if events else plan.first_event
+            delay = _gap(ex, plan) if events else _first(ex, plan)
+            if ex.timing is not None:
+                scope["timing"] = ex.timing.facts
             events.append(Event(kind, plan.events[kind](scope), delay))
 
     emit("open")
@@ -111,6 +127,15 @@ def _events(ex: Exchange, plan: StreamPlan) -> list[Event]:
         events.append(Event("done", plan.terminator))
     emit("trailer")  # some send one more after the end, which clients that stop there never read
     return events
+
+
+def _first(ex: Exchange, plan: StreamPlan) -> float:
+    assert ex.request is not None
+    return plan.first_event if ex.timing is None else ex.timing.first_token(ex.request["prompt_tokens"])
+
+
+def _gap(ex: Exchange, plan: StreamPlan) -> float:
+    return plan.gap if ex.timing is None else ex.timing.gap()
 
 
 def _error_event(ex: Exchange, fault: Fault) -> Any:

@@ -16,6 +16,8 @@ def steer(ex: Exchange) -> None:
     """Set `forced` to the refusal asked for, start the scenario asked for, note what cannot be honoured."""
     if name := ex.headers.get("x-emulator-scenario"):
         _scenario(ex, name.strip())
+    if name := ex.headers.get("x-emulator-latency"):
+        _latency(ex, name.strip())
     if _queued(ex):
         return
     if "x-emulator-refuse" in ex.headers:
@@ -63,6 +65,14 @@ def _force_status(ex: Exchange, status: int) -> None:
     ex.forced, ex.forced_status = name, status
     ex.preference_applied = f"code={status}"
     ex.note("steer", name, by=f"Prefer: code={status}")
+
+
+def _latency(ex: Exchange, name: str) -> None:
+    """Only to tell of a profile that there is not: which one the reply has is `delay`'s to choose."""
+    profiles = ex.provider.latency.profiles
+    if name not in profiles:
+        known = ", ".join(profiles) or "none"
+        ex.notices.append(f"X-Emulator-Latency: {name} is no latency profile of {ex.provider.id}; there are: {known}")
 
 
 def _scenario(ex: Exchange, name: str) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 from emulator.exchange import Frame, Reply
 from emulator.mechanisms.patches import Headers
@@ -21,6 +22,11 @@ def octets(reply: Reply, method: str) -> Iterator[Frame]:
 
     A frame without bytes is a silence. A reset is none: raises ConnectionResetError where one is to happen.
     """
+    for frame in _octets(reply, method):
+        yield replace(frame, at=frame.at + reply.wait) if reply.wait else frame
+
+
+def _octets(reply: Reply, method: str) -> Iterator[Frame]:
     if reply.breakage is not None:
         left = broken(reply, reply.breakage, "1.1")
         yield from left.writes

@@ -47,7 +47,7 @@ def test_table_has_every_operation(run: Run) -> None:
 def test_one_provider_shows_what_can_be_asked_of_it(run: Run) -> None:
     result = run("list", "nugen")
     assert result.exit_code == 0
-    for told in ("quota_exhausted", "nugen-spent-*", "max-tokens-2000", "gateway_down"):
+    for told in ("quota_exhausted", "nugen-spent-*", "max-tokens-2000", "gateway_down", "slow_reasoner"):
         assert told in result.stdout
     assert "barrack" not in result.stdout
 

@@ -67,6 +67,14 @@ def test_interrupt_is_quiet(serve: Serve) -> None:
     assert served.errors.read_text() == ""
 
 
+def test_a_latency_profile_holds_for_every_tenant(serve: Serve) -> None:
+    served = serve("nugen", "--latency", "nugen=overloaded", "--pace", "0")
+    for tenant in ("", "/~blue"):
+        assert served.get(f"{tenant}/nugen/health").status_code == 200
+        (entry,) = served.get(f"{tenant}/_emulator/journal").json()
+        assert [note["what"] for note in entry["trace"] if note["stage"] == "delay"] == ["overloaded"]
+
+
 def test_scenario_is_played_for_every_tenant(serve: Serve) -> None:
     served = serve("--scenario", "generalcompute=flaky_then_fine")
     for tenant in ("", "/~blue"):
@@ -162,6 +170,12 @@ WRONG = {
     ),
     "unknown variant": (["--variant", "nugen=nope"], "nugen has no variant 'nope'; there are: "),
     "variant of an unknown provider": (["--variant", "nope=calm"], "no provider is called 'nope'; there are "),
+    "unknown latency profile": (
+        ["--latency", "nugen=nope"],
+        "nugen has no latency profile 'nope'; there are: ",
+    ),
+    "latency of an unknown provider": (["--latency", "nope=calm"], "no provider is called 'nope'; there are "),
+    "malformed latency": (["--latency", "nugen"], "`--latency nugen` is not PROVIDER=NAME"),
     "malformed scenario": (["--scenario", "nugen"], "`--scenario nugen` is not PROVIDER=NAME"),
     "malformed variant": (["--variant", "nugen="], "`--variant nugen=` is not PROVIDER=NAME"),
     "no provider in a scenario": (["--scenario", "=flaky"], "`--scenario =flaky` is not PROVIDER=NAME"),

@@ -57,7 +57,7 @@ def _about(document: dict[str, Any], providers: list[str]) -> dict[str, Any]:
     """The document for an emulator that has these providers, so that requests reach beyond their names."""
     text = json.dumps(document).replace('"acme"', json.dumps(providers[0])).replace('"flaky"', '"upstream_down"')
     narrowed: dict[str, Any] = json.loads(text)
-    for name in ("Failure", "Variants", "Payment", "Resources"):
+    for name in ("Failure", "Variants", "Latency", "Payment", "Resources"):
         narrowed["components"]["schemas"][name]["properties"]["provider"]["enum"] = providers
     for play in narrowed["components"]["schemas"]["Play"]["oneOf"]:
         play["properties"]["provider"]["enum"] = providers

@@ -233,8 +233,11 @@ def test_scenarios_and_variants_of_the_marker(project: Pytester) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("allow_everything=True", "knows allow_unmatched, allow_unfinished, scenarios, variants, only; not allow_eve"),
-        ("True", "knows allow_unmatched, allow_unfinished, scenarios, variants, only; not positions"),
+        (
+            "allow_everything=True",
+            "knows allow_unmatched, allow_unfinished, scenarios, variants, latency, only; not allow_eve",
+        ),
+        ("True", "knows allow_unmatched, allow_unfinished, scenarios, variants, latency, only; not positions"),
         ("scenarios={'barrack': 'nope'}", "barrack has no scenario 'nope'; there are: flaky_then_fine, "),
         ("variants={'barrack': 'nope'}", "barrack has no variant 'nope'; there are: message, both"),
         ("scenarios={'nope': 'x'}", "no provider is called 'nope'; there are barrack, generalcompute"),

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from emulator.catalog.language.auth import Auth
 from emulator.catalog.language.base import Expr, Model, SourceName, Tree
 from emulator.catalog.language.errors import Errors, Validation
+from emulator.catalog.language.latency import Latency
 from emulator.catalog.language.limits import Limits
 from emulator.catalog.language.operations import Operation, Read
 from emulator.catalog.language.prices import Prices
@@ -76,6 +77,7 @@ class Document(Model):
     read: dict[str, Read] = Field(default_factory=dict)
     shapes: dict[str, Tree] = Field(default_factory=dict)
     streams: dict[str, Stream] = Field(default_factory=dict)
+    latency: Latency = Latency()
     operations: dict[str, Operation] = Field(default_factory=dict)
     resources: dict[str, Resource] = Field(default_factory=dict)
     errors: Errors | None = None

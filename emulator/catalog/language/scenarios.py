@@ -42,6 +42,7 @@ class Step(Model):
     facts: dict[str, Any] = Field(default_factory=dict)
     reply: ScriptedReply | None = None
     fault: Fault | None = None
+    latency: str | None = Field(None, description="The latency profile its requests are served with.")
     probability: float | None = Field(
         None,
         gt=0,
@@ -54,4 +55,6 @@ class Step(Model):
     def _one_outcome(self) -> "Step":
         if self.refuse is not None and self.reply is not None:
             raise ValueError("a step that refuses has no `reply:`")
+        if self.refuse is not None and self.latency is not None:
+            raise ValueError("a step that refuses has no `latency:`: refusals come at once")
         return self
