@@ -164,7 +164,7 @@ class Handle:
         All of them are there, or none. Raises CommandError, and catalog.LoadError for a file that cannot be read.
         """
         if isinstance(resources, (str, Path)):
-            from emulator.catalog.source import read_yaml
+            from emulator.catalog.reading import read_yaml
 
             resources = read_yaml(Path(resources), str(resources)).data
         return commands.load(self._runtime, self._tenant, self.id, resources, key)

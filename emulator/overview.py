@@ -149,7 +149,7 @@ def explain(provider: Provider, operation: Operation) -> list[Line]:
     """Which file and line supplies what of an operation's behaviour, in the order a request meets it."""
 
     def at(*steps: str) -> str:
-        return provider.locations(steps) or "the language's default"
+        return provider.locations.get(steps) or "the language's default"
 
     return [
         Line("operation", operation.id, operation.where, operation.source.grade),

@@ -308,12 +308,10 @@ class Provider:
     quirks: tuple[Quirk, ...]
     scenarios: Mapping[str, Scenario]
     variants: Mapping[str, Variant]
-    document: Mapping[str, Any] = field(repr=False)
-    """The bundled OpenAPI document."""
+    read_document: Callable[[], Mapping[str, Any]] = field(repr=False)
     compile_steps: Callable[[str, str], Scenario] = field(repr=False)
     """A name and the JSON text of steps, as a test gives them -> a scenario. Raises ValueError with the remedy."""
-    locations: Callable[[tuple[str | int, ...]], str | None] = field(repr=False)
-    """The path of a fixture value -> `file:line`."""
+    read_places: Callable[[], Mapping[tuple[str | int, ...], str]] = field(repr=False)
 
     def headers(self, key: str) -> dict[str, str]:
         """What every request of a client carries: the credential where it is a header, and what else is asked for."""
@@ -325,6 +323,16 @@ class Provider:
         if "steps" in play:
             return self.compile_steps(play["name"], play["steps"])
         return self.scenarios.get(play["name"])
+
+    @cached_property
+    def document(self) -> Mapping[str, Any]:
+        """The bundled OpenAPI document."""
+        return self.read_document()
+
+    @cached_property
+    def locations(self) -> Mapping[tuple[str | int, ...], str]:
+        """The path of a fixture value -> `file:line`."""
+        return self.read_places()
 
     @cached_property
     def host(self) -> str:

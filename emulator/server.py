@@ -80,12 +80,12 @@ def uvicorn_config(app: EmulatorApp) -> uvicorn.Config:
 
 def reload_on_change(runtime: Runtime, data: Sequence[str | Path], stop: threading.Event) -> None:
     """Load the data anew whenever a file of it changes, until `stop`; what cannot be used is told and left."""
-    seen = catalog.newest_change(data)
+    seen = catalog.changes(data)
     while not stop.wait(0.5):
         try:
-            newest = catalog.newest_change(data)
-            if newest != seen:
-                seen = newest
+            now = catalog.changes(data)
+            if now != seen:
+                seen = now
                 runtime.providers = catalog.load(data, list(runtime.providers))
         except catalog.LoadError as error:
             log.warning("not taken in:\n%s", error)

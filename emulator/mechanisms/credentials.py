@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import translate
+from functools import cached_property
 from typing import Any, Literal
 
 from emulator.refusals import REFUSALS, RefusalName
@@ -33,20 +34,18 @@ class Credential:
     tenant: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """Keys that match are this principal, or meet this refusal."""
 
     match: str
     """A shell-style pattern: `acme-free-*`."""
-    pattern: re.Pattern[str]
     principal: dict[str, Any]
     refuse: RefusalName | None
 
-
-def rule(match: str, principal: dict[str, Any], refuse: RefusalName | None) -> Rule:
-    """A rule for keys that match a shell-style pattern."""
-    return Rule(match, re.compile(translate(match)), principal, refuse)
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(translate(self.match))
 
 
 def find(places: tuple[Place, ...], headers: Mapping[str, str], query: Mapping[str, str]) -> Credential | None:
