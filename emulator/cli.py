@@ -174,8 +174,7 @@ def _greet(running: Any) -> None:
     click.echo(f"emulator on {running.url}  (Ctrl+C stops it)\n")
     for name in running.runtime.providers:
         found = running.runtime.providers[name].base
-        handle = running[name]
-        origin = running.root(name) if running.has_root(name) else handle.origin
+        origin = running.root(name) if running.has_root(name) else f"{running.url}/{name}"
         click.echo(f"{found.title}")
         click.echo(f"  base URL  {origin}{found.base_path}")
         click.echo(f"  API key   {found.api_key}   (any key works; emu-<refusal> meets that refusal)")

@@ -7,15 +7,19 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from emulator import catalog, commands
 from emulator.app import EmulatorApp
 from emulator.exchange import Runtime
-from emulator.handles import DEFAULT_TENANT, Emulation, Handle
 from emulator.mechanisms.store import SQLiteStore, Store
+from emulator.stages.route import DEFAULT_TENANT
 from emulator.wire.sockets import Protocol, listen
+
+if TYPE_CHECKING:
+    from emulator.handles import Emulation, Handle
 
 log = logging.getLogger("emulator")
 
@@ -136,11 +140,13 @@ class EmulatorServer:
         """The address at whose root a provider answers."""
         return f"http://{self._shown_host}:{self._roots[provider]}"
 
-    def tenant(self, name: str = DEFAULT_TENANT) -> Emulation:
+    def tenant(self, name: str = DEFAULT_TENANT) -> "Emulation":
         """The emulator as one tenant sees it."""
+        from emulator.handles import Emulation  # which a server from the command line has no use for
+
         return Emulation(self.runtime, name, self.url, {p: self.root(p) for p in self._roots})
 
-    def __getitem__(self, provider: str) -> Handle:
+    def __getitem__(self, provider: str) -> "Handle":
         return self.tenant()[provider]
 
     def start(self) -> "EmulatorServer":

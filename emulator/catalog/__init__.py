@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from emulator.catalog.kept import kept
+from emulator.catalog.kept import kept_of
 from emulator.catalog.places import DataRoot, Signature, own, packaged, signature
 from emulator.catalog.source import LoadError, Problem
 from emulator.provider import ProviderFamily
@@ -56,7 +56,7 @@ def _roots(folders: Sequence[str | Path]) -> tuple[DataRoot, ...]:
 def _loaded(roots: tuple[DataRoot, ...], only: tuple[str, ...], changed: Signature) -> Mapping[str, ProviderFamily]:
     """The providers, which are frozen: several servers of a process can share them."""
     with _uncollected():
-        before = kept(roots)
+        before = kept_of(roots)
         families = None if before is None else before.families(only)
         if families is None:
             from emulator.catalog import library  # and with it all that files and their language need

@@ -11,11 +11,11 @@ import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
 from emulator.catalog.places import files_below, stamp
+from emulator.mechanisms.records import record
 
 log = logging.getLogger("emulator")
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -62,7 +62,7 @@ def _own_state() -> Iterator[str]:
         yield f"{file} {stamp(file)}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shelf:
     """The files that were made from the same others."""
 

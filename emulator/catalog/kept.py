@@ -4,7 +4,6 @@ That a provider is there says that everything of it was checked and compiled. Mi
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from hashlib import blake2b
 
@@ -14,6 +13,7 @@ from emulator.catalog import cache
 from emulator.catalog.places import DataRoot, data_files
 from emulator.catalog.source import LoadError, Problem
 from emulator.catalog.stored import NotStorableError, lines_of, provider_of
+from emulator.mechanisms.records import record
 from emulator.mechanisms.scenarios import Scenario
 from emulator.provider import Provider, ProviderFamily
 
@@ -21,7 +21,7 @@ _SERVED = "_served"
 """Holds the ids of all providers there are; an id begins with a letter."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kept:
     """What is kept of data roots whose files are what they were when this was made."""
 
@@ -57,7 +57,7 @@ class Kept:
         self.shelf.prune()
 
     def _outdated(self) -> bool:
-        now = kept(self.roots)
+        now = kept_of(self.roots)
         return now is None or now.shelf != self.shelf
 
     def _keep(self, name: str, provider: Provider) -> None:
@@ -86,7 +86,7 @@ class Kept:
         return provider
 
 
-def kept(roots: tuple[DataRoot, ...]) -> Kept | None:
+def kept_of(roots: tuple[DataRoot, ...]) -> Kept | None:
     """What is kept of the data roots as their files are now; None where nothing is to be cached."""
     folder = cache.folder()
     if folder is None:

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from emulator.mechanisms.records import record
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DataRoot:
     """A folder with `fixtures/` and `specs/`."""
 

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from emulator.mechanisms.records import record
+
 Path_ = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Problem:
     """One finding: where, at which path in the data, what is wrong and what would be right."""
 

@@ -8,7 +8,6 @@ document, places in files, where fields come from; then an operation a line.
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
 from decimal import Decimal
 from functools import cache, partial
 from typing import Any, TypeVar
@@ -63,9 +62,9 @@ _RECORDS: dict[str, type[Any]] = {
 _DEFERRED = {kind.__name__: kind for kind in KINDS}
 _APART = {Provider: ("operations", "read_document", "read_places", "compile_steps"), Operation: ("groups",)}
 """Fields that have lines of their own, or are no data."""
-_FIELDS = {
-    kind: [field.name for field in fields(kind) if field.name not in _APART.get(kind, ())]
-    for kind in (*_RECORDS.values(), Operation, Provider)
+_WRITTEN: tuple[Any, ...] = (*_RECORDS.values(), Operation, Provider)
+_FIELDS: dict[type[Any], list[str]] = {
+    kind: [name for name in kind.__match_args__ if name not in _APART.get(kind, ())] for kind in _WRITTEN
 }
 _DOCUMENT, _PLACES, _GROUPS, _FIRST_OPERATION = 1, 2, 3, 4
 

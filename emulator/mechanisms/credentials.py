@@ -7,13 +7,14 @@ from fnmatch import translate
 from functools import cached_property
 from typing import Any, Literal
 
+from emulator.mechanisms.records import record
 from emulator.refusals import REFUSALS, RefusalName
 
 _TENANT = re.compile(r"(.*)~([A-Za-z0-9_.-]+)", re.DOTALL)
 _STEERED = "emu-"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where a credential may stand: a header or query parameter, bare or behind `Bearer`."""
 
@@ -26,7 +27,7 @@ class Place:
         return f"Bearer {key}" if self.scheme == "bearer" else key
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Credential:
     """A key as found: without its tenant, which a key may carry as `key~tenant`."""
 

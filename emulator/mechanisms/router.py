@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from emulator.mechanisms.records import record
+
 Route = tuple[str, str, str]
 _HOLE = re.compile(r"\{([^{}]+)\}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Match:
     """What an address led to. `operation` is None when the path exists and the method does not."""
 
