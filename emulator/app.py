@@ -1,39 +1,45 @@
-"""The ASGI application: HTTP in, pipeline, HTTP out. The control API is its only Starlette route."""
+"""The ASGI application: HTTP in, pipeline, HTTP out. The control API is Starlette's."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from functools import cached_property
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from emulator import control
 from emulator.edge import MOST_BODY, answer, own_reply
 from emulator.exchange import Exchange, Frame, Reply, Runtime
 from emulator.mechanisms.faults import Fault
 from emulator.stages.route import split_tenant
 from emulator.wire import breaking, sockets
 
+_CONTROL = "/_emulator"
 _PATIENCE = 0.25  # seconds of waiting that need not notice a client that hangs up
 
 
-class EmulatorApp(Starlette):
+class EmulatorApp:
     """Answers as every provider of a runtime, and as the emulator itself under `/_emulator/`."""
 
     def __init__(self, runtime: Runtime) -> None:
-        super().__init__(routes=control.routes(runtime))
         self.runtime = runtime
         self.mounts: dict[int, str] = {}
         """Port -> the provider that owns it."""
 
+    @cached_property
+    def _control(self) -> ASGIApp:
+        """Starlette, which most servers never need, is not imported before somebody asks for the control API."""
+        from emulator.control import control_app
+
+        return control_app(self.runtime)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await super().__call__(scope, receive, send)
+            await self._control(scope, receive, send)
             return
         tenant, path = split_tenant(scope["path"])
-        if path == control.PREFIX or path.startswith(control.PREFIX + "/"):
-            await super().__call__({**scope, "path": path, "raw_path": path.encode(), "tenant": tenant}, receive, send)
+        if path == _CONTROL or path.startswith(_CONTROL + "/"):
+            await self._control({**scope, "path": path, "raw_path": path.encode(), "tenant": tenant}, receive, send)
             return
         await self._emulate(scope, receive, send)
 

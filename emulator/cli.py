@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import sqlite3
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -42,15 +41,22 @@ def _pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
     return [(pair[0], pair[1]) for pair in pairs]
 
 
-def _families(providers: Sequence[str], data: Sequence[str], *, every_variant: bool = False, broken: int = 1) -> Any:
+def _families(providers: Sequence[str], data: Sequence[str], *, broken: int = 1) -> Any:
     from emulator import catalog
 
     try:
-        return catalog.load(data, providers, every_variant=every_variant)
+        return catalog.load(data, providers)
     except LoadError as error:
         _show_problems(error, broken)
     except KeyError as error:
         _give_up(f"no provider is called `{error.args[0]}`", "`emulator list` shows them all")
+
+
+def _state_errors() -> tuple[type[Exception], ...]:
+    """What a file for the state can raise; SQLite is imported where there is one."""
+    import sqlite3
+
+    return OSError, sqlite3.Error
 
 
 _DATA = click.option(
@@ -136,7 +142,7 @@ def serve(
         _give_up(f"no provider is called `{error.args[0]}`", "`emulator list` shows them all")
     except CommandError as error:
         _give_up(str(error), "`emulator list PROVIDER` shows its scenarios, variants and latency profiles")
-    except (OSError, sqlite3.Error) as error:
+    except _state_errors() as error:
         _give_up(f"cannot keep state in {state}: {error}", "choose a new file in a folder you can write to")
     with closing(runtime.store):
         running = _listen(runtime, host, port, own_ports=ports)
@@ -171,8 +177,7 @@ def _greet(running: Any) -> None:
     click.echo(f"emulator on {running.url}  (Ctrl+C stops it)\n")
     for name in running.runtime.providers:
         found = running.runtime.providers[name].base
-        handle = running[name]
-        origin = running.root(name) if running.has_root(name) else handle.origin
+        origin = running.root(name) if running.has_root(name) else f"{running.url}/{name}"
         click.echo(f"{found.title}")
         click.echo(f"  base URL  {origin}{found.base_path}")
         click.echo(f"  API key   {found.api_key}   (any key works; emu-<refusal> meets that refusal)")
@@ -189,7 +194,12 @@ def check(folders: tuple[str, ...]) -> None:
 
     Exit status: 0 clean, 1 findings.
     """
-    families = _families((), folders, every_variant=True)
+    from emulator import catalog
+
+    try:
+        families = catalog.check(folders)
+    except LoadError as error:
+        _show_problems(error)
     operations = sum(len(family.base.operations) for family in families.values())
     click.echo(f"{len(families)} providers, {operations} operations: no findings")
 

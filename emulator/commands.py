@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from emulator.catalog.initial import initial_resources, told
 from emulator.catalog.source import Tree
 from emulator.exchange import Runtime, new_scope, open_account
 from emulator.mechanisms import credentials, outbox, scenarios
@@ -145,6 +144,8 @@ def load(
     runtime: Runtime, tenant_name: str, provider_id: str, resources: Any, key: str | None = None
 ) -> dict[str, list[str]]:
     """Give the account of a key resources, all or none: lists of fields by kind. Gives their ids by kind."""
+    from emulator.catalog.initial import initial_resources, told
+
     with _account(runtime, tenant_name, provider_id, key) as account:
         given, problems = initial_resources(Tree(resources), account.rules.kinds)
         if problems:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -236,7 +237,8 @@ _COMMANDS: dict[str, dict[str, Command]] = {
 }
 
 
-def routes(runtime: Runtime) -> list[BaseRoute]:
-    """The control API as Starlette routes; each path answers only its own methods."""
+def control_app(runtime: Runtime) -> Starlette:
+    """The control API as an ASGI application; each path answers only its own methods."""
     found: list[BaseRoute] = [Route(PREFIX + path, _Resource(runtime, methods)) for path, methods in _COMMANDS.items()]
-    return [*found, Route(PREFIX, _Resource(runtime, {})), Route(PREFIX + "/{rest:path}", _Resource(runtime, {}))]
+    rest = [Route(PREFIX, _Resource(runtime, {})), Route(PREFIX + "/{rest:path}", _Resource(runtime, {}))]
+    return Starlette(routes=[*found, *rest])

@@ -3,20 +3,20 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
 from emulator import commands
 from emulator.exchange import Runtime
+from emulator.mechanisms.records import record
 from emulator.provider import concerns
 from emulator.stages.route import DEFAULT_TENANT
 
 __all__ = ["DEFAULT_TENANT", "Clock", "Emulation", "Handle", "JournalEntry", "Message"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JournalEntry:
     """One exchange as the journal has it. `raw` holds everything."""
 
@@ -33,7 +33,7 @@ class JournalEntry:
         return json.loads(self.raw["request"]["body"])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Message:
     """Something the provider would have sent to a person: nothing leaves the emulator."""
 
@@ -168,7 +168,7 @@ class Handle:
         All of them are there, or none. Raises CommandError, and catalog.LoadError for a file that cannot be read.
         """
         if isinstance(resources, (str, Path)):
-            from emulator.catalog.source import read_yaml
+            from emulator.catalog.reading import read_yaml
 
             resources = read_yaml(Path(resources), str(resources)).data
         return commands.load(self._runtime, self._tenant, self.id, resources, key)

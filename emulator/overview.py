@@ -3,11 +3,11 @@
 import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from emulator.catalog.specs import FORM, JSON, followed
 from emulator.mechanisms.fault_catalogue import FAULTS
+from emulator.mechanisms.records import record
 from emulator.provider import Act, Operation, Provider, ProviderFamily, concerns
 from emulator.stages.route import split_tenant
 
@@ -117,7 +117,7 @@ def curl(provider: Provider, origin: str) -> str:
     return shlex.join(parts)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Line:
     """One line of an explanation: what, which one, where it is written, how well it is known."""
 
@@ -149,7 +149,7 @@ def explain(provider: Provider, operation: Operation) -> list[Line]:
     """Which file and line supplies what of an operation's behaviour, in the order a request meets it."""
 
     def at(*steps: str) -> str:
-        return provider.locations(steps) or "the language's default"
+        return provider.locations.get(steps) or "the language's default"
 
     return [
         Line("operation", operation.id, operation.where, operation.source.grade),

@@ -18,6 +18,7 @@ from emulator.mechanisms.faults import Fault
 from emulator.mechanisms.forms import FormSchema
 from emulator.mechanisms.latency import Profile
 from emulator.mechanisms.patches import Patch, Target
+from emulator.mechanisms.records import record
 from emulator.mechanisms.requests import Reader
 from emulator.mechanisms.resources import Paging, ResourceType, Verb
 from emulator.mechanisms.router import Router
@@ -38,7 +39,7 @@ def concerns(operations: tuple[str, ...] | None, operation: str | None) -> bool:
     return operations is None or operation in operations
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """Where a fact comes from and how well it is known."""
 
@@ -47,7 +48,7 @@ class Source:
     grade: Grade
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ContextPolicy:
     """What happens to a prompt that does not fit the model's context window."""
 
@@ -57,7 +58,7 @@ class ContextPolicy:
     """Roles whose oldest messages are dropped until the prompt fits `request.truncate_to`."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BodyPolicy:
     """How a request body is taken in before its schema is looked at."""
 
@@ -69,7 +70,7 @@ class BodyPolicy:
     coerce: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StreamPlan:
     """How a completion becomes a stream: a template an event, framing, terminator, pace (seconds)."""
 
@@ -84,7 +85,7 @@ class StreamPlan:
     gap: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Guard:
     """A condition on which an operation is refused, and the facts its error tells."""
 
@@ -95,7 +96,7 @@ class Guard:
     """What the refusal changes of the item all the same."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """Resources that are created with another, one for each body of a list; expressions see it as `parent`."""
 
@@ -104,7 +105,7 @@ class Part:
     fields: Mapping[str, Template]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Message:
     """What an operation sends to somebody outside."""
 
@@ -115,7 +116,7 @@ class Message:
     """What a reader would take from it, each by itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Act:
     """What an operation does with resources: a verb on a kind of them, or a list of the entries of a book."""
 
@@ -144,7 +145,7 @@ class Act:
     paging: Paging | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Operation:
     """One OpenAPI operation and the behaviour that hangs on its id."""
 
@@ -177,13 +178,13 @@ class Operation:
     """Every refusal a request to this operation can meet."""
     parts: Mapping[str, str]
     """Section -> the name under it that the operation uses: `read`, `shapes`, `streams`."""
-    groups: Callable[[], Mapping[str, tuple[Source, str]]] = field(repr=False)
+    groups: Callable[[], Mapping[str, tuple[Source, str]]]
     """Where the keys of its bodies come from: a schema, or schema and property -> source, `file:line`."""
     where: str
     """`file:line` in the spec."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LimitRule:
     """One limit: who shares it, what a request costs, how much fits into how many seconds."""
 
@@ -201,7 +202,7 @@ class LimitRule:
     where: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LatencyProfile:
     """A named profile of how long replies take."""
 
@@ -212,7 +213,7 @@ class LatencyProfile:
     where: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LatencyRule:
     """Which requests have which profile."""
 
@@ -221,7 +222,7 @@ class LatencyRule:
     profile: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LatencyPlan:
     """The profiles, and which requests have which; without one, the pace of streams holds."""
 
@@ -230,7 +231,7 @@ class LatencyPlan:
     default: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChargeLine:
     """The price of `unit` units of a quantity that a request used."""
 
@@ -242,7 +243,7 @@ class ChargeLine:
         return Decimal(str(self.quantity(scope) or 0)) * self.price.decimal(scope) / self.unit
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Prices:
     """What operations cost, and which are served only while the balance is above zero."""
 
@@ -254,7 +255,7 @@ class Prices:
     refuse: RefusalName
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ErrorEntry:
     """One reply a refusal can become."""
 
@@ -276,7 +277,7 @@ class ErrorEntry:
     where: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Quirk:
     """A sourced deviation: when, target, operations."""
 
@@ -291,7 +292,7 @@ class Quirk:
     where: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Variant:
     """A named overlay a user can pick."""
 
@@ -300,7 +301,7 @@ class Variant:
     source: Source
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Provider:
     """One real service, ready to answer."""
 
@@ -339,12 +340,10 @@ class Provider:
     quirks: tuple[Quirk, ...]
     scenarios: Mapping[str, Scenario]
     variants: Mapping[str, Variant]
-    document: Mapping[str, Any] = field(repr=False)
-    """The bundled OpenAPI document."""
-    compile_steps: Callable[[str, str], Scenario] = field(repr=False)
+    read_document: Callable[[], Mapping[str, Any]]
+    compile_steps: Callable[[str, str], Scenario]
     """A name and the JSON text of steps, as a test gives them -> a scenario. Raises ValueError with the remedy."""
-    locations: Callable[[tuple[str | int, ...]], str | None] = field(repr=False)
-    """The path of a fixture value -> `file:line`."""
+    read_places: Callable[[], Mapping[tuple[str | int, ...], str]]
 
     def headers(self, key: str) -> dict[str, str]:
         """What every request of a client carries: the credential where it is a header, and what else is asked for."""
@@ -376,6 +375,16 @@ class Provider:
         return {target: tuple(quirk for quirk in self.quirks if quirk.target == target) for target in targets}
 
     @cached_property
+    def document(self) -> Mapping[str, Any]:
+        """The bundled OpenAPI document."""
+        return self.read_document()
+
+    @cached_property
+    def locations(self) -> Mapping[tuple[str | int, ...], str]:
+        """The path of a fixture value -> `file:line`."""
+        return self.read_places()
+
+    @cached_property
     def host(self) -> str:
         return self.origin.split("://", 1)[-1].rstrip("/")
 
@@ -388,13 +397,13 @@ class Provider:
         return [dict(model) for model in self.models if not model.get("unlisted")]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ProviderFamily:
     """A provider with each combination of its variants, compiled when first asked for."""
 
     base: Provider
-    build: Callable[[tuple[str, ...]], Provider] = field(repr=False)
-    _built: dict[tuple[str, ...], Provider] = field(default_factory=dict, repr=False)
+    build: Callable[[tuple[str, ...]], Provider]
+    _built: dict[tuple[str, ...], Provider] = field(default_factory=dict)
 
     def with_variants(self, names: tuple[str, ...]) -> Provider:
         """The provider with the named overlays applied in order. Raises KeyError for an unknown name."""

@@ -7,15 +7,19 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from emulator import catalog, commands
 from emulator.app import EmulatorApp
 from emulator.exchange import Runtime
-from emulator.handles import DEFAULT_TENANT, Emulation, Handle
 from emulator.mechanisms.store import SQLiteStore, Store
+from emulator.stages.route import DEFAULT_TENANT
 from emulator.wire.sockets import Protocol, listen
+
+if TYPE_CHECKING:
+    from emulator.handles import Emulation, Handle
 
 log = logging.getLogger("emulator")
 
@@ -85,12 +89,12 @@ def uvicorn_config(app: EmulatorApp) -> uvicorn.Config:
 
 def reload_on_change(runtime: Runtime, data: Sequence[str | Path], stop: threading.Event) -> None:
     """Load the data anew whenever a file of it changes, until `stop`; what cannot be used is told and left."""
-    seen = catalog.newest_change(data)
+    seen = catalog.changes(data)
     while not stop.wait(0.5):
         try:
-            newest = catalog.newest_change(data)
-            if newest != seen:
-                seen = newest
+            now = catalog.changes(data)
+            if now != seen:
+                seen = now
                 runtime.providers = catalog.load(data, list(runtime.providers))
         except catalog.LoadError as error:
             log.warning("not taken in:\n%s", error)
@@ -141,11 +145,13 @@ class EmulatorServer:
         """The address at whose root a provider answers."""
         return f"http://{self._shown_host}:{self._roots[provider]}"
 
-    def tenant(self, name: str = DEFAULT_TENANT) -> Emulation:
+    def tenant(self, name: str = DEFAULT_TENANT) -> "Emulation":
         """The emulator as one tenant sees it."""
+        from emulator.handles import Emulation  # which a server from the command line has no use for
+
         return Emulation(self.runtime, name, self.url, {p: self.root(p) for p in self._roots})
 
-    def __getitem__(self, provider: str) -> Handle:
+    def __getitem__(self, provider: str) -> "Handle":
         return self.tenant()[provider]
 
     def start(self) -> "EmulatorServer":

@@ -1,34 +1,70 @@
 """Files -> frozen providers. Every mistake in data surfaces here, with file, line and the remedy."""
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from emulator.catalog.compile import Compiler
-from emulator.catalog.initial import Initial, initial_resources, opening_problem
-from emulator.catalog.language import Document
-from emulator.catalog.places import DataRoot, own, packaged
-from emulator.catalog.problems import validated
-from emulator.catalog.source import LoadError, Problem, Tree, merge, read_yaml
-from emulator.catalog.specs import Spec, load_spec
-from emulator.provider import Provider, ProviderFamily
+from emulator.catalog.kept import kept_of
+from emulator.catalog.places import DataRoot, Signature, own, packaged, signature
+from emulator.catalog.source import LoadError, Problem
+from emulator.provider import ProviderFamily
 
-__all__ = ["LoadError", "Problem", "load", "newest_change", "schema"]
+__all__ = ["LoadError", "Problem", "changes", "check", "load", "schema"]
 
 
-def load(
-    folders: Sequence[str | Path] = (), only: Sequence[str] = (), *, every_variant: bool = False
-) -> dict[str, ProviderFamily]:
+def load(folders: Sequence[str | Path] = (), only: Sequence[str] = ()) -> dict[str, ProviderFamily]:
     """Every provider of the packaged data and of `folders` (each with `fixtures/` and `specs/`, or with `resources/`).
 
-    `only` names the providers wanted; all of them when empty. `every_variant` compiles each overlay too.
-    Raises LoadError with every problem found, KeyError for a wanted provider that does not exist.
+    `only` names the providers wanted; all of them when empty. What this or another process made of the very same files
+    is taken as it is. Raises LoadError with every problem found, KeyError for a wanted provider that does not exist.
     """
+    roots = _roots(folders)
+    return dict(_loaded(roots, tuple(only), signature(roots)))
+
+
+def check(folders: Sequence[str | Path] = ()) -> dict[str, ProviderFamily]:
+    """The same, from the files whatever was made of them before, and with each variant. Raises LoadError."""
+    from emulator.catalog import library
+
     with _uncollected():
-        return _loaded(_Library([packaged(), *map(own, folders)]), only, every_variant=every_variant)
+        families, _ = library.load(_roots(folders), (), every_variant=True)
+    return families
+
+
+def changes(folders: Sequence[str | Path] = ()) -> Signature:
+    """Something that is another whenever a data file was changed."""
+    return signature(_roots(folders))
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the fixture language, for editors: every file holds some of these keys."""
+    from emulator.catalog.language.document import Document
+
+    described = Document.model_json_schema()
+    described.pop("required", None)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Fixture language", **described}
+
+
+def _roots(folders: Sequence[str | Path]) -> tuple[DataRoot, ...]:
+    return (packaged(), *map(own, folders))
+
+
+@lru_cache(maxsize=4)
+def _loaded(roots: tuple[DataRoot, ...], only: tuple[str, ...], changed: Signature) -> Mapping[str, ProviderFamily]:
+    """The providers, which are frozen: several servers of a process can share them."""
+    with _uncollected():
+        before = kept_of(roots)
+        families = None if before is None else before.families(only)
+        if families is None:
+            from emulator.catalog import library  # and with it all that files and their language need
+
+            families, served = library.load(roots, only)
+            if before is not None:
+                before.keep(families, served)
+        return families
 
 
 @contextmanager
@@ -41,206 +77,3 @@ def _uncollected() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
-
-
-def _loaded(library: "_Library", only: Sequence[str], *, every_variant: bool) -> dict[str, ProviderFamily]:
-    served = library.concrete()
-    wanted = list(only) or served
-    for name in wanted:
-        if name not in served:
-            raise KeyError(name)
-    problems = list(library.problems)
-    families = {}
-    for name in wanted:
-        try:
-            families[name] = library.family(name)
-            for variant in families[name].base.variants if every_variant else ():
-                families[name].with_variants((variant,))
-        except LoadError as error:
-            problems += error.problems
-    if problems:
-        raise LoadError(list(dict.fromkeys(problems)))
-    return families
-
-
-def newest_change(folders: Sequence[str | Path] = ()) -> tuple[int, float]:
-    """How many data files there are and when the last one changed, to notice that one did."""
-    files = [f for root in [packaged(), *map(own, folders)] for f in root.path.glob("[frs][ipe]*/**/*.yaml")]
-    return len(files), max((f.stat().st_mtime for f in files), default=0.0)
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of the fixture language, for editors: every file holds some of these keys."""
-    described = Document.model_json_schema()
-    described.pop("required", None)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Fixture language", **described}
-
-
-@dataclass(frozen=True, slots=True)
-class _Folder:
-    root: DataRoot
-    path: Path
-
-
-class _Library:
-    """The fixture folders of all data roots, read when asked for."""
-
-    def __init__(self, roots: list[DataRoot]) -> None:
-        self.roots = roots
-        self.problems: list[Problem] = []
-        self._folders: dict[str, _Folder] = {}
-        self._trees: dict[str, Tree] = {}
-        for root in roots:
-            fixtures = root.path / "fixtures"
-            if not fixtures.is_dir():
-                if not (root.path / "resources").is_dir():
-                    message = "has no fixtures/ folder; put fixtures/<id>/*.yaml there, or resources/<id>.yaml"
-                    self.problems.append(Problem(root.shown, "", message))
-                continue
-            for path in sorted(p for p in fixtures.iterdir() if p.is_dir() and any(p.glob("*.yaml"))):
-                if path.name in self._folders:
-                    self.problems.append(
-                        Problem(root.show(path), "", "this provider exists already; choose another id")
-                    )
-                self._folders.setdefault(path.name, _Folder(root, path))
-
-    def concrete(self) -> list[str]:
-        """Ids of the providers that are served; a folder that cannot be read counts, so that its problem shows."""
-        ids = []
-        for name in self._folders:
-            try:
-                if self.tree(name).data.get("abstract") is not True:
-                    ids.append(name)
-            except LoadError:
-                ids.append(name)
-        return ids
-
-    def tree(self, name: str) -> Tree:
-        """All files of one folder as one tree. Raises LoadError."""
-        if name not in self._trees:
-            folder, whole, problems = self._folders[name], Tree({}), list[Problem]()
-            for file in sorted(folder.path.glob("*.yaml")):
-                shown = folder.root.show(file)
-                try:
-                    part = read_yaml(file, shown)
-                except LoadError as error:
-                    problems += error.problems
-                    continue
-                if not isinstance(part.data, dict):
-                    problems.append(Problem(f"{shown}:1", "", "is not a mapping of sections"))
-                    continue
-                for key in part.data.keys() & whole.data.keys():
-                    problems.append(Problem(part.place((key,)), key, f"stands at {whole.place((key,))} too; keep one"))
-                whole = merge(whole, part)
-            whole.marks[()] = f"{folder.root.show(folder.path)}/provider.yaml:1"
-            if problems:
-                raise LoadError(problems)
-            self._trees[name] = whole
-        return self._trees[name]
-
-    def family(self, name: str) -> ProviderFamily:
-        """The provider, and how to build it with variants. Raises LoadError."""
-        tree = self._extended(name)
-        document = _document(tree)
-        if document.id != name:
-            problem = Problem(tree.place(("id",)), "id", f'"{document.id}" must be the folder\'s name, "{name}"')
-            raise LoadError([problem])
-        if not document.spec:
-            raise LoadError([Problem(tree.place(()), "spec", "is missing; name a file in specs/")])
-        spec = load_spec(document.spec, self._find_spec(tree.place(("spec",))))
-        self._check_own_operations(name, spec)
-        initial, own = self._initial(name, document)
-        base = Compiler(document, spec, tree, initial).provider()
-        begins_badly = opening_problem(base, own)
-        if begins_badly is not None:
-            raise LoadError([begins_badly])
-
-        def build(variants: tuple[str, ...]) -> Provider:
-            overlaid = tree
-            for variant in variants:
-                overlaid = _overlaid(overlaid, variant)
-            return Compiler(_document(overlaid), spec, overlaid, initial).provider()
-
-        return ProviderFamily(base, build)
-
-    def _initial(self, name: str, document: Document) -> tuple[Initial, Tree]:
-        """What the user's own `resources/<id>.yaml` adds to new accounts. Raises LoadError."""
-        for root in reversed(self.roots):
-            path = root.path / "resources" / f"{name}.yaml"
-            if path.is_file():
-                tree = read_yaml(path, root.show(path))
-                initial, problems = initial_resources(tree, document.resources)
-                if problems:
-                    raise LoadError(problems)
-                return initial, tree
-        return {}, Tree({}, {(): f"fixtures/{name}/resources.yaml:1"})
-
-    def _check_own_operations(self, name: str, spec: Spec) -> None:
-        """A dialect may tell of operations that a provider lacks; the provider's own files may not."""
-        tree, known = self.tree(name), ", ".join(spec.operations)
-        problems = [
-            Problem(tree.place(("operations", o)), f"operations.{o}", f'"{o}" does not exist; there are {known}')
-            for o in tree.data.get("operations") or {}
-            if o not in spec.operations
-        ]
-        if problems:
-            raise LoadError(problems)
-
-    def _extended(self, name: str) -> Tree:
-        tree = self.tree(name)
-        base = tree.data.get("extends")
-        if base is None:
-            return tree
-        if not isinstance(base, str) or base not in self._folders:
-            known = ", ".join(n for n in self._folders if n not in self.concrete())
-            raise LoadError(
-                [Problem(tree.place(("extends",)), "extends", f'"{base}" does not exist; there are {known}')]
-            )
-        dialect = self.tree(base)
-        if dialect.data.get("abstract") is not True or dialect.data.get("extends") is not None:
-            message = f'"{base}" is not a dialect: extending is one level deep, from a folder with `abstract: true`'
-            raise LoadError([Problem(tree.place(("extends",)), "extends", message)])
-        own = ("abstract", "id", "title")
-        inherited = Tree(
-            {k: v for k, v in dialect.data.items() if k not in own},
-            {p: mark for p, mark in dialect.marks.items() if not p or p[0] not in own},
-        )
-        return merge(inherited, tree)
-
-    def _find_spec(self, place: str) -> Any:
-        def find(file: str) -> Tree:
-            for root in reversed(self.roots):
-                path = root.path / "specs" / file
-                if path.is_file():
-                    return read_yaml(path, root.show(path))
-            raise LoadError([Problem(place, "spec", f"there is no specs/{file}")])
-
-        return find
-
-
-def _document(tree: Tree) -> Document:
-    document, problems = validated(Document, tree)
-    if problems:
-        raise LoadError(problems)
-    assert isinstance(document, Document)
-    return document
-
-
-def _overlaid(tree: Tree, variant: str) -> Tree:
-    """A provider's tree with one variant's overlay laid on, its quirks dropped and added."""
-    chosen = tree.data["variants"][variant]
-    path = ("variants", variant, "overlay")
-    over = Tree(
-        chosen.get("overlay", {}),
-        {p[3:]: place for p, place in tree.marks.items() if p[:3] == path},
-    )
-    overlaid = merge(tree, over)
-    known = [q["id"] for q in tree.data.get("quirks", [])]
-    for quirk in chosen.get("drop_quirks", []):
-        if quirk not in known:
-            place = tree.place(("variants", variant, "drop_quirks"))
-            message = f'"{quirk}" does not exist; there are {", ".join(known) or "none"}'
-            raise LoadError([Problem(place, f"variants.{variant}.drop_quirks", message)])
-    kept = [q for q in overlaid.data.get("quirks", []) if q["id"] not in chosen.get("drop_quirks", [])]
-    quirks = [*kept, *chosen.get("add_quirks", [])]
-    return Tree({**overlaid.data, "quirks": quirks}, overlaid.marks)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from emulator.catalog.language import Document
 from emulator.catalog.language import resources as language
+from emulator.catalog.language.document import Document
 from emulator.catalog.leaves import Leaves
 from emulator.catalog.source import Path_
 from emulator.mechanisms.accounts import AccountRules

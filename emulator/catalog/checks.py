@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from emulator.catalog.groups import declared_groups, group_path
-from emulator.catalog.language import Document
+from emulator.catalog.language.document import Document
 from emulator.catalog.language.errors import Entry
 from emulator.catalog.language.operations import Operation
 from emulator.catalog.latency import latency

@@ -10,25 +10,24 @@ from pydantic import BaseModel
 from emulator.catalog.accounts import account_rules, act, compile_prices, resource_type
 from emulator.catalog.checks import check, reachable
 from emulator.catalog.groups import declared_groups, group_path, groups_of
-from emulator.catalog.language import Document
 from emulator.catalog.language import limits as limits_language
 from emulator.catalog.language import operations as operations_language
+from emulator.catalog.language.document import Document
 from emulator.catalog.latency import latency_plan
 from emulator.catalog.leaves import Leaves
 from emulator.catalog.source import LoadError, Path_, Problem, Tree
 from emulator.catalog.specs import Spec, SpecOperation, followed
 from emulator.catalog.steps import played_step, scenario_from_text
-from emulator.mechanisms.credentials import Place, rule
+from emulator.mechanisms.credentials import Place, Rule
+from emulator.mechanisms.deferred import LateReader, LateWording
 from emulator.mechanisms.encoding import Encoding, Separators
 from emulator.mechanisms.forms import FormSchema
 from emulator.mechanisms.patches import Patch
-from emulator.mechanisms.requests import Reader
 from emulator.mechanisms.resources import Item
 from emulator.mechanisms.router import Router
 from emulator.mechanisms.scenarios import Scenario
 from emulator.mechanisms.tokens import TokenRatio
 from emulator.mechanisms.violations import RequestPart, RequestSchema
-from emulator.mechanisms.wording import Wording
 from emulator.provider import (
     BodyPolicy,
     ContextPolicy,
@@ -84,7 +83,7 @@ class Compiler:
             operations=operations,
             router=self._router(),
             places=tuple(Place(a.where, a.name, a.scheme) for a in auth.accept),
-            credentials=tuple(rule(c.match, c.principal or {}, c.refuse) for c in auth.credentials),
+            credentials=tuple(Rule(c.match, c.principal or {}, c.refuse) for c in auth.credentials),
             anonymous={"id": "", **auth.anonymous},
             body=BodyPolicy(**document.body.model_dump()),
             encoding=self._encoding(),
@@ -102,9 +101,9 @@ class Compiler:
             quirks=tuple(self._quirk(i, q) for i, q in enumerate(document.quirks)),
             scenarios={name: self._scenario(name) for name in document.scenarios},
             variants={n: Variant(n, v.summary, self.sources[v.source]) for n, v in document.variants.items()},
-            document=self.spec.document,
+            read_document=lambda: self.spec.document,
             compile_steps=lru_cache(maxsize=256)(scenario_from_text),
-            locations=self.tree.marks.get,
+            read_places=lambda: self.tree.marks,
         )
         if self.problems:
             raise LoadError(self.problems)
@@ -230,9 +229,9 @@ class Compiler:
         reason = str(error).splitlines()[0]
         self.problems.append(Problem(spec.place, f"{spec.id}.{part}", f"its schema is none: {reason}"))
 
-    def _reader(self, name: str) -> Reader:
+    def _reader(self, name: str) -> LateReader:
         fields = self.document.read[name]
-        return Reader(
+        return LateReader(
             {
                 f: [self.leaves.expression(e, ("read", name, f)) for e in expressions]
                 for f, expressions in fields.items()
@@ -294,9 +293,9 @@ class Compiler:
             )
         return tuple(entries)
 
-    def _wording(self) -> Wording:
+    def _wording(self) -> LateWording:
         messages = self.document.validation.messages if self.document.validation else {}
-        return Wording(self.leaves.templates(messages, ("validation", "messages")))
+        return LateWording(self.leaves.templates(messages, ("validation", "messages")))
 
     def _quirk(self, index: int, declared: Any) -> Quirk:
         path: Path_ = ("quirks", index)

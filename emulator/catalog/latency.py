@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from emulator.catalog.language import Document
+from emulator.catalog.language.document import Document
 from emulator.catalog.language.latency import Draw
 from emulator.catalog.language.latency import Profile as Declared
 from emulator.catalog.leaves import Leaves

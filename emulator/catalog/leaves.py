@@ -1,12 +1,14 @@
 """Leaves of a document -> compiled expressions and templates; what does not compile becomes a problem."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from emulator.catalog.source import Path_, Problem, Tree, show_path
-from emulator.catalog.steps import NAMES
+from emulator.mechanisms.deferred import LateExpression, LateTemplate
 from emulator.mechanisms.expressions import Expression, ExpressionError
 from emulator.mechanisms.templates import Template
+
+L = TypeVar("L", LateExpression, LateTemplate)
 
 
 class Leaves:
@@ -17,8 +19,7 @@ class Leaves:
         self.problems: list[Problem] = []
 
     def expression(self, source: Any, path: Path_) -> Expression:
-        compiled: Expression = self._compile(path, Expression, source)
-        return compiled
+        return self._made(path, LateExpression(source)) or LateExpression("null")
 
     def optional(self, source: Any, path: Path_) -> Expression | None:
         return None if source is None else self.expression(source, path)
@@ -27,15 +28,15 @@ class Leaves:
         return {name: self.expression(source, (*path, name)) for name, source in sources.items()}
 
     def template(self, tree: Any, path: Path_) -> Template:
-        compiled: Template = self._compile(path, Template, tree)
-        return compiled
+        return self._made(path, LateTemplate(tree)) or LateTemplate(None)
 
     def templates(self, trees: Mapping[Any, Any], path: Path_) -> dict[Any, Template]:
         return {name: self.template(tree, (*path, name)) for name, tree in trees.items()}
 
-    def _compile(self, path: Path_, make: Any, *arguments: Any) -> Any:
+    def _made(self, path: Path_, leaf: L) -> L | None:
+        """The leaf, compiled; None when that is a problem."""
         try:
-            return make(*arguments, NAMES)
+            return leaf.made()
         except ExpressionError as error:
             self.problems.append(Problem(self.tree.place(path), show_path(path), str(error)))
-            return make("null", NAMES)
+            return None

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from emulator.catalog.language import Document
+from emulator.catalog.language.document import Document
 from emulator.catalog.language.resources import Act, Hold, Machine, Resource
 from emulator.catalog.source import Path_
 from emulator.mechanisms.resources import Verb

@@ -1,12 +1,15 @@
 """Where `fixtures/` and `specs/` are: packaged in a wheel, in the checkout, or in folders of the user's own."""
 
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from emulator.mechanisms.records import record
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DataRoot:
     """A folder with `fixtures/` and `specs/`."""
 
@@ -30,3 +33,40 @@ def packaged() -> DataRoot:
 def own(folder: str | Path) -> DataRoot:
     """A user's folder."""
     return DataRoot(Path(folder).resolve(), str(folder).rstrip("/"))
+
+
+Signature = tuple[tuple[str, int, int], ...]
+_FOLDERS = ("fixtures", "specs", "resources")
+
+
+def data_files(root: DataRoot) -> Iterator[str]:
+    """Every file that data can come from, in order."""
+    for folder in _FOLDERS:
+        yield from files_below(root.path / folder)
+
+
+def files_below(folder: str | Path) -> Iterator[str]:
+    """Every file in a folder and its folders, in order; none where there is no folder."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        if entry.is_dir():
+            yield from files_below(entry.path)
+        else:
+            yield entry.path
+
+
+def signature(roots: Iterable[DataRoot]) -> Signature:
+    """Names, times and sizes of all data files, to notice that one changed."""
+    return tuple((file, *stamp(file)) for root in roots for file in data_files(root))
+
+
+def stamp(file: str) -> tuple[int, int]:
+    """When a file was changed last, and its size; zeros where there is none."""
+    try:
+        status = Path(file).stat()
+    except OSError:  # an editor is just replacing it
+        return 0, 0
+    return status.st_mtime_ns, status.st_size

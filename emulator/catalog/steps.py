@@ -1,18 +1,16 @@
 """Steps of scenarios, from the files or from a test, as the pipeline plays them."""
 
 import json
-from typing import get_args
 
-from emulator.catalog.language import Step
-from emulator.catalog.language.document import Scenario as DeclaredScenario
+from emulator.catalog.language.scenarios import Scenario as DeclaredScenario
+from emulator.catalog.language.scenarios import Step
 from emulator.catalog.problems import validated
 from emulator.catalog.source import Tree
 from emulator.mechanisms.completions import Script
-from emulator.mechanisms.expressions import Expression, ExpressionError, Variable
+from emulator.mechanisms.deferred import LateExpression
+from emulator.mechanisms.expressions import Expression, ExpressionError
 from emulator.mechanisms.scenarios import Scenario
 from emulator.mechanisms.scenarios import Step as PlayedStep
-
-NAMES: tuple[str, ...] = get_args(Variable)
 
 
 def played_step(step: Step, when: Expression | None, where: str, *, paced: bool = False) -> PlayedStep:
@@ -55,7 +53,7 @@ def scenario_from_text(name: str, text: str) -> Scenario:
     made = []
     for i, step in enumerate(declared.steps):
         try:
-            when = None if step.when is None else Expression(step.when, NAMES)
+            when = None if step.when is None else LateExpression(step.when).made()
         except ExpressionError as error:
             raise ValueError(f"steps[{i}].when: {error}") from None
         made.append(played_step(step, when, f"{name} step {i + 1}"))

@@ -6,7 +6,6 @@ the very moment it is used up.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from heapq import heappop, heappush
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from emulator.mechanisms import ledger, resources
 from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
 from emulator.mechanisms.meters import Meter, used_up_at
+from emulator.mechanisms.records import record
 from emulator.mechanisms.resources import Collection, Conflict, Item, Reference, ResourceType
 from emulator.mechanisms.templates import Template
 
@@ -22,7 +22,7 @@ _MOST_DRAWS = 100
 """Of an id that nobody has yet."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AccountRules:
     """What every account of a provider is made of."""
 

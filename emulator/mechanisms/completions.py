@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator.mechanisms.entropy import Entropy
-from emulator.mechanisms.instances import instance
 from emulator.mechanisms.tokens import TokenRatio
 
 _WORD = re.compile(r"[^\W_][\w'-]*", re.UNICODE)
@@ -126,6 +125,8 @@ def _tool_calls(request: dict[str, Any], entropy: Entropy, words: list[str], scr
     function = _chosen(request, words) if script.text is None else None
     if function is None:
         return []
+    from emulator.mechanisms.instances import instance  # only where tools are
+
     arguments = instance(function.get("parameters") or {"type": "object"}, entropy.random, words)
     return [_call(str(function.get("name")), {} if arguments is None else arguments, entropy)]
 
@@ -162,6 +163,8 @@ def _text(request: dict[str, Any], entropy: Entropy, words: list[str], thinking:
     """Structured output is nothing else; any other text begins with the thoughts of a model that writes them down."""
     wanted = request["response_format"]
     if isinstance(wanted, dict) and wanted.get("type") == "json_schema":
+        from emulator.mechanisms.instances import instance
+
         declared = wanted.get("json_schema")
         schema = declared.get("schema") if isinstance(declared, dict) else None
         return json.dumps(instance(schema or {"type": "object"}, entropy.random, words), ensure_ascii=False)

@@ -4,15 +4,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import translate
+from functools import cached_property
 from typing import Any, Literal
 
+from emulator.mechanisms.records import record
 from emulator.refusals import REFUSALS, RefusalName
 
 _TENANT = re.compile(r"(.*)~([A-Za-z0-9_.-]+)", re.DOTALL)
 _STEERED = "emu-"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where a credential may stand: a header or query parameter, bare or behind `Bearer`."""
 
@@ -25,7 +27,7 @@ class Place:
         return f"Bearer {key}" if self.scheme == "bearer" else key
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Credential:
     """A key as found: without its tenant, which a key may carry as `key~tenant`."""
 
@@ -33,20 +35,18 @@ class Credential:
     tenant: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """Keys that match are this principal, or meet this refusal."""
 
     match: str
     """A shell-style pattern: `acme-free-*`."""
-    pattern: re.Pattern[str]
     principal: dict[str, Any]
     refuse: RefusalName | None
 
-
-def rule(match: str, principal: dict[str, Any], refuse: RefusalName | None) -> Rule:
-    """A rule for keys that match a shell-style pattern."""
-    return Rule(match, re.compile(translate(match)), principal, refuse)
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(translate(self.match))
 
 
 def find(places: tuple[Place, ...], headers: Mapping[str, str], query: Mapping[str, str]) -> Credential | None:

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from emulator.mechanisms.completions import COMMON_WORDS
 
 _UNSPACED = "\u3040-\u30ff\u3400-\u9fff"  # scripts without spaces between words: each character counts as one
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+_WORD = rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+"
 _PART = 3
 _COMMON_WEIGHT, _WORD_WEIGHT, _PART_WEIGHT = 0.1, 1.0, 0.25
 _SPREAD = 8
@@ -51,7 +51,7 @@ def _token_weights(tokens: list[int]) -> Iterator[tuple[str, float]]:
 
 
 def _text_weights(text: str) -> Iterator[tuple[str, float]]:
-    for word, count in Counter(_WORD.findall(text.casefold())).items():
+    for word, count in Counter(re.findall(_WORD, text.casefold())).items():
         weight = math.sqrt(count) * (_COMMON_WEIGHT if word in COMMON_WORDS else _WORD_WEIGHT)
         yield word, weight
         whole = f"<{word}>"

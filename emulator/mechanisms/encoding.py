@@ -1,10 +1,11 @@
 """JSON in and out: strict reading, and writing with a provider's separators and escapes."""
 
 import json
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
+
+from emulator.mechanisms.records import record
 
 Separators = Literal["compact", "spaced"]
 
@@ -25,7 +26,7 @@ def loads(data: bytes) -> Any:
         raise MalformedJSON(error.msg, error.pos) from None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Encoding:
     """How a provider writes JSON."""
 

@@ -76,7 +76,16 @@ def _load_cel() -> Any:
     return cel  # pragma: no cover
 
 
-_cel = _load_cel()
+class _Late:
+    """The package, loaded when first asked for something: a server that starts compiles nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(_load_cel(), name)
+        setattr(self, name, found)
+        return found
+
+
+_cel: Any = _Late()
 
 
 class ExpressionError(ValueError):

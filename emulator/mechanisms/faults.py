@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from emulator.mechanisms.records import record
+
 Layer = Literal["connection", "framing", "stream", "content"]
 ArgumentKind = Literal["count", "duration", "text", "flag", "refusal", "event", "form"]
 RetryForm = Literal["seconds", "date", "milliseconds", "nonsense", "absent"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Argument:
     """What can be said of a fault. Without a default it is left open; `most` bounds a count."""
 
@@ -34,7 +36,7 @@ class FaultKind:
     arguments: Mapping[str, Argument] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fault:
     """A fault as it was asked for, with every argument that has a value."""
 

@@ -4,8 +4,6 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import jsonschema_rs
-
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.faults import Fault
 
@@ -135,6 +133,8 @@ def _violating(text: str, schema: Any, rule: str | None, entropy: Entropy) -> st
 
     Changes are tried rather than derived from the schema: the validator is the judge of what is broken.
     """
+    import jsonschema_rs  # not before a value is wanted
+
     try:
         value = json.loads(text)
         validator = jsonschema_rs.Draft202012Validator(schema)

@@ -6,10 +6,10 @@ hold is not kept.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from emulator.mechanisms.records import record
 from emulator.mechanisms.violations import RequestSchema, Violation
 
 Part = str | dict[str, Any]
@@ -79,7 +79,7 @@ def _parameters(header: str) -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FormSchema:
     """A request schema of a form. Its strings of `format: binary` are files, which have no text to look at."""
 

@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
-
-import jsonschema_rs
+from typing import TYPE_CHECKING, Any
 
 from emulator.mechanisms import folding
 from emulator.mechanisms.folding import MOST_DEPTH, Contradiction, Folding
 from emulator.mechanisms.texts import matching, text
+
+if TYPE_CHECKING:
+    import jsonschema_rs
 
 _OPTIONAL_DEPTH = 3
 _NESTED = 50
@@ -28,7 +29,6 @@ _UNDRAWABLE = (
 )  # fmt: skip
 _IDENTIFIER = {"type": "string", "pattern": "^[a-z]{1,8}$"}
 _NAME_LENGTH = 6
-_NO_VALIDATOR = (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError)
 
 
 def instance(schema: Any, chance: random.Random, words: list[str]) -> Any:
@@ -38,9 +38,8 @@ def instance(schema: Any, chance: random.Random, words: list[str]) -> Any:
     """
     if not isinstance(schema, (dict, bool)):
         return None
-    try:
-        validator = _validator(schema)
-    except _NO_VALIDATOR:
+    validator = _validator(schema)
+    if validator is None:
         return None
     for drawing in (
         _Drawing(schema, chance, words),
@@ -60,15 +59,23 @@ def instance(schema: Any, chance: random.Random, words: list[str]) -> Any:
     return None
 
 
-def _validator(schema: Any) -> jsonschema_rs.Validator:
-    """Patterns that backtrack without end fail early: a value they would accept is then not found."""
+def _validator(schema: Any) -> "jsonschema_rs.Validator | None":
+    """Patterns that backtrack without end fail early: a value they would accept is then not found. None: no schema."""
+    import jsonschema_rs  # not before a value is wanted
+
     options = jsonschema_rs.FancyRegexOptions(backtrack_limit=10_000, size_limit=1_000_000)
-    return jsonschema_rs.validator_for(schema, validate_formats=True, offline=True, pattern_options=options)
+    try:
+        return jsonschema_rs.validator_for(schema, validate_formats=True, offline=True, pattern_options=options)
+    except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
+        return None
 
 
 @lru_cache(256)
 def _finds(pattern: str, name: str) -> bool:
-    return _validator({"pattern": pattern}).is_valid(name)
+    validator = _validator({"pattern": pattern})
+    if validator is None:
+        raise ValueError(pattern)
+    return validator.is_valid(name)
 
 
 class _TooLarge(Exception):
@@ -300,10 +307,7 @@ class _CarefulDrawing(_Drawing):
         if kept is None:
             alone = {**self.context, **schema} if isinstance(schema, dict) else schema
             self.spend(len(json.dumps(alone)) // 2000 if schema is not self.root else 0)
-            try:
-                kept = schema, _validator(alone)
-            except _NO_VALIDATOR:
-                kept = schema, None
+            kept = schema, _validator(alone)
             self.validators[id(schema)] = kept
         return kept[1] is None or kept[1].is_valid(value)
 

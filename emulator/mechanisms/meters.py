@@ -6,12 +6,12 @@ free.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from emulator.mechanisms import ledger
 from emulator.mechanisms.expressions import Expression, Scope
+from emulator.mechanisms.records import record
 from emulator.mechanisms.resources import Item
 from emulator.mechanisms.templates import Template
 
@@ -19,7 +19,7 @@ _CENT = Decimal("1e-10")  # the smallest amount an entry can have, so that every
 _SLACK = 1e-6  # seconds: the resolution of the clock
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rate:
     """The price of `unit` units of a quantity, in some states."""
 
@@ -30,7 +30,7 @@ class Rate:
     status: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Meter:
     """One kind of resource and its rates per `per` seconds, charged every `every` seconds."""
 

@@ -4,10 +4,10 @@ A path is dotted, `*` stands for every item: `choices.*.message`.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from emulator.mechanisms.expressions import Scope
+from emulator.mechanisms.records import record
 from emulator.mechanisms.templates import Template
 
 BodyOp = Literal["add", "remove", "replace", "move", "retype", "scale", "omit_null"]
@@ -20,7 +20,7 @@ Target = Literal["body", "headers", "status", "stream", "request", "fault"]
 Headers = list[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Patch:
     """One operation: its name, its plain arguments, and the value it computes, if it has one."""
 

@@ -5,11 +5,11 @@ A collection is `{items, numbers, inserted, unique, referring, due}`; an item is
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal, Protocol
 
 from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
+from emulator.mechanisms.records import record
 from emulator.mechanisms.states import StateMachine
 from emulator.mechanisms.templates import Template
 from emulator.refusals import RefusalName
@@ -38,7 +38,7 @@ class Conflict(Exception):
         self.facts = facts
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reference:
     """A field that holds the id of another resource, or a list of ids."""
 
@@ -50,7 +50,7 @@ class Reference:
     """clear: the transition that this resource makes, too, where its state allows."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hold:
     """What a resource takes from a counted stock while it is in some states."""
 
@@ -63,7 +63,7 @@ class Hold:
     refuse: RefusalName
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ResourceType:
     """What a kind of resource is made of."""
 
@@ -202,7 +202,7 @@ def _forget(kind: ResourceType, collection: Collection, item: Item) -> None:
                 del index[value]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Paging:
     """How a list is cut into pages: the page and its size as asked for, and what they are otherwise."""
 

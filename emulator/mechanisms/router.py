@@ -1,7 +1,16 @@
-"""OpenAPI routing: exact paths first, then templated ones, the most literal first."""
+"""OpenAPI routing: exact paths first, then templated ones, the most literal first.
+
+An exact path is one look into a dict; a templated one is a walk down a tree of segments, so that what it costs is
+told by the path and not by how many others there are.
+"""
 
 import re
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
+
+Route = tuple[str, str, str]
+_HOLE = re.compile(r"\{([^{}]+)\}")
 
 
 class Match(NamedTuple):
@@ -13,44 +22,101 @@ class Match(NamedTuple):
     """The methods the path has, when it has not the one that was asked for."""
 
 
+@dataclass(slots=True)
+class _Template:
+    """A templated path: where it ranks, the names of its holes in order, and its methods."""
+
+    rank: tuple[Any, ...]
+    names: list[str]
+    methods: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Segment:
+    """A node of the tree: what may follow, literally or as a template of one segment, and what ends here."""
+
+    literal: "dict[str, _Segment]" = field(default_factory=dict)
+    templated: "dict[str, tuple[re.Pattern[str], _Segment]]" = field(default_factory=dict)
+    ends: list[_Template] = field(default_factory=list)
+
+
 class Router:
     """Path templates (`/v1/files/{id}`) and methods to operation ids."""
 
-    def __init__(self, routes: list[tuple[str, str, str]], *, either_slash: bool) -> None:
+    def __init__(self, routes: list[Route], *, either_slash: bool) -> None:
         """`routes` are (method, path template, operation id). `either_slash` serves `/a` and `/a/` alike."""
-        self._either_slash = either_slash
-        self._exact: dict[str, dict[str, str]] = {}
-        patterns: dict[str, dict[str, str]] = {}
-        for method, path, operation in routes:
-            table = patterns if "{" in path else self._exact
-            table.setdefault(self._key(path), {})[method.upper()] = operation
-        ranked = sorted(patterns, key=_literalness)
-        self._patterns = [(*_pattern(path), patterns[path]) for path in ranked]
-
-    def _key(self, path: str) -> str:
-        return path.rstrip("/") or "/" if self._either_slash else path
+        self.routes = routes
+        self.either_slash = either_slash
 
     def match(self, method: str, path: str) -> Match | None:
         """The match for a decoded path, or None where no path item answers."""
         key = self._key(path)
-        methods = self._exact.get(key)
+        exact, tree = self._tables
+        methods = exact.get(key)
         params: dict[str, str] = {}
         if methods is None:
-            for pattern, names, candidate in self._patterns:
-                if found := pattern.fullmatch(key):
-                    methods, params = candidate, dict(zip(names, found.groups(), strict=True))
-                    break
-        if methods is None:
-            return None
+            found = _ends(tree, key.split("/"), 0, ())
+            if not found:
+                return None
+            template, values = min(found, key=lambda end: end[0].rank) if len(found) > 1 else found[0]
+            methods, params = template.methods, dict(zip(template.names, values, strict=True))
         operation = methods.get(method.upper())
         return Match(operation, params, () if operation is not None else tuple(sorted(methods)))
+
+    def _key(self, path: str) -> str:
+        return path.rstrip("/") or "/" if self.either_slash else path
+
+    @cached_property
+    def _tables(self) -> tuple[dict[str, dict[str, str]], _Segment]:
+        """Exact paths, and the tree of the others; made when a request first asks."""
+        exact: dict[str, dict[str, str]] = {}
+        templates: dict[str, _Template] = {}
+        tree = _Segment()
+        for method, path, operation in self.routes:
+            key = self._key(path)
+            if "{" not in path:
+                exact.setdefault(key, {})[method.upper()] = operation
+                continue
+            if key not in templates:
+                templates[key] = _Template(_literalness(key), _HOLE.findall(key))
+                _node(tree, key).ends.append(templates[key])
+            templates[key].methods[method.upper()] = operation
+        return exact, tree
+
+
+def _node(tree: _Segment, path: str) -> _Segment:
+    """Where a templated path ends in the tree; what is missing on the way there is made."""
+    for segment in path.split("/"):
+        if "{" not in segment:
+            tree = tree.literal.setdefault(segment, _Segment())
+        else:
+            shape = _HOLE.sub("{}", segment)
+            if shape not in tree.templated:
+                tree.templated[shape] = _pattern(segment), _Segment()
+            tree = tree.templated[shape][1]
+    return tree
+
+
+def _ends(
+    node: _Segment, segments: list[str], depth: int, values: tuple[str, ...]
+) -> list[tuple[_Template, tuple[str, ...]]]:
+    """Every templated path that the segments from `depth` on fit, with the values of its holes."""
+    if depth == len(segments):
+        return [(end, values) for end in node.ends]
+    segment, found = segments[depth], []
+    if segment in node.literal:
+        found += _ends(node.literal[segment], segments, depth + 1, values)
+    for pattern, below in node.templated.values():
+        if match := pattern.fullmatch(segment):
+            found += _ends(below, segments, depth + 1, (*values, *match.groups()))
+    return found
 
 
 def _literalness(path: str) -> tuple[Any, ...]:
     return tuple("{" in segment for segment in path.split("/")), path
 
 
-def _pattern(path: str) -> tuple[re.Pattern[str], list[str]]:
-    """A pattern for the paths of a template, and the names of its groups in order."""
-    parts = re.split(r"\{([^{}]+)\}", path)
-    return re.compile("".join(re.escape(p) if i % 2 == 0 else "([^/]+)" for i, p in enumerate(parts))), parts[1::2]
+def _pattern(segment: str) -> re.Pattern[str]:
+    """A pattern for what a segment with holes stands for, one group a hole."""
+    parts = _HOLE.split(segment)
+    return re.compile("".join(re.escape(p) if i % 2 == 0 else "([^/]+)" for i, p in enumerate(parts)))

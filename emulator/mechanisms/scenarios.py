@@ -6,16 +6,16 @@ of one step.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from emulator.mechanisms.completions import Script
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.faults import Fault
+from emulator.mechanisms.records import record
 from emulator.refusals import RefusalName
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """What happens to `times` matching requests (None: to all that follow)."""
 
@@ -43,7 +43,7 @@ class Step:
         return self.plain and self.times is None and self.lasts is None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scenario:
     name: str
     steps: tuple[Step, ...]

@@ -1,12 +1,12 @@
 """State machines of resources: states that follow by time, and states that a call leads to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from emulator.mechanisms.expressions import Expression, Scope
+from emulator.mechanisms.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Timed:
     """What follows a state by itself, after some seconds."""
 
@@ -16,7 +16,7 @@ class Timed:
     when: Expression | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """What a client may ask for: the states it may ask in, and the state it leads to."""
 
@@ -24,7 +24,7 @@ class Call:
     to: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StateMachine:
     """Every way from one state to another. Nothing else changes a state."""
 

@@ -6,7 +6,6 @@ memory; `SQLiteStore` also writes every touched cell to one file when the exchan
 """
 
 import json
-import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -85,6 +84,8 @@ class SQLiteStore(Store):
     """
 
     def __init__(self, path: str | Path) -> None:
+        import sqlite3  # only where state is kept
+
         super().__init__()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         try:

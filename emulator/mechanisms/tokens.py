@@ -2,8 +2,9 @@
 
 import math
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from emulator.mechanisms.records import record
 
 _PIECES = {
     "before": re.compile(r"\s*\S+\s*$|\s*\S+", re.UNICODE),
@@ -11,7 +12,7 @@ _PIECES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TokenRatio:
     """Characters per token, and the tokens a chat prompt costs beside its text."""
 

@@ -3,10 +3,9 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any, Literal
-
-import jsonschema_rs
 
 Violation = dict[str, Any]
 RequestPart = Literal["body", "query"]
@@ -15,28 +14,31 @@ _MOST_ITEMS = 1000  # the validator tells all errors at once: a minute for a few
 _MOST_DEPTH = 200  # … and none of a body over 255 levels deep
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RequestSchema:
-    """A compiled schema of a body or of query parameters. `document` is the bundled spec that `$ref`s point into."""
+    """A schema of a body or of query parameters. `document` is the bundled spec that `$ref`s point into."""
 
     schema: dict[str, Any]
     document: dict[str, Any]
-    validator: Any
     required: bool
     place: RequestPart
 
     @classmethod
     def compile(
-        cls,
-        schema: dict[str, Any],
-        document: dict[str, Any],
-        *,
-        required: bool,
-        place: Literal["body", "query"] = "body",
+        cls, schema: dict[str, Any], document: dict[str, Any], *, required: bool, place: RequestPart = "body"
     ) -> "RequestSchema":
-        """Raises jsonschema_rs.ValidationError for a schema that is none."""
-        whole = {**schema, "components": document.get("components", {})}
-        return cls(schema, document, jsonschema_rs.Draft202012Validator(whole), required, place)
+        """With its validator made at once. Raises jsonschema_rs.ValidationError for a schema that is none."""
+        made = cls(schema, document, required, place)
+        assert made.validator is not None
+        return made
+
+    @cached_property
+    def validator(self) -> Any:
+        """Made when first used: a server that starts has no need of it."""
+        import jsonschema_rs
+
+        whole = {**self.schema, "components": self.document.get("components", {})}
+        return jsonschema_rs.Draft202012Validator(whole)
 
     def typed(self, values: Mapping[str, str]) -> dict[str, Any]:
         """Query values as the types their schemas name; those that are not there are left out."""

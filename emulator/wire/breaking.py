@@ -1,19 +1,20 @@
 """Faults below HTTP: a reply becomes bytes with their moments, and a way the connection ends."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Literal
 
 from emulator.exchange import Frame, Reply
 from emulator.mechanisms.faults import Fault
+from emulator.mechanisms.records import record
 from emulator.wire.spoiling import whole_body
 
 Ending = Literal["close", "reset"]
 Complaint = Literal["closed", "reset", "no HTTP"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Broken:
     """What goes over the connection instead of a reply."""
 

@@ -1,6 +1,5 @@
 """Faults of framing that leave a reply HTTP: any server and the in-process transport can send them."""
 
-import gzip
 import math
 from collections.abc import Callable
 
@@ -26,6 +25,8 @@ def _unstream(reply: Reply, body: bytes) -> None:
 
 
 def _truncated_gzip(reply: Reply, fault: Fault, now: float) -> None:
+    import gzip
+
     packed = gzip.compress(whole_body(reply), mtime=0)
     _unstream(reply, packed[: max(len(packed) - fault["missing"], 0)])
     _set(reply, "content-encoding", "gzip")

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from emulator.catalog import LoadError
-from emulator.catalog.source import Tree, merge, read_yaml
+from emulator.catalog.reading import read_yaml
+from emulator.catalog.source import Tree, merge
 
 
 @pytest.fixture

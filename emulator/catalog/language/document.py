@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from emulator.catalog.language.auth import Auth
 from emulator.catalog.language.base import Expr, Model, SourceName, Tree
@@ -14,25 +14,13 @@ from emulator.catalog.language.prices import Prices
 from emulator.catalog.language.provider import Body, ClientEnv, Encoding, ModelEntry, Source, Tokens
 from emulator.catalog.language.quirks import Quirk
 from emulator.catalog.language.resources import Resource
-from emulator.catalog.language.scenarios import Step
+from emulator.catalog.language.scenarios import Scenario
 from emulator.catalog.language.streams import Stream
 from emulator.provider import CheckName
 
 
 def _default_checks() -> list[CheckName]:
     return ["authenticate", "validate", "limit", "disrupt"]
-
-
-class Scenario(Model):
-    """A summary for `emulator list`, and the steps. A bare list of steps is a scenario too."""
-
-    summary: str = ""
-    steps: list[Step] = Field(min_length=1)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bare(cls, data: Any) -> Any:
-        return {"steps": data} if isinstance(data, list) else data
 
 
 class Variant(Model):

@@ -58,3 +58,15 @@ class Step(Model):
         if self.refuse is not None and self.latency is not None:
             raise ValueError("a step that refuses has no `latency:`: refusals come at once")
         return self
+
+
+class Scenario(Model):
+    """A summary for `emulator list`, and the steps. A bare list of steps is a scenario too."""
+
+    summary: str = ""
+    steps: list[Step] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare(cls, data: Any) -> Any:
+        return {"steps": data} if isinstance(data, list) else data

@@ -1,0 +1,219 @@
+"""Providers -> lines of JSON -> providers. What compiles is kept as it is written, and compiled when first used.
+
+A list says by its first item what it stands for: a class of ours with its fields, a tuple, a mapping of such things, or
+plain data. Nothing else can come of a line. Sources, kinds of resources and streams, of which several things speak,
+stand in a table of their own. The first line is the provider, then come those that only some ask for: the OpenAPI
+document, places in files, where fields come from; then an operation a line.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from functools import cache, partial
+from typing import Any, TypeVar
+
+import orjson
+
+from emulator.mechanisms.accounts import AccountRules
+from emulator.mechanisms.completions import Script
+from emulator.mechanisms.credentials import Place, Rule
+from emulator.mechanisms.deferred import KINDS, Deferred
+from emulator.mechanisms.encoding import Encoding
+from emulator.mechanisms.fault_catalogue import FAULTS
+from emulator.mechanisms.faults import Fault, FaultKind
+from emulator.mechanisms.forms import FormSchema
+from emulator.mechanisms.meters import Meter, Rate
+from emulator.mechanisms.patches import Patch
+from emulator.mechanisms.resources import Hold, Paging, Reference, ResourceType
+from emulator.mechanisms.router import Router
+from emulator.mechanisms.scenarios import Scenario, Step
+from emulator.mechanisms.states import Call, StateMachine, Timed
+from emulator.mechanisms.tokens import TokenRatio
+from emulator.mechanisms.violations import RequestSchema
+from emulator.provider import (
+    Act,
+    BodyPolicy,
+    ChargeLine,
+    ContextPolicy,
+    ErrorEntry,
+    Guard,
+    LimitRule,
+    Message,
+    Operation,
+    Part,
+    Prices,
+    Provider,
+    Quirk,
+    Source,
+    StreamPlan,
+    Variant,
+)
+
+T = TypeVar("T")
+_SHARED = (Source, ResourceType, StreamPlan)
+_RECORDS: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (
+        AccountRules, Script, Place, Rule, Encoding, Fault, FormSchema, Meter, Rate, Patch, Hold, Paging, Reference,
+        ResourceType, Scenario, Step, Call, StateMachine, Timed, TokenRatio, RequestSchema, Act, BodyPolicy, ChargeLine,
+        ContextPolicy, ErrorEntry, Guard, LimitRule, Message, Part, Prices, Quirk, Source, StreamPlan, Variant,
+    )
+}  # fmt: skip
+_DEFERRED = {kind.__name__: kind for kind in KINDS}
+_APART = {Provider: ("operations", "read_document", "read_places", "compile_steps"), Operation: ("groups",)}
+"""Fields that have lines of their own, or are no data."""
+_WRITTEN: tuple[Any, ...] = (*_RECORDS.values(), Operation, Provider)
+_FIELDS: dict[type[Any], list[str]] = {
+    kind: [name for name in kind.__match_args__ if name not in _APART.get(kind, ())] for kind in _WRITTEN
+}
+_DOCUMENT, _PLACES, _GROUPS, _FIRST_OPERATION = 1, 2, 3, 4
+
+
+class NotStorableError(ValueError):
+    """A value that lines cannot hold. The text says which."""
+
+
+def lines_of(provider: Provider) -> list[bytes]:
+    """What `provider_of` makes the provider of again. Raises NotStorableError."""
+    writer = _Writer()
+    operations = [writer.fields(operation) for operation in provider.operations.values()]
+    own = writer.fields(provider)
+    groups = {
+        operation.id: {name: [writer.written(source), place] for name, (source, place) in operation.groups().items()}
+        for operation in provider.operations.values()
+    }
+    try:
+        return [
+            orjson.dumps([writer.shared, own, list(provider.operations)]),
+            orjson.dumps(provider.document),
+            orjson.dumps([[*path, place] for path, place in provider.locations.items()]),
+            orjson.dumps(groups),
+            *map(orjson.dumps, operations),
+        ]
+    except TypeError as error:
+        raise NotStorableError(str(error)) from None
+
+
+def provider_of(lines: list[bytes], compile_steps: Callable[[str, str], Scenario]) -> Provider:
+    """The provider of such lines; each operation is made when it is first looked at."""
+    shared, own, ids = orjson.loads(lines[0])
+    reader = _Reader(shared)
+    groups = cache(lambda: orjson.loads(lines[_GROUPS]))
+
+    def sources(operation: str) -> dict[str, tuple[Source, str]]:
+        return {name: (reader.read(source), place) for name, (source, place) in groups()[operation].items()}
+
+    def operation(name: str, line: bytes) -> Operation:
+        return Operation(**reader.fields(Operation, orjson.loads(line)), groups=partial(sources, name))
+
+    operations = zip(ids, lines[_FIRST_OPERATION:], strict=True)
+    return Provider(
+        **reader.fields(Provider, own),
+        operations=Lazily({name: partial(operation, name, line) for name, line in operations}),
+        read_document=lambda: orjson.loads(lines[_DOCUMENT]),
+        compile_steps=compile_steps,
+        read_places=lambda: {tuple(path): place for *path, place in orjson.loads(lines[_PLACES])},
+    )
+
+
+class Lazily(Mapping[str, T]):
+    """A mapping whose values are made when they are first asked for."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], T]]) -> None:
+        self._makers = makers
+        self._made: dict[str, T] = {}
+
+    def __getitem__(self, key: str) -> T:
+        if key not in self._made:
+            self._made[key] = self._makers[key]()
+        return self._made[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
+class _Writer:
+    """Values as lists that say what they are; `shared` is the table."""
+
+    def __init__(self) -> None:
+        self.shared: list[Any] = []
+        self._places: dict[int, int] = {}
+
+    def fields(self, record: Any) -> list[Any]:
+        return [self.written(getattr(record, name)) for name in _FIELDS[type(record)]]
+
+    def written(self, value: Any) -> Any:
+        """Raises NotStorableError."""
+        if isinstance(value, _SHARED):
+            if id(value) not in self._places:
+                self.shared.append([type(value).__name__, *self.fields(value)])
+                self._places[id(value)] = len(self.shared) - 1
+            return ["#", self._places[id(value)]]
+        if _plain(value):
+            return ["=", value] if isinstance(value, (dict, list)) else value
+        if isinstance(value, Deferred):
+            return [type(value).__name__, self.written(value.made_of)]
+        return self._composed(value)
+
+    def _composed(self, value: Any) -> list[Any]:
+        if type(value) in _FIELDS:
+            return [type(value).__name__, *self.fields(value)]
+        if isinstance(value, FaultKind):
+            return ["fault", value.name]
+        if isinstance(value, Router):
+            return ["router", value.routes, value.either_slash]
+        if isinstance(value, Decimal):
+            return ["decimal", str(value)]
+        if isinstance(value, dict):
+            return ["map", {key: self.written(item) for key, item in value.items()}]
+        for kind, name in ((tuple, "tuple"), (frozenset, "set"), (list, "list")):
+            if isinstance(value, kind):
+                items = sorted(value) if kind is frozenset else value
+                return [name, *map(self.written, items)]
+        raise NotStorableError(f"{type(value).__name__} {value!r}")
+
+
+def _plain(value: Any) -> bool:
+    """Whether JSON gives back just this value."""
+    kind = type(value)
+    if kind is dict:
+        return all(type(key) is str for key in value) and all(map(_plain, value.values()))
+    if kind is list:
+        return all(map(_plain, value))
+    return value is None or kind in (str, bool, int) or (kind is float and math.isfinite(value))
+
+
+class _Reader:
+    """The way back."""
+
+    def __init__(self, shared: list[Any]) -> None:
+        self._shared: list[Any] = []
+        self._ways: dict[str, Callable[[list[Any]], Any]] = {
+            "=": lambda told: told[1],
+            "#": lambda told: self._shared[told[1]],
+            "map": lambda told: {key: self.read(item) for key, item in told[1].items()},
+            "tuple": lambda told: tuple(map(self.read, told[1:])),
+            "set": lambda told: frozenset(told[1:]),
+            "list": lambda told: list(map(self.read, told[1:])),
+            "decimal": lambda told: Decimal(told[1]),
+            "fault": lambda told: FAULTS[told[1]],
+            "router": lambda told: Router([tuple(route) for route in told[1]], either_slash=told[2]),
+        }
+        for told in shared:
+            self._shared.append(self.read(told))
+
+    def read(self, told: Any) -> Any:
+        if told.__class__ is not list:
+            return told
+        way = self._ways.get(told[0])
+        if way is not None:
+            return way(told)
+        if told[0] in _DEFERRED:
+            return _DEFERRED[told[0]](self.read(told[1]))
+        return _RECORDS[told[0]](*map(self.read, told[1:]))
+
+    def fields(self, kind: type[Any], told: list[Any]) -> dict[str, Any]:
+        return dict(zip(_FIELDS[kind], map(self.read, told), strict=True))

@@ -1,0 +1,62 @@
+"""Compiled things that remember what they are made of: made when first used, or at once where mistakes must show.
+
+Each is what its base class is. `made_of` is what a store keeps of it.
+"""
+
+from typing import Any, Self, get_args
+
+from emulator.mechanisms.expressions import Expression, Variable
+from emulator.mechanisms.requests import Reader
+from emulator.mechanisms.templates import Template
+from emulator.mechanisms.wording import Wording
+
+NAMES: tuple[str, ...] = get_args(Variable)
+
+
+class Deferred:
+    """Before the base class: an attribute that is not there yet makes the thing."""
+
+    __slots__ = ()
+    made_of: Any
+    _NAMES: tuple[Any, ...] = ()
+
+    def __init__(self, made_of: Any) -> None:
+        self.made_of = made_of
+
+    def made(self) -> Self:
+        """The same, made now. Raises what its base class raises."""
+        super().__init__(self.made_of, *self._NAMES)  # type: ignore[call-arg]
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        self.made()
+        return object.__getattribute__(self, name)
+
+
+class LateExpression(Deferred, Expression):
+    """Of its source."""
+
+    __slots__ = ("made_of",)
+    _NAMES = (NAMES,)
+
+
+class LateTemplate(Deferred, Template):
+    """Of its tree."""
+
+    __slots__ = ("made_of",)
+    _NAMES = (NAMES,)
+
+
+class LateReader(Deferred, Reader):
+    """Of expressions by neutral field."""
+
+    __slots__ = ("made_of",)
+
+
+class LateWording(Deferred, Wording):
+    """Of templates by violation."""
+
+    __slots__ = ("made_of",)
+
+
+KINDS: tuple[type[Deferred], ...] = (LateExpression, LateTemplate, LateReader, LateWording)
