@@ -48,11 +48,11 @@ def standing(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: 
 def left(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float) -> float:
     """The units left at `now`."""
     if algorithm == "fixed_window":
-        return capacity - state["used"] if state.get("start") == now - now % per else capacity
+        return capacity - float(state["used"]) if state.get("start") == now - now % per else capacity
     if algorithm == "sliding_window":
         _forget(state, round(now - per, 6))  # the clock's own precision, or float dust delays the reset
         return capacity - float(state.get("used", 0))
-    return min(capacity, state.get("level", capacity) + (now - state.get("at", now)) * capacity / per)
+    return min(capacity, float(state.get("level", capacity)) + (now - state.get("at", now)) * capacity / per)
 
 
 def admits(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float, cost: float) -> bool:

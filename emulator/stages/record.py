@@ -24,6 +24,8 @@ def record(ex: Exchange) -> None:
         "notices": ex.notices,
     }
     ex.entry = Entry(facts, ex.headers, ex.body, ex.trace)
+    if ex.reply.frames is None and ex.reply.breakage is None:
+        ex.entry.client = {"frames_sent": 0, "hung_up": False}  # it comes as a whole, or not if it has to wait
     journal.append(ex.tenant, ex.entry)
     ex.runtime.store.commit(ex.tenant)
 
