@@ -22,6 +22,7 @@ from emulator.mechanisms.encoding import Encoding
 from emulator.mechanisms.fault_catalogue import FAULTS
 from emulator.mechanisms.faults import Fault, FaultKind
 from emulator.mechanisms.forms import FormSchema
+from emulator.mechanisms.latency import Load, Profile, fixed, log_normal, recorded, uniform
 from emulator.mechanisms.meters import Meter, Rate
 from emulator.mechanisms.patches import Patch
 from emulator.mechanisms.resources import Hold, Paging, Reference, ResourceType
@@ -37,6 +38,9 @@ from emulator.provider import (
     ContextPolicy,
     ErrorEntry,
     Guard,
+    LatencyPlan,
+    LatencyProfile,
+    LatencyRule,
     LimitRule,
     Message,
     Operation,
@@ -56,9 +60,11 @@ _RECORDS: dict[str, type[Any]] = {
     for kind in (
         AccountRules, Script, Place, Rule, Encoding, Fault, FormSchema, Meter, Rate, Patch, Hold, Paging, Reference,
         ResourceType, Scenario, Step, Call, StateMachine, Timed, TokenRatio, RequestSchema, Act, BodyPolicy, ChargeLine,
-        ContextPolicy, ErrorEntry, Guard, LimitRule, Message, Part, Prices, Quirk, Source, StreamPlan, Variant,
+        ContextPolicy, ErrorEntry, Guard, LatencyPlan, LatencyProfile, LatencyRule, LimitRule, Load, Message, Part,
+        Prices, Profile, Quirk, Source, StreamPlan, Variant,
     )
 }  # fmt: skip
+_FUNCTIONS = {function.__name__: function for function in (fixed, log_normal, recorded, uniform)}
 _DEFERRED = {kind.__name__: kind for kind in KINDS}
 _APART = {Provider: ("operations", "read_document", "read_places", "compile_steps"), Operation: ("groups",)}
 """Fields that have lines of their own, or are no data."""
@@ -163,6 +169,8 @@ class _Writer:
             return [type(value).__name__, *self.fields(value)]
         if isinstance(value, FaultKind):
             return ["fault", value.name]
+        if isinstance(value, partial) and value.func in _FUNCTIONS.values():
+            return ["partial", value.func.__name__, self.written(value.keywords)]
         if isinstance(value, Router):
             return ["router", value.routes, value.either_slash]
         if isinstance(value, Decimal):
@@ -200,6 +208,7 @@ class _Reader:
             "list": lambda told: list(map(self.read, told[1:])),
             "decimal": lambda told: Decimal(told[1]),
             "fault": lambda told: FAULTS[told[1]],
+            "partial": lambda told: partial(_FUNCTIONS[told[1]], **self.read(told[2])),
             "router": lambda told: Router([tuple(route) for route in told[1]], either_slash=told[2]),
         }
         for told in shared:

@@ -8,6 +8,8 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from emulator.mechanisms.records import record
+
 Draws = Callable[[random.Random], Iterator[float]]
 """Chance -> endless durations."""
 
@@ -38,7 +40,7 @@ def recorded(chance: random.Random, *, durations: tuple[float, ...]) -> Iterator
         place = (place + 1) % len(durations)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Load:
     """What requests in flight cost each other: nothing up to `free` of them, then each slows all by so much."""
 
@@ -50,7 +52,7 @@ class Load:
         return 1.0 + self.slower * max(in_flight - self.free, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Profile:
     """The durations of one named latency profile."""
 
