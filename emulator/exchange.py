@@ -11,6 +11,7 @@ from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.faults import Fault, Layer
 from emulator.mechanisms.latency import Timing
+from emulator.mechanisms.limits import Limit, Window
 from emulator.mechanisms.patches import Headers, Target
 from emulator.mechanisms.store import Store, Tenant
 from emulator.provider import ErrorEntry, LimitRule, Operation, Provider, ProviderFamily, Quirk, concerns
@@ -143,8 +144,8 @@ class Exchange:
     principal: dict[str, Any] = field(default_factory=dict)
     request: dict[str, Any] | None = None
     _account: Account | None = None
-    taken: list[tuple[LimitRule, dict[str, Any], float, float]] = field(default_factory=list)
-    """Limit rules that admitted the request: rule, window data, capacity, units taken."""
+    taken: list[tuple[LimitRule, Limit]] = field(default_factory=list)
+    """Limits that admitted the request."""
     held: list[tuple[dict[str, Any], float]] = field(default_factory=list)
     """Counts that it is in while it is in flight: a cell, and the units of it."""
     script: Any = None
@@ -175,6 +176,19 @@ class Exchange:
         cell = self.tenant.cell("in_flight", key, dict)
         cell["used"] = cell.get("used", 0) + units
         self.held.append((cell, units))
+
+    def limit(self, rule: LimitRule, *, looking: bool = False) -> Limit:
+        """A limit as this exchange meets it; one that only looks at it leaves no trace of itself in the store."""
+        kind = "in_flight" if rule.algorithm == "concurrency" else "windows"
+
+        def window(name: str, key: Expression, capacity: Expression) -> Window:
+            cell = f"{self.provider.id}:{name}:{key(self.scope)}"
+            state = self.tenant.peek(kind, cell) or {} if looking else self.tenant.cell(kind, cell, dict)
+            return Window(state, rule.algorithm, capacity.number(self.scope), rule.per)
+
+        own = window(rule.name, rule.key, rule.capacity)
+        pool = rule.pool
+        return Limit(own, None if pool is None else window(f"{rule.name}/pool", pool.key, pool.capacity))
 
     def release(self) -> None:
         """The reply is sent, or nobody wants it: be counted nowhere. To say so again changes nothing."""

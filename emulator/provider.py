@@ -16,7 +16,8 @@ from emulator.mechanisms.events import EventKind
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.faults import Fault
 from emulator.mechanisms.forms import FormSchema
-from emulator.mechanisms.latency import Profile
+from emulator.mechanisms.latency import Choice, Profile
+from emulator.mechanisms.limits import Pool
 from emulator.mechanisms.patches import Patch, Target
 from emulator.mechanisms.requests import Reader
 from emulator.mechanisms.resources import Paging, ResourceType, Verb
@@ -194,7 +195,9 @@ class LimitRule:
     cost: Expression
     settle: Expression | None
     capacity: Expression
+    pool: Pool | None
     per: float
+    """Of concurrency: how long a refused request is told to wait."""
     algorithm: Algorithm
     refuse: RefusalName
     source: Source
@@ -213,20 +216,11 @@ class LatencyProfile:
 
 
 @dataclass(frozen=True, slots=True)
-class LatencyRule:
-    """Which requests have which profile."""
-
-    operations: tuple[str, ...] | None
-    when: Expression | None
-    profile: str
-
-
-@dataclass(frozen=True, slots=True)
 class LatencyPlan:
     """The profiles, and which requests have which; without one, the pace of streams holds."""
 
     profiles: Mapping[str, LatencyProfile]
-    rules: tuple[LatencyRule, ...]
+    rules: tuple[Choice, ...]
     default: str | None
 
 

@@ -1,13 +1,15 @@
-"""Rate limit windows. Each is a pure function of a cell of plain data and the clock.
+"""Rate limit windows, and requests in flight. Each is a pure function of a cell of plain data and the clock.
 
-All three admit a request of a given cost only while the capacity holds, and answer how much is left
-and when room comes back. `settle` corrects the cost of an admitted request once the real one is known.
+All four admit a request of a given cost only while the capacity holds, and answer how much is left and when room
+comes back. `concurrency` knows no time: its units come back when they are given back, and `per` is how long a refused
+request is told to wait. `limits` makes of them what a request meets.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Algorithm = Literal["sliding_window", "fixed_window", "token_bucket"]
+Algorithm = Literal["sliding_window", "fixed_window", "token_bucket", "concurrency"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,6 @@ def _whole(number: float) -> int | float:
     return int(number) if number == int(number) else number
 
 
-def new() -> dict[str, Any]:
-    """An unused window's data."""
-    return {}
-
-
 def standing(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float) -> Standing:
     """How the limit stands at `now`, without taking anything. `per` is in seconds."""
     if algorithm == "sliding_window":
@@ -46,13 +43,29 @@ def standing(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: 
         start = now - now % per
         used = state.get("used", 0) if state.get("start") == start else 0
         return Standing(capacity, capacity - used, start + per)
+    if algorithm == "concurrency":
+        left = capacity - state.get("used", 0)
+        return Standing(capacity, left, now if left > 0 else now + per)
     level = min(capacity, state.get("level", capacity) + (now - state.get("at", now)) * capacity / per)
     return Standing(capacity, level, now + (capacity - level) * per / capacity if capacity else now + per)
 
 
-def admits(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float, cost: float) -> bool:
-    """Whether `cost` units fit at `now`; tolerant of the last bits of a token bucket's level."""
-    return standing(state, algorithm, capacity, per, now).remaining + 1e-9 >= cost
+def opens(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float, cost: float) -> float:
+    """The moment from which `cost` units fit, if nobody takes any meanwhile; a whole window on for what never fits."""
+    if cost > capacity:
+        return now + per
+    found = standing(state, algorithm, capacity, per, now)
+    short = cost - found.remaining
+    if short <= 1e-9:
+        return now
+    if algorithm == "token_bucket":  # to the clock's next microsecond, and one for the last bits of the level
+        return now + math.ceil(short * per / capacity * 1e6) / 1e6 + 1e-6
+    if algorithm == "sliding_window":
+        for at, used in state.get("log", ()):
+            short -= used
+            if short <= 1e-9:
+                return float(at) + per
+    return now + per if algorithm == "concurrency" else found.reset
 
 
 def take(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float, cost: float) -> None:
@@ -64,6 +77,8 @@ def take(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: floa
     elif algorithm == "fixed_window":
         state["start"] = now - now % per
         state["used"] = capacity - left + cost
+    elif algorithm == "concurrency":
+        state["used"] = state.get("used", 0) + cost
     else:
         state["level"] = min(capacity, left - cost)
         state["at"] = now

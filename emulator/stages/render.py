@@ -3,9 +3,8 @@
 from typing import Any
 
 from emulator.exchange import Exchange, Refused
-from emulator.mechanisms import patches, windows
+from emulator.mechanisms import patches
 from emulator.mechanisms.clock import http_date
-from emulator.provider import LimitRule
 
 
 def render(ex: Exchange) -> None:
@@ -64,19 +63,13 @@ def _tell(ex: Exchange, refusal: Refused) -> None:
 
 def _limits(ex: Exchange) -> dict[str, Any]:
     """How every limit stands for this principal, for headers and bodies to tell."""
-    known = {rule.name: (state, capacity) for rule, state, capacity, _ in ex.taken}
+    known = {rule.name: limited for rule, limited in ex.taken}
     facts = {}
     for rule in ex.provider.limits:
         if ex.meant(rule.operations):
-            state, capacity = known.get(rule.name) or _unused(ex, rule)
-            facts[rule.name] = windows.standing(state, rule.algorithm, capacity, rule.per, ex.now).facts(ex.now)
+            limited = known.get(rule.name) or ex.limit(rule, looking=True)
+            facts[rule.name] = limited.facts(ex.now)
     return facts
-
-
-def _unused(ex: Exchange, rule: LimitRule) -> tuple[dict[str, Any], float]:
-    """A limit that this request did not come to: its data as it is, and its capacity."""
-    state = ex.tenant.peek("windows", f"{ex.provider.id}:{rule.name}:{rule.key(ex.scope)}")
-    return state or windows.new(), rule.capacity.number(ex.scope)
 
 
 def _bend(ex: Exchange) -> None:
