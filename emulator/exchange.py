@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from emulator.mechanisms.accounts import Account
-from emulator.mechanisms.clock import iso8601
+from emulator.mechanisms.clock import REAL, Clock, TimeScale, iso8601
 from emulator.mechanisms.credentials import Credential
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.faults import Fault, Layer
 from emulator.mechanisms.latency import Timing
-from emulator.mechanisms.limits import Limit, Window
+from emulator.mechanisms.limits import Limit, Window, told
 from emulator.mechanisms.patches import Headers, Target
 from emulator.mechanisms.store import Store, Tenant
 from emulator.provider import ErrorEntry, LimitRule, Operation, Provider, ProviderFamily, Quirk, concerns
@@ -56,12 +56,18 @@ class Runtime:
     seed: int = 0
     strict_auth: bool = False
     pace: float = 1.0
+    """Scale of the data's delays."""
+    time: TimeScale = REAL
     scenarios: Mapping[str, str] = field(default_factory=dict)
     """Provider id -> scenario every tenant starts with."""
     latency: Mapping[str, str] = field(default_factory=dict)
     """Provider id -> latency profile every tenant starts with."""
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Provider id -> variants every tenant starts with."""
+
+    def clock(self, tenant: Tenant) -> Clock:
+        """A tenant's clock."""
+        return Clock(tenant.cell("clock", "", dict), self.time)
 
     def provider(self, tenant: Tenant, provider_id: str) -> Provider:
         """The provider with the variants a tenant uses. Raises KeyError for a provider that is not served."""
@@ -96,6 +102,8 @@ class Reply:
     """False when the connection ends before the body does."""
     breakage: Fault | None = None
     """What is wrong with it below HTTP, which is for the transport to do."""
+    retry_after: float | None = None
+    """How long a refusal tells a client to wait, in its own seconds; None where the refusal knows nothing of it."""
     exact_head: bool = False
     """Header names go out as they are written here, which only the socket itself can do."""
 
@@ -221,11 +229,11 @@ class Exchange:
     def error_entry(self, name: RefusalName, facts: Mapping[str, Any], status: int | None = None) -> ErrorEntry | None:
         """The reply to a refusal: the first entry meant for this exchange, or the one of a given status.
 
-        Its stand-in facts, overlaid by the given ones, are left in the scope as `fact`.
+        Its stand-in facts, overlaid by the given ones, are left in the scope as `fact`, waits in a client's seconds.
         """
         meant = [entry for entry in self.provider.errors.get(name, ()) if self.meant(entry.operations)]
         for entry in meant:
-            self.scope["fact"] = {**entry.facts, **facts}
+            self.scope["fact"] = told({**entry.facts, **facts}, self.runtime.time)
             if entry.status == status if status is not None else self.holds(entry.when):
                 return entry
         return meant[-1] if meant and status is None else None

@@ -1,11 +1,25 @@
 """A limit as one request meets it: the window of its own key, and the pool that several keys share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from emulator.mechanisms import windows
+from emulator.mechanisms.clock import TimeScale
 from emulator.mechanisms.expressions import Expression
 from emulator.mechanisms.windows import Algorithm, Standing
+
+WAITS = ("retry_after", "reset_after")
+"""Facts that are durations, which a client measures with its own clock; the first says when to come again."""
+
+
+def told(facts: Mapping[str, Any], time: TimeScale) -> dict[str, Any]:
+    """Facts of a limit or a refusal with their waits in a client's own seconds."""
+    if time.speed == 1:
+        return dict(facts)
+    scaled = {name: time.told(facts[name]) for name in WAITS if isinstance(facts.get(name), (int, float))}
+    pool = {"pool": told(facts["pool"], time)} if isinstance(facts.get("pool"), dict) else {}
+    return {**facts, **scaled, **pool}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from emulator.exchange import Exchange
 from emulator.mechanisms import journal
-from emulator.mechanisms.clock import Clock
 
 
 def record(ex: Exchange) -> None:
@@ -36,7 +35,7 @@ def record_unaddressed(ex: Exchange, tenant_name: str, path: str) -> None:
     tenant = ex.runtime.store.tenant(tenant_name)
     unknown = dict.fromkeys(("provider", "operation", "refusal", "usage", "charged", "client"))
     request = {"headers": journal.shown_headers(ex.headers), "body": journal.shown_body(ex.body)}
-    now = Clock(tenant.cell("clock", "", dict)).now()
+    now = ex.runtime.clock(tenant).now()
     told = {"at": now, "method": ex.method, "path": path, "matched": False, "status": 404, "streamed": False}
     journal.append(tenant, {**told, **unknown, "principal": {}, "request": request, "notices": [], "trace": []})
     ex.runtime.store.commit(tenant)

@@ -5,6 +5,7 @@ from typing import Any
 from emulator.exchange import Exchange, Refused
 from emulator.mechanisms import patches
 from emulator.mechanisms.clock import http_date
+from emulator.mechanisms.limits import WAITS, told
 
 
 def render(ex: Exchange) -> None:
@@ -38,6 +39,8 @@ def _render_refusal(ex: Exchange, refusal: Refused) -> None:
         body=entry.body_source.grade,
     )
     ex.reply.status = entry.status
+    known = ex.scope["fact"] or {}
+    ex.reply.retry_after = next((known[name] for name in WAITS if isinstance(known.get(name), (int, float))), None)
     ex.scope["error"] = entry.error(ex.scope)
     ex.reply.content = (entry.body or ex.provider.envelope)(ex.scope)
     if entry.media_type is not None:
@@ -68,7 +71,7 @@ def _limits(ex: Exchange) -> dict[str, Any]:
     for rule in ex.provider.limits:
         if ex.meant(rule.operations):
             limited = known.get(rule.name) or ex.limit(rule, looking=True)
-            facts[rule.name] = limited.facts(ex.now)
+            facts[rule.name] = told(limited.facts(ex.now), ex.runtime.time)
     return facts
 
 
