@@ -96,6 +96,13 @@ def main() -> None:
     show_default=True,
     help="Scale of all delays of the data: streams, latency; 0 sends at once.",
 )
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="How many times faster time runs: clock, windows, delays, and the waits that clients are told.",
+)
 @click.option("--strict-auth", is_flag=True, help="Accept declared keys only, not any key.")
 @click.option("--state", metavar="FILE", type=click.Path(dir_okay=False), help="Keep state in this SQLite file.")
 @click.option("--reload", is_flag=True, help="Take in changed data while serving; state is kept.")
@@ -110,6 +117,7 @@ def serve(
     variant: tuple[str, ...],
     latency: tuple[str, ...],
     pace: float,
+    speed: float,
     strict_auth: bool,
     state: str | None,
     reload: bool,
@@ -121,6 +129,10 @@ def serve(
     """
     from emulator import server
 
+    if state is not None and speed != 1:
+        _give_up(
+            "--state and --speed do not go together: a new start would find what it kept in the future", "leave one"
+        )
     variants: dict[str, list[str]] = {}
     for name, chosen in _pairs(variant, "--variant"):
         variants.setdefault(name, []).append(chosen)
@@ -130,6 +142,7 @@ def serve(
             data=data,
             seed=seed,
             pace=pace,
+            speed=speed,
             strict_auth=strict_auth,
             state=state,
             scenarios=dict(_pairs(scenario, "--scenario")),

@@ -171,7 +171,7 @@ def _account(
             raise CommandError(f"{provider_id} has no accounts: nothing is paid and nothing is owned there")
         if paying and found.prices is None:
             raise CommandError(f"{provider_id} has no prices: nothing is paid there")
-        now = Clock(tenant.cell("clock", "", dict)).now()
+        now = runtime.clock(tenant).now()
         commands_so_far = tenant.cell("occurrences", provider_id, dict)
         commands_so_far["command"] = commands_so_far.pop("command", 0) + 1
         entropy = Entropy(runtime.seed, tenant_name, provider_id, "command", commands_so_far["command"])
@@ -218,7 +218,7 @@ def clock(runtime: Runtime, tenant_name: str) -> Iterator[Clock]:
     """The tenant's clock. Raises CommandError for a time or duration that is none."""
     with _open(runtime, tenant_name) as tenant:
         try:
-            yield Clock(tenant.cell("clock", "", dict))
+            yield runtime.clock(tenant)
         except (ValueError, TypeError) as error:
             raise CommandError(str(error)) from None
 
@@ -228,7 +228,7 @@ def unfinished(runtime: Runtime, tenant_name: str) -> list[str]:
     lines = []
     with runtime.store.lock:
         tenant = runtime.store.tenant(tenant_name)
-        now = Clock(tenant.peek("clock", "") or {}).now()
+        now = Clock(tenant.peek("clock", "") or {}, runtime.time).now()
         for kind, provider_id in list(tenant.cells):
             if kind != "plays":
                 continue

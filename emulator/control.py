@@ -113,7 +113,7 @@ def latency(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
 
 def read_clock(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
     with commands.clock(runtime, tenant) as clock:
-        return {"now": clock.now(), "iso": iso8601(clock.now()), "frozen": clock.frozen}
+        return {"now": clock.now(), "iso": iso8601(clock.now()), "frozen": clock.frozen, "speed": runtime.time.speed}
 
 
 def set_clock(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:

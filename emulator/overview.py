@@ -199,7 +199,8 @@ def _secured(provider: Provider, operation: Operation, at: Callable[..., str]) -
     yield Line("principal", "first matching pattern", at("auth", "credentials"))
     for rule in provider.limits:
         if concerns(rule.operations, operation.id):
-            yield Line("limit", f"{rule.name} in {rule.per:g}s", rule.where, rule.source.grade)
+            span = "in flight" if rule.algorithm == "concurrency" else f"in {rule.per:g}s"
+            yield Line("limit", f"{rule.name} {span}", rule.where, rule.source.grade)
     prices = provider.prices
     if prices is not None and operation.id in prices.charges:
         yield Line("price", "drawn from the prepaid balance", at("prices", "charges", operation.id))

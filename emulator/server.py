@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import socket
 import threading
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,9 @@ import uvicorn
 
 from emulator import catalog, commands
 from emulator.app import EmulatorApp
+from emulator.commands import CommandError
 from emulator.exchange import Runtime
+from emulator.mechanisms.clock import TimeScale
 from emulator.mechanisms.store import SQLiteStore, Store
 from emulator.stages.route import DEFAULT_TENANT
 from emulator.wire.sockets import Protocol, listen
@@ -30,23 +33,29 @@ def make_runtime(
     data: Sequence[str | Path] = (),
     seed: int = 0,
     pace: float = 1.0,
+    speed: float = 1.0,
     strict_auth: bool = False,
     state: str | Path | None = None,
     scenarios: Mapping[str, str] | None = None,
     latency: Mapping[str, str] | None = None,
     variants: Mapping[str, Sequence[str]] | None = None,
 ) -> Runtime:
-    """Load the data and put it beside a store.
+    """Load the data and put it beside a store. With a `speed`, time runs so many times faster, delays included.
 
     Raises catalog.LoadError for data that cannot be used, KeyError for a provider that does not exist,
-    CommandError for a scenario, variant or latency profile that does not, sqlite3.Error or OSError for an unusable
-    `state`.
+    CommandError for a scenario, variant or latency profile that does not, and for a speed that is none or comes with a
+    state; sqlite3.Error or OSError for an unusable `state`.
     """
+    if not 0 < speed < math.inf:
+        raise CommandError(f"{speed} is no speed: a number above zero")
+    if speed != 1 and state is not None:
+        raise CommandError("a kept state and a speed do not go together: a new start would find it in the future")
     runtime = Runtime(
         providers=catalog.load(data, providers),
         store=Store(),
         seed=seed,
-        pace=pace,
+        pace=pace / speed,
+        time=TimeScale(speed),
         strict_auth=strict_auth,
         scenarios=dict(scenarios or {}),
         latency=dict(latency or {}),
@@ -64,10 +73,15 @@ def make_runtime(
 
 
 def create_app(
-    providers: Sequence[str] = (), *, data: Sequence[str | Path] = (), seed: int = 0, pace: float = 1.0
+    providers: Sequence[str] = (),
+    *,
+    data: Sequence[str | Path] = (),
+    seed: int = 0,
+    pace: float = 1.0,
+    speed: float = 1.0,
 ) -> EmulatorApp:
     """The ASGI application for any server. Raises what `make_runtime` raises."""
-    return EmulatorApp(make_runtime(providers, data=data, seed=seed, pace=pace))
+    return EmulatorApp(make_runtime(providers, data=data, seed=seed, pace=pace, speed=speed))
 
 
 def uvicorn_config(app: EmulatorApp) -> uvicorn.Config:

@@ -22,6 +22,7 @@ from emulator.mechanisms.credentials import Place, Rule
 from emulator.mechanisms.deferred import LateReader, LateWording
 from emulator.mechanisms.encoding import Encoding, Separators
 from emulator.mechanisms.forms import FormSchema
+from emulator.mechanisms.limits import Pool
 from emulator.mechanisms.patches import Patch
 from emulator.mechanisms.resources import Item
 from emulator.mechanisms.router import Router
@@ -262,7 +263,13 @@ class Compiler:
             cost=self.leaves.expression(declared.cost, (*path, "cost")),
             settle=self.leaves.optional(declared.settle, (*path, "settle")),
             capacity=self.leaves.expression(declared.capacity, (*path, "capacity")),
-            per=declared.per,
+            pool=None
+            if declared.pool is None
+            else Pool(
+                self.leaves.expression(declared.pool.key, (*path, "pool", "key")),
+                self.leaves.expression(declared.pool.capacity, (*path, "pool", "capacity")),
+            ),
+            per=declared.window,
             algorithm=declared.algorithm,
             refuse=declared.refuse,
             source=self.sources[declared.source],

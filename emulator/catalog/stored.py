@@ -22,7 +22,8 @@ from emulator.mechanisms.encoding import Encoding
 from emulator.mechanisms.fault_catalogue import FAULTS
 from emulator.mechanisms.faults import Fault, FaultKind
 from emulator.mechanisms.forms import FormSchema
-from emulator.mechanisms.latency import Load, Profile, fixed, log_normal, recorded, uniform
+from emulator.mechanisms.latency import Choice, Load, Profile, fixed, log_normal, recorded, uniform
+from emulator.mechanisms.limits import Pool
 from emulator.mechanisms.meters import Meter, Rate
 from emulator.mechanisms.patches import Patch
 from emulator.mechanisms.resources import Hold, Paging, Reference, ResourceType
@@ -40,7 +41,6 @@ from emulator.provider import (
     Guard,
     LatencyPlan,
     LatencyProfile,
-    LatencyRule,
     LimitRule,
     Message,
     Operation,
@@ -60,7 +60,7 @@ _RECORDS: dict[str, type[Any]] = {
     for kind in (
         AccountRules, Script, Place, Rule, Encoding, Fault, FormSchema, Meter, Rate, Patch, Hold, Paging, Reference,
         ResourceType, Scenario, Step, Call, StateMachine, Timed, TokenRatio, RequestSchema, Act, BodyPolicy, ChargeLine,
-        ContextPolicy, ErrorEntry, Guard, LatencyPlan, LatencyProfile, LatencyRule, LimitRule, Load, Message, Part,
+        ContextPolicy, ErrorEntry, Guard, LatencyPlan, LatencyProfile, Choice, LimitRule, Load, Message, Part, Pool,
         Prices, Profile, Quirk, Source, StreamPlan, Variant,
     )
 }  # fmt: skip

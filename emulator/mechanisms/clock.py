@@ -1,7 +1,9 @@
-"""Time that tests control: real by default, frozen or moved on request."""
+"""Time that tests control: real by default, faster for a whole emulator, frozen or moved on request."""
 
+import math
 import re
 import time
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -39,13 +41,34 @@ def _written(seconds: int, form: str) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime(form)
 
 
+@dataclass(frozen=True, slots=True)
+class TimeScale:
+    """How fast the emulator's time runs: so many of its seconds in one of a client's, from a moment on."""
+
+    speed: float = 1.0
+    began: float = field(default_factory=time.time)
+
+    def now(self) -> float:
+        """Unix seconds of the emulator's time."""
+        real = time.time()
+        return real if self.speed == 1 else self.began + (real - self.began) * self.speed
+
+    def told(self, seconds: float) -> float:
+        """A duration of the emulator's time in seconds of a client's, never too short by a rounding."""
+        return seconds if self.speed == 1 else math.ceil(round(seconds / self.speed * 1e6, 3)) / 1e6
+
+
+REAL = TimeScale()
+
+
 class Clock:
     """One tenant's time. Its state is a plain dict, so that a store can keep it."""
 
-    __slots__ = ("_state",)
+    __slots__ = ("_scale", "_state")
 
-    def __init__(self, state: dict[str, Any]) -> None:
+    def __init__(self, state: dict[str, Any], scale: TimeScale = REAL) -> None:
         self._state = state
+        self._scale = scale
 
     def now(self) -> float:
         """Unix seconds, to the microsecond."""
@@ -54,7 +77,7 @@ class Clock:
         frozen = self._state.get("frozen")
         if frozen is not None:
             return float(frozen)
-        return round(min(time.time() + float(self._state.get("offset", 0.0)), LATEST), 6)
+        return round(min(self._scale.now() + float(self._state.get("offset", 0.0)), LATEST), 6)
 
     @property
     def frozen(self) -> bool:
@@ -83,5 +106,5 @@ class Clock:
         """Let time run again, from the moment it shows."""
         frozen = self._state.pop("frozen", None)
         if frozen is not None:
-            self._state["offset"] = float(frozen) - time.time()
+            self._state["offset"] = float(frozen) - self._scale.now()
         return self.now()

@@ -133,7 +133,7 @@ _FRAMING = (
         "gateways of every kind: clients that know one form wait too long, too short, or crash",
         {
             "form": Argument("form", "which one", "seconds"),
-            "after": Argument("duration", "how long to wait; without it what the reply says by itself, or a second"),
+            "after": Argument("wait", "how long to wait; without it what the reply says by itself, or a second"),
         },
     ),
     FaultKind(

@@ -11,13 +11,16 @@ from typing import Any, Literal
 from emulator.mechanisms.records import record
 
 Layer = Literal["connection", "framing", "stream", "content"]
-ArgumentKind = Literal["count", "duration", "text", "flag", "refusal", "event", "form"]
+ArgumentKind = Literal["count", "duration", "wait", "text", "flag", "refusal", "event", "form"]
 RetryForm = Literal["seconds", "date", "milliseconds", "nonsense", "absent"]
 
 
 @record
 class Argument:
-    """What can be said of a fault. Without a default it is left open; `most` bounds a count."""
+    """What can be said of a fault. Without a default it is left open; `most` bounds a count.
+
+    A `duration` passes while a client waits, a `wait` is only told to it.
+    """
 
     kind: ArgumentKind
     says: str

@@ -1,12 +1,14 @@
-"""Rate limit windows. Each is a pure function of a cell of plain data and the clock.
+"""Rate limit windows, and requests in flight. Each is a pure function of a cell of plain data and the clock.
 
-All three admit a request of a given cost only while the capacity holds, and answer how much is left
-and when room comes back. `settle` corrects the cost of an admitted request once the real one is known.
+All four admit a request of a given cost only while the capacity holds, and answer how much is left and when room
+comes back. `concurrency` knows no time: its units come back when they are given back, and `per` is how long a refused
+request is told to wait. `limits` makes of them what a request meets.
 """
 
+import math
 from typing import Any, Literal, NamedTuple
 
-Algorithm = Literal["sliding_window", "fixed_window", "token_bucket"]
+Algorithm = Literal["sliding_window", "fixed_window", "token_bucket", "concurrency"]
 
 
 class Standing(NamedTuple):
@@ -29,11 +31,6 @@ def _whole(number: float) -> int | float:
     return int(number) if number == int(number) else number
 
 
-def new() -> dict[str, Any]:
-    """An unused window's data."""
-    return {}
-
-
 def standing(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float) -> Standing:
     """How the limit stands at `now`, without taking anything. `per` is in seconds."""
     room = left(state, algorithm, capacity, per, now)
@@ -42,6 +39,8 @@ def standing(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: 
         return Standing(capacity, room, log[0][0] + per if log else now)
     if algorithm == "fixed_window":
         return Standing(capacity, room, now - now % per + per)
+    if algorithm == "concurrency":
+        return Standing(capacity, room, now if room > 0 else now + per)
     return Standing(capacity, room, now + (capacity - room) * per / capacity if capacity else now + per)
 
 
@@ -52,12 +51,26 @@ def left(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: floa
     if algorithm == "sliding_window":
         _forget(state, round(now - per, 6))  # the clock's own precision, or float dust delays the reset
         return capacity - float(state.get("used", 0))
-    return min(capacity, float(state.get("level", capacity)) + (now - state.get("at", now)) * capacity / per)
+    if algorithm == "concurrency":
+        return capacity - float(state.get("used", 0))
+    return min(capacity, float(state.get("level", capacity)) + (now - float(state.get("at", now))) * capacity / per)
 
 
-def admits(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float, cost: float) -> bool:
-    """Whether `cost` units fit at `now`; tolerant of the last bits of a token bucket's level."""
-    return left(state, algorithm, capacity, per, now) + 1e-9 >= cost
+def opens(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float, cost: float) -> float:
+    """The moment from which `cost` units fit, if nobody takes any meanwhile; a whole window on for what never fits."""
+    if cost > capacity:
+        return now + per
+    short = cost - left(state, algorithm, capacity, per, now)
+    if short <= 1e-9:
+        return now
+    if algorithm == "token_bucket":  # to the clock's next microsecond, and one for the last bits of the level
+        return now + math.ceil(short * per / capacity * 1e6) / 1e6 + 1e-6
+    if algorithm == "sliding_window":
+        for at, used in state.get("log", ()):
+            short -= used
+            if short <= 1e-9:
+                return float(at) + per
+    return now + per if algorithm == "concurrency" else standing(state, algorithm, capacity, per, now).reset
 
 
 def take(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float, cost: float) -> None:
@@ -69,6 +82,8 @@ def take(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: floa
     elif algorithm == "fixed_window":
         state["start"] = now - now % per
         state["used"] = capacity - room + cost
+    elif algorithm == "concurrency":
+        state["used"] = state.get("used", 0) + cost
     else:
         state["level"] = min(capacity, room - cost)
         state["at"] = now

@@ -183,6 +183,7 @@ WRONG = {
     "port below zero": (["--port", "-1"], "-1 is no port"),
     "state that cannot be kept": (["--state", "/dev/null/state.db"], "cannot keep state in /dev/null/state.db"),
     "state that is no database": (["--state", __file__], f"cannot keep state in {__file__}"),
+    "state at another speed": (["--state", "state.db", "--speed", "2"], "--state and --speed do not go together"),
     "host of somebody else": (["--port", "0", "--host", "192.0.2.1"], "cannot listen on 192.0.2.1:0"),
 }
 

@@ -12,6 +12,7 @@ from emulator.refusals import RefusalName
 _TYPES: dict[faults.ArgumentKind, Any] = {
     "count": Annotated[int, Field(ge=0, strict=True)],
     "duration": Duration,
+    "wait": Duration,
     "text": str,
     "flag": Annotated[bool, Field(strict=True)],
     "refusal": RefusalName,
