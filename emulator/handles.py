@@ -12,6 +12,7 @@ from emulator import commands
 from emulator.exchange import Runtime
 from emulator.provider import concerns
 from emulator.stages.route import DEFAULT_TENANT
+from emulator.wire.certificates import TRUST
 
 __all__ = ["DEFAULT_TENANT", "Clock", "Emulation", "Handle", "JournalEntry", "Message"]
 
@@ -77,7 +78,15 @@ class Clock:
 class Handle:
     """One provider as one tenant's client should use it."""
 
-    def __init__(self, runtime: Runtime, tenant: str, provider: str, address: str | None, root: str | None) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        tenant: str,
+        provider: str,
+        address: str | None,
+        root: str | None,
+        trust: Mapping[str, str],
+    ) -> None:
         found = commands.family(runtime, provider).base
         self._runtime = runtime
         self._tenant = tenant
@@ -94,8 +103,8 @@ class Handle:
         self.headers = found.headers(self.api_key)
         """Ready headers: the credential, and what else the provider asks for."""
         holes = {"base_url": self.base_url, "origin": self.origin, "api_key": self.api_key}
-        self.env = {name: template.format(**holes) for name, template in found.env.items()}
-        """Environment variables for the provider's own clients."""
+        self.env = {**{name: template.format(**holes) for name, template in found.env.items()}, **trust}
+        """Environment variables for the provider's own clients; with TLS, also those that let them trust it."""
         self.models = [model["id"] for model in found.listed_models if model["id"] != "*"]
         """Ids of the models the provider lists."""
 
@@ -177,15 +186,25 @@ class Handle:
 class Emulation:
     """The emulator as one tenant sees it: `emulation["acme"]` is a handle."""
 
-    def __init__(self, runtime: Runtime, tenant: str, address: str | None, roots: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        tenant: str,
+        address: str | None,
+        roots: Mapping[str, str],
+        ca_file: Path | None = None,
+    ) -> None:
         self.runtime = runtime
         self.tenant = tenant
         self.address = address
+        self.ca_file = ca_file
+        """With TLS: the certificate of the authority that clients have to trust."""
         self._roots = roots
         self.clock = Clock(runtime, tenant)
 
     def __getitem__(self, provider: str) -> Handle:
-        return Handle(self.runtime, self.tenant, provider, self.address, self._roots.get(provider))
+        trust = {} if self.ca_file is None else dict.fromkeys(TRUST, str(self.ca_file))
+        return Handle(self.runtime, self.tenant, provider, self.address, self._roots.get(provider), trust)
 
     @property
     def providers(self) -> list[str]:

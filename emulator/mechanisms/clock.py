@@ -23,14 +23,19 @@ def parse_duration(text: str | float) -> float:
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
+def utc(seconds: float) -> datetime:
+    """Unix seconds, whole, as a moment of the calendar."""
+    return datetime.fromtimestamp(int(seconds), UTC)
+
+
 def iso8601(seconds: float) -> str:
     """`2024-01-01T00:00:00Z` for Unix seconds, in UTC, whole seconds."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return utc(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def http_date(seconds: float) -> str:
     """`Mon, 01 Jan 2024 00:00:00 GMT` for Unix seconds (RFC 9110, IMF-fixdate)."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    return utc(seconds).strftime("%a, %d %b %Y %H:%M:%S GMT")
 
 
 class Clock:

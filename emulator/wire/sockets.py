@@ -8,6 +8,8 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 EXTENSION = "emulator.wire"
+BACKLOG = 2048
+"""Connections that may wait until they are let in."""
 _UPGRADE = re.compile(rb"\r\nUpgrade:[^\r]*(?=\r\n)", re.IGNORECASE)
 
 
@@ -22,7 +24,7 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen(2048)
+        listener.listen(BACKLOG)
     except (OSError, OverflowError):
         listener.close()
         raise

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import jsonschema_rs
 import pytest
-from wire_client import Wire, body_of, chat, with_header
+from wire_client import TlsWire, Wire, body_of, chat, with_header
 
 from emulator import Emulation, EmulatorServer, Handle
 from emulator.mechanisms.fault_catalogue import FAULTS
@@ -357,15 +357,12 @@ def handle(emulator: Emulation) -> Handle:
 
 def came(server: EmulatorServer, handle: Handle, fields: dict[str, Any]) -> Came:
     """All bytes that come back to one request, to the end of its connection."""
-    raw = b""
-    with Wire(server.url) as wire:
+    with Wire(server.url) if server.ca_file is None else TlsWire(server.url, server.ca_file) as wire:
         wire.send(with_header(chat(server, handle, **fields), "Connection: close"))
         try:
-            while data := wire.socket.recv(65536):
-                raw += data
+            return Came(wire.rest(), reset=False)
         except ConnectionResetError:
-            return Came(raw, reset=True)
-    return Came(raw, reset=False)
+            return Came(wire.left, reset=True)
 
 
 @pytest.mark.parametrize("name", FAULTS)
