@@ -83,6 +83,9 @@ def main() -> None:
 @click.option("--scenario", multiple=True, metavar="PROVIDER=NAME", help="Play a scenario for every tenant.")
 @click.option("--variant", multiple=True, metavar="PROVIDER=NAME", help="Serve a variant of a provider.")
 @click.option(
+    "--connections", metavar="FAULT", help="Let every connection meet a fault, such as refuse or tls_expired."
+)
+@click.option(
     "--pace",
     type=click.FloatRange(min=0),
     default=1.0,
@@ -108,6 +111,7 @@ def serve(
     seed: int,
     scenario: tuple[str, ...],
     variant: tuple[str, ...],
+    connections: str | None,
     pace: float,
     strict_auth: bool,
     state: str | None,
@@ -146,6 +150,8 @@ def serve(
         _give_up(f"cannot keep state in {state}: {error}", "choose a new file in a folder you can write to")
     with closing(runtime.store):
         running = _listen(runtime, host, port, own_ports=ports, tls=tls_ca or tls)
+        if connections is not None:
+            _disturb(running, connections)
         _greet(running)
         running.run(reload_from=list(data) if reload else None)
 
@@ -172,6 +178,16 @@ def _listen(runtime: Any, host: str, port: int, *, own_ports: bool, tls: bool | 
     except OverflowError:
         _give_up(f"{wanted} is no port", "choose one from 1 to 65535, or 0 for any that is free")
     return running
+
+
+def _disturb(running: Any, fault: str) -> None:
+    from emulator import commands
+
+    try:
+        commands.connections(running.runtime, fault)
+    except CommandError as error:
+        running.stop()
+        _give_up(str(error), "`emulator explain fault` shows the faults")
 
 
 def _greet(running: Any) -> None:

@@ -1,12 +1,13 @@
 """The types stages share: an exchange, the refusal that ends one early, and the reply."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.clock import iso8601
 from emulator.mechanisms.credentials import Credential
+from emulator.mechanisms.entrances import Entrance
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.faults import Fault, Layer
@@ -58,6 +59,8 @@ class Runtime:
     """Provider id -> scenario every tenant starts with."""
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Provider id -> variants every tenant starts with."""
+    entrances: Sequence[Entrance] = field(default_factory=lambda: [Entrance()])
+    """The ports that are served, the one for all providers first; without a server, the process itself."""
 
     def provider(self, tenant: Tenant, provider_id: str) -> Provider:
         """The provider with the variants a tenant uses. Raises KeyError for a provider that is not served."""

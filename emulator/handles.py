@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from emulator import commands
 from emulator.exchange import Runtime
+from emulator.mechanisms.entrances import Disturbance
 from emulator.provider import concerns
 from emulator.stages.route import DEFAULT_TENANT
 from emulator.wire.certificates import TRUST
@@ -200,6 +201,7 @@ class Emulation:
         self.ca_file = ca_file
         """With TLS: the certificate of the authority that clients have to trust."""
         self._roots = roots
+        self._disturbances: list[Disturbance] = []
         self.clock = Clock(runtime, tenant)
 
     def __getitem__(self, provider: str) -> Handle:
@@ -211,7 +213,9 @@ class Emulation:
         return list(self.runtime.providers)
 
     def reset(self) -> None:
-        """Forget everything this tenant did, its clock included."""
+        """Forget everything this tenant did, its clock included; what it did to `connections` is lifted."""
+        while self._disturbances:
+            self._disturbances.pop().lift()
         commands.reset(self.runtime, self.tenant)
 
     def transport(self, library: Any = None) -> Any:
@@ -234,6 +238,24 @@ class Emulation:
 
         with intercept(self.runtime, self.tenant, only=only):
             yield self
+
+    def connections(
+        self,
+        fault: str,
+        *,
+        provider: str | None = None,
+        times: int | None = None,
+        lasts: str | float | None = None,
+    ) -> Disturbance:
+        """Let connections meet a fault (`refuse`, `tls_expired`, …) before any request is known.
+
+        So from now on, for `times` connections, for as long as it `lasts` (real time), until the `with` block ends
+        or until `lift()`. On every port of the server, or on the `provider`'s own; other tenants meet it, too.
+        Idle connections end, so that clients need new ones. Raises CommandError.
+        """
+        made = commands.connections(self.runtime, fault, provider_id=provider, times=times, lasts=lasts)
+        self._disturbances.append(made)
+        return made
 
     def unmatched(self) -> list[str]:
         """Requests that met no operation, one line each."""

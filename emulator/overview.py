@@ -231,7 +231,10 @@ def explain_fault(name: str) -> list[str]:
     for argument, told in kind.arguments.items():
         default = "" if told.default is None else f" (default {told.default!r})"
         lines.append(f"  {argument:<13}  {told.kind}: {told.says}{default}")
-    return [*lines, f"  for example    handle.fail(fault={json.dumps({name: {}})})"]
+    example = (
+        f"emulator.connections({name!r})" if kind.before_requests else f"handle.fail(fault={json.dumps({name: {}})})"
+    )
+    return [*lines, f"  for example    {example}"]
 
 
 def fault_table() -> str:

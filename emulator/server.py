@@ -17,7 +17,7 @@ from emulator.handles import DEFAULT_TENANT, Emulation, Handle
 from emulator.mechanisms.store import SQLiteStore, Store
 from emulator.wire.certificates import Authority, own_hosts
 from emulator.wire.listeners import Listener
-from emulator.wire.sockets import Protocol, listen
+from emulator.wire.sockets import Protocol
 
 log = logging.getLogger("emulator")
 
@@ -112,9 +112,15 @@ class _Server(uvicorn.Server):
             return Protocol(self.config, state, self.lifespan.state, loop)
 
         for listener in self.listeners:
-            await listener.serve(protocol)
+            await listener.serve(protocol, state.connections)
         self.servers = list(self.listeners)  # type: ignore[arg-type]  # as far as uvicorn looks at them
         self.started = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):  # of clients that never said goodbye to TLS
+            connection.transport.abort()
+        await asyncio.sleep(0)
 
 
 class EmulatorServer:
@@ -131,29 +137,33 @@ class EmulatorServer:
         self.runtime = runtime
         self.app = EmulatorApp(runtime)
         self._host = host
-        self._authority = Authority(None if tls is True else tls) if tls else None
+        self._authority = Authority(None if tls is True else tls, own_hosts(host, runtime.providers)) if tls else None
         self.ca_file = self._authority.file if self._authority else None
-        self._tls = self._authority.context(own_hosts(host, runtime.providers)) if self._authority else None
-        self._listeners = [Listener(listen(host, port), self._tls)]
+        self._listeners: list[Listener] = []
+        runtime.entrances = self._listeners
         self._roots: dict[str, int] = {}
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
-        self.url = self._url(self._listeners[0].port)
+        self.url = self._url(self._listen(port))
+
+    def _listen(self, port: int, provider: str | None = None) -> int:
+        contexts = None if self._authority is None else self._authority.context
+        self._listeners.append(Listener(self._host, port, provider, contexts))
+        return self._listeners[-1].port
 
     def _url(self, port: int) -> str:
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"{'http' if self._tls is None else 'https'}://{host}:{port}"
+        return f"{'http' if self._authority is None else 'https'}://{host}:{port}"
 
     def own_port(self, provider: str, port: int = 0) -> int:
         """Give a provider a port of its own, before the server starts; gives the port."""
-        listener = Listener(listen(self._host, port), self._tls)
-        self._listeners.append(listener)
-        self._roots[provider] = listener.port
-        self.app.mounts[listener.port] = provider
-        return listener.port
+        self._roots[provider] = found = self._listen(port, provider)
+        self.app.mounts[found] = provider
+        return found
 
     def mount(self, provider: str) -> None:
         """Let a provider answer at the root of the main port."""
+        self._listeners[0].provider = provider
         self._roots[provider] = self._listeners[0].port
         self.app.mounts[self._roots[provider]] = provider
 

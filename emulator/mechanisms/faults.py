@@ -1,14 +1,15 @@
 """What a fault is: a name, a layer, arguments. `fault_catalogue` has them all.
 
 What a fault does is done where its layer is: `faulty_content` and `faulty_streams` beside this module,
-`wire/spoiling` for replies that stay HTTP, `wire/breaking` for those that do not.
+`wire/spoiling` for replies that stay HTTP, `wire/breaking` for those that do not. Those of listeners and handshakes
+come before any request: `entrances` has them in store, `wire/listeners` does them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Layer = Literal["connection", "framing", "stream", "content"]
+Layer = Literal["listener", "handshake", "connection", "framing", "stream", "content"]
 ArgumentKind = Literal["count", "duration", "text", "flag", "refusal", "event", "form"]
 RetryForm = Literal["seconds", "date", "milliseconds", "nonsense", "absent"]
 
@@ -32,6 +33,11 @@ class FaultKind:
     seen: str
     incident: str
     arguments: Mapping[str, Argument] = field(default_factory=dict)
+
+    @property
+    def before_requests(self) -> bool:
+        """Whether it meets connections, whoever they are of, and not requests."""
+        return self.layer in ("listener", "handshake")
 
 
 @dataclass(frozen=True, slots=True)

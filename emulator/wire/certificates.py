@@ -3,6 +3,7 @@
 import re
 import ssl
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -28,11 +29,14 @@ class AuthorityError(Exception):
 class Authority:
     """Signs certificates of servers; `file` is what clients are told to trust."""
 
-    def __init__(self, file: str | Path | None = None) -> None:
+    def __init__(self, file: str | Path | None, hosts: Iterable[str]) -> None:
         """Keep the authority in `file` (and its key beside it), or find it there; without one, for as long as it lives.
 
-        Raises AuthorityError for files that cannot be read or written, or are something else.
+        `hosts` are the names of its servers, beside those of any machine for itself. Wildcards would not be enough:
+        OpenSSL takes none right below the top. Raises AuthorityError for files that cannot be read or written, or
+        are something else.
         """
+        self._names = list(dict.fromkeys([*_LOCAL, *hosts]))
         self._folder = TemporaryDirectory(prefix="emulator-") if file is None else None
         self.file = (Path(self._folder.name) / "ca.pem" if self._folder else Path(str(file))).absolute()
         try:
@@ -42,20 +46,15 @@ class Authority:
         except ValueError:
             raise AuthorityError(f"{self.file} and {self._key_file.name} are no certificate and its key") from None
 
-    def context(self, hosts: Iterable[str]) -> ssl.SSLContext:
-        """What a server needs to be believed that it is this machine, and `hosts`.
-
-        Wildcards are not enough: OpenSSL takes none for a name right below the top.
-        """
-        return self._context([*_LOCAL, *(h for h in hosts if h not in _LOCAL)])
-
-    def expired(self, hosts: Iterable[str]) -> ssl.SSLContext:
-        """The same, years after its last day."""
-        return self._context([*_LOCAL, *(h for h in hosts if h not in _LOCAL)], expired=True)
-
-    def elsewhere(self) -> ssl.SSLContext:
-        """A certificate for another host, which is nobody's."""
-        return self._context([_ELSEWHERE])
+    @lru_cache  # noqa: B019  # an authority lives as long as its server
+    def context(self, fault: str | None = None) -> ssl.SSLContext:
+        """What a server of these names needs, or one whose certificate is expired or for another host."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        first, last = _YEAR_2020 if fault == "tls_expired" else (None, None)
+        names = [_ELSEWHERE] if fault == "tls_wrong_host" else self._names
+        self._authority.issue_cert(*names, not_before=first, not_after=last).configure_cert(context)
+        context.set_alpn_protocols(["http/1.1"])
+        return context
 
     def close(self) -> None:
         """Forget an authority that is not kept."""
@@ -80,13 +79,6 @@ class Authority:
             self._key_file.write_bytes(authority.private_key_pem.bytes())
         self.file.write_bytes(authority.cert_pem.bytes())
         return authority
-
-    def _context(self, names: list[str], *, expired: bool = False) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        first, last = _YEAR_2020 if expired else (None, None)
-        self._authority.issue_cert(*names, not_before=first, not_after=last).configure_cert(context)
-        context.set_alpn_protocols(["http/1.1"])
-        return context
 
 
 def own_hosts(host: str, providers: Iterable[str]) -> list[str]:

@@ -75,7 +75,11 @@ def start(arguments: tuple[object, ...], errors: Path) -> Served:
     assert served.lines[0], errors.read_text()
     while served.url.startswith("https") and not served.starting("export NODE_EXTRA_CA_CERTS="):
         served.lines.append(process.stdout.readline().rstrip("\n"))
-    providers = served.control("health").json()["providers"]
+    try:
+        providers = served.control("health").json()["providers"]
+    except httpx.TransportError:
+        served.stop()
+        raise
     while len(served.starting("curl")) < len(providers):
         served.lines.append(process.stdout.readline().rstrip("\n"))
     return served

@@ -85,6 +85,14 @@ def test_tls_ca_is_kept_and_found_again(serve: Serve, tmp_path: Path) -> None:
         assert httpx.get(f"{served.url}/_emulator/health", verify=trust).status_code == 200
 
 
+def test_connections(serve: Serve, tmp_path: Path, run: Run) -> None:
+    with pytest.raises(httpx.ConnectError, match="certificate has expired"):
+        serve("generalcompute", "--tls-ca", tmp_path / "ca.pem", "--connections", "tls_expired")
+    told = run("serve", "--port", "0", "--connections", "tls_expired")
+    assert told.exit_code == 2
+    assert "error: tls_expired needs https" in told.stderr
+
+
 @pytest.mark.parametrize("kept", ["no certificate", None])
 def test_tls_ca_that_cannot_be(run: Run, tmp_path: Path, kept: str | None) -> None:
     file = tmp_path / "ca.pem" if kept else tmp_path / "nowhere" / "ca.pem"

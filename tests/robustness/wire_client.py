@@ -45,7 +45,11 @@ class Wire:
         self.socket.settimeout(PATIENCE)
         if buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        self.socket.connect((parts.hostname, parts.port))
+        try:
+            self.socket.connect((parts.hostname, parts.port))
+        except OSError:
+            self.socket.close()
+            raise
         self.left = b""
         """What came and was not looked at yet."""
 
