@@ -14,14 +14,17 @@ from emulator.exchange import Runtime, new_scope, open_account
 from emulator.mechanisms import credentials, outbox, scenarios
 from emulator.mechanisms import journal as journals
 from emulator.mechanisms.accounts import Account
-from emulator.mechanisms.clock import Clock
+from emulator.mechanisms.clock import Clock, parse_duration
+from emulator.mechanisms.entrances import Disturbance, Entrance
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.expressions import ExpressionError
+from emulator.mechanisms.fault_catalogue import FAULTS, OF_CONNECTIONS, OF_REQUESTS
 from emulator.mechanisms.resources import Conflict
 from emulator.mechanisms.store import Tenant
 from emulator.provider import Provider, ProviderFamily
 
 _MOST_PAID = Decimal(10) ** 12
+_LONGEST = 86_400.0
 
 
 class CommandError(ValueError):
@@ -178,6 +181,59 @@ def _account(
         account = open_account(found, tenant, new_scope(found, entropy, now, principal), now)
         assert account is not None
         yield account
+
+
+def connections(
+    runtime: Runtime,
+    fault: Any,
+    *,
+    provider_id: str | None = None,
+    times: Any = None,
+    lasts: Any = None,
+) -> Disturbance:
+    """Let the next connections meet a fault: `times` of them, for as long as it `lasts`, or until it is lifted.
+
+    It is set on every port, or on the provider's own. Ports belong to no tenant, and their time is real time.
+    """
+    if fault not in OF_CONNECTIONS:
+        hint = f"; {fault} happens to requests: `fail` can ask for it" if fault in OF_REQUESTS else ""
+        raise CommandError(f"{fault!r} is no fault of connections; there are {', '.join(OF_CONNECTIONS)}{hint}")
+    if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
+        raise CommandError("`times` is a number of connections, 1 or more")
+    if fault == "refuse" and times is not None:
+        raise CommandError("nobody counts connections to a closed port: say how long refuse lasts, or lift it")
+    seconds = None if lasts is None else _seconds(lasts)
+    chosen = entrances(runtime, provider_id)
+    if FAULTS[fault].layer == "handshake" and not all(entrance.tls for entrance in chosen):
+        raise CommandError(f"{fault} needs https: `emulator serve --tls`, `pytest --emulator-tls`")
+    return Disturbance([(entrance, entrance.set(fault, times, seconds)) for entrance in chosen])
+
+
+def _seconds(lasts: Any) -> float:
+    try:
+        seconds = parse_duration(lasts) if isinstance(lasts, (int, float, str)) and not isinstance(lasts, bool) else 0
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+    if not 0 < seconds <= _LONGEST:
+        raise CommandError("a fault of connections lasts more than nothing and at most a day: 350ms, 60s, 2h")
+    return seconds
+
+
+def entrances(runtime: Runtime, provider_id: str | None = None) -> list[Entrance]:
+    """The ports that are served (the process itself, where there are none), or the one of a provider."""
+    if provider_id is None:
+        return list(runtime.entrances)
+    family(runtime, provider_id)
+    own = [entrance for entrance in runtime.entrances if entrance.provider == provider_id]
+    if not own:
+        raise CommandError(f"{provider_id} has no port of its own: `emulator serve --ports`, or leave the provider out")
+    return own
+
+
+def lift_connections(runtime: Runtime) -> None:
+    """Let connections come in as they should, everywhere."""
+    for entrance in runtime.entrances:
+        entrance.lift()
 
 
 def reset(

@@ -1,12 +1,13 @@
 """The types stages share: an exchange, the refusal that ends one early, and the reply."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.clock import REAL, Clock, TimeScale, iso8601
 from emulator.mechanisms.credentials import Credential
+from emulator.mechanisms.entrances import Entrance
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.faults import Fault, Layer
@@ -65,6 +66,8 @@ class Runtime:
     """Provider id -> latency profile every tenant starts with."""
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Provider id -> variants every tenant starts with."""
+    entrances: Sequence[Entrance] = field(default_factory=lambda: [Entrance()])
+    """The ports that are served, the one for all providers first; without a server, the process itself."""
     hosts: Mapping[str, str] = field(init=False)
     """Host as a client may name it -> provider id."""
 

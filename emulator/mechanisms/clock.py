@@ -26,6 +26,11 @@ def parse_duration(text: str | float) -> float:
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
+def utc(seconds: float) -> datetime:
+    """Unix seconds, whole, as a moment of the calendar."""
+    return datetime.fromtimestamp(int(seconds), UTC)
+
+
 def iso8601(seconds: float) -> str:
     """`2024-01-01T00:00:00Z` for Unix seconds, in UTC, whole seconds."""
     return _written(int(seconds), "%Y-%m-%dT%H:%M:%SZ")
@@ -38,7 +43,7 @@ def http_date(seconds: float) -> str:
 
 @lru_cache(maxsize=64)  # most requests of a second ask for the same few
 def _written(seconds: int, form: str) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime(form)
+    return utc(seconds).strftime(form)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Every fault of the catalogue: the exact bytes on the socket and how the connection ended, and what httpx makes of it.
+"""Every fault of requests: the exact bytes on the socket and how the connection ended, and what httpx makes of it.
 
 A reply with a fault is compared with the reply of the same seed without it.
 """
@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 import jsonschema_rs
 import pytest
-from wire_client import Wire, body_of, chat, with_header
+from wire_client import TlsWire, Wire, body_of, chat, with_header
 
 from emulator import Emulation, EmulatorServer, Handle
-from emulator.mechanisms.fault_catalogue import FAULTS
+from emulator.mechanisms.fault_catalogue import OF_REQUESTS
 
 PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 STREAM: dict[str, Any] = {"stream": True}
@@ -362,18 +362,15 @@ def handle(emulator: Emulation) -> Handle:
 
 def came(server: EmulatorServer, handle: Handle, fields: dict[str, Any]) -> Came:
     """All bytes that come back to one request, to the end of its connection."""
-    raw = b""
-    with Wire(server.url) as wire:
+    with Wire(server.url) if server.ca_file is None else TlsWire(server.url, server.ca_file) as wire:
         wire.send(with_header(chat(server, handle, **fields), "Connection: close"))
         try:
-            while data := wire.socket.recv(65536):
-                raw += data
+            return Came(wire.rest(), reset=False)
         except ConnectionResetError:
-            return Came(raw, reset=True)
-    return Came(raw, reset=False)
+            return Came(wire.left, reset=True)
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", OF_REQUESTS)
 def test_bytes(emulator_server: EmulatorServer, handle: Handle, name: str) -> None:
     arguments, fields, check = CASES[name]
     healthy = came(emulator_server, handle, fields)
@@ -404,7 +401,7 @@ IN_PROCESS_ONLY_BY_NAME = {"huge_header"}
 """The limit is the socket client's own."""
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", OF_REQUESTS)
 def test_an_application_gets_the_same_in_process(
     emulator: Emulation, emulator_server: EmulatorServer, handle: Handle, name: str
 ) -> None:
