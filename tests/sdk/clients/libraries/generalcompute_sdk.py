@@ -6,19 +6,20 @@ from typing import Any
 from emulator import Handle
 
 from ..questions import GET_WEATHER, MESSAGES, PATIENCE, TRIP_SCHEMA, WEATHER_QUESTION, get_weather
+from .base import Place
 
 
 class GeneralCompute:
     requires = ("generalcompute",)
 
-    def __init__(self, handle: Handle, model: str) -> None:
+    def __init__(self, handle: Handle, place: Place) -> None:
         self.settings = {
             "base_url": handle.root_url,
             "api_key": handle.api_key,
             "max_retries": 0,
             "timeout": PATIENCE,
         }
-        self.model = model
+        self.model = place.model
 
     def client(self) -> Any:
         import generalcompute  # type: ignore[import-untyped]

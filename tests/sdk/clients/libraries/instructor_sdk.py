@@ -5,19 +5,20 @@ from typing import Any
 from emulator import Handle
 
 from ..questions import MESSAGES, PATIENCE, Trip
+from .base import Place
 
 
 class Instructor:
     requires = ("instructor",)
 
-    def __init__(self, handle: Handle, model: str) -> None:
+    def __init__(self, handle: Handle, place: Place) -> None:
         self.settings: Any = {
-            "base_url": handle.base_url,
+            "base_url": handle.base_url + place.path,
             "api_key": handle.api_key,
             "max_retries": 0,
             "timeout": PATIENCE,
         }
-        self.asked: Any = {"model": model, "messages": MESSAGES, "response_model": Trip, "max_retries": 0}
+        self.asked: Any = {"model": place.model, "messages": MESSAGES, "response_model": Trip, "max_retries": 0}
 
     def structured(self) -> Any:
         import instructor

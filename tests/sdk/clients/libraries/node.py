@@ -10,6 +10,7 @@ from typing import Any
 from emulator import Handle
 
 from .. import questions
+from .base import Place
 
 FOLDER = Path(__file__).resolve().parent.parent / "node"
 
@@ -29,9 +30,15 @@ class Node:
     requires: tuple[str, ...] = ()
     script: str
 
-    def __init__(self, handle: Handle, model: str) -> None:
-        self.asked = {"base_url": handle.base_url, "api_key": handle.api_key, "model": model} | {
+    def __init__(self, handle: Handle, place: Place) -> None:
+        self.asked = {
+            "base_url": handle.base_url + place.path,
+            "api_key": handle.api_key,
+            "model": place.model,
+            "embedding_model": place.embedding_model,
             "messages": questions.MESSAGES,
+            "beginning": questions.BEGINNING,
+            "texts": questions.TEXTS,
             "weather_question": questions.WEATHER_QUESTION,
             "weather": questions.WEATHER,
             "timeout": questions.PATIENCE * 1000,
@@ -60,6 +67,12 @@ class Node:
 
     async def astream(self) -> Any:
         return await self.ask("stream")
+
+    async def acompletion(self) -> Any:
+        return await self.ask("completion")
+
+    async def aembeddings(self) -> Any:
+        return await self.ask("embeddings")
 
     async def atools(self) -> Any:
         return await self.ask("tools")

@@ -5,26 +5,30 @@ from typing import Any
 from emulator import Handle
 
 from ..questions import (
+    BEGINNING,
     GET_WEATHER,
     MESSAGES,
     PATIENCE,
+    TEXTS,
     WEATHER_QUESTION,
     Trip,
     get_weather,
 )
+from .base import Place
 
 
 class OpenAI:
     requires = ("openai>=3",)
 
-    def __init__(self, handle: Handle, model: str) -> None:
+    def __init__(self, handle: Handle, place: Place) -> None:
         self.settings: Any = {
-            "base_url": handle.base_url,
+            "base_url": handle.base_url + place.path,
             "api_key": handle.api_key,
             "max_retries": 0,
             "timeout": PATIENCE,
         }
-        self.model = model
+        self.model = place.model
+        self.embedding_model = place.embedding_model
 
     def client(self) -> Any:
         import openai
@@ -43,6 +47,14 @@ class OpenAI:
     def stream(self) -> list[str]:
         with self.client() as client:
             return [piece(c) for c in client.chat.completions.create(model=self.model, messages=MESSAGES, stream=True)]
+
+    def completion(self) -> str:
+        with self.client() as client:
+            return str(client.completions.create(model=self.model, prompt=BEGINNING).choices[0].text)
+
+    def embeddings(self) -> list[list[float]]:
+        with self.client() as client:
+            return vectors(client.embeddings.create(model=self.embedding_model, input=TEXTS))
 
     def tools(self) -> str:
         with self.client() as client:
@@ -70,6 +82,14 @@ class OpenAI:
         async with self.aclient() as client:
             stream = await client.chat.completions.create(model=self.model, messages=MESSAGES, stream=True)
             return [piece(chunk) async for chunk in stream]
+
+    async def acompletion(self) -> str:
+        async with self.aclient() as client:
+            return str((await client.completions.create(model=self.model, prompt=BEGINNING)).choices[0].text)
+
+    async def aembeddings(self) -> list[list[float]]:
+        async with self.aclient() as client:
+            return vectors(await client.embeddings.create(model=self.embedding_model, input=TEXTS))
 
     async def atools(self) -> str:
         async with self.aclient() as client:
@@ -101,7 +121,11 @@ def content(reply: Any) -> str:
 
 
 def piece(chunk: Any) -> str:
-    return "".join(choice.delta.content or "" for choice in chunk.choices)
+    return "".join(choice.delta.content or "" for choice in chunk.choices or [])
+
+
+def vectors(reply: Any) -> list[list[float]]:
+    return [item.embedding for item in reply.data]
 
 
 def with_weather(asked: Any) -> list[Any]:

@@ -7,14 +7,15 @@ from unittest.mock import patch
 from emulator import Handle
 
 from ..questions import MESSAGES
+from .base import Place
 
 
 class PeakPrivacy:
     requires = ("peakprivacy", "python-dotenv")
 
-    def __init__(self, handle: Handle, model: str) -> None:
+    def __init__(self, handle: Handle, place: Place) -> None:
         self.environment = handle.env
-        self.model = model
+        self.model = place.model
 
     def client(self) -> Any:
         import peakprivacy  # type: ignore[import-untyped]
