@@ -35,12 +35,13 @@ class Scenario(Model):
 
 
 class Variant(Model):
-    """A named overlay: sections merged over the provider's, quirks dropped and added."""
+    """A named overlay: sections merged over the provider's, quirks dropped and added, models added."""
 
     summary: str
     source: SourceName
     drop_quirks: list[str] = Field(default_factory=list)
     add_quirks: list[Quirk] = Field(default_factory=list)
+    add_models: list[ModelEntry] = Field(default_factory=list)
     overlay: dict[str, Any] = Field(
         default_factory=dict, description="Sections, as in the files: maps merge, lists replace."
     )
@@ -77,6 +78,9 @@ class Document(Model):
     shapes: dict[str, Tree] = Field(default_factory=dict)
     streams: dict[str, Stream] = Field(default_factory=dict)
     operations: dict[str, Operation] = Field(default_factory=dict)
+    absent: list[str] = Field(
+        default_factory=list, description="Operations of the spec that are not there: requests meet an unknown route."
+    )
     resources: dict[str, Resource] = Field(default_factory=dict)
     errors: Errors | None = None
     validation: Validation | None = None
