@@ -78,6 +78,7 @@ class StreamPlan:
     terminator: str | None
     usage: Literal["always", "on_request", "never"]
     spaces: Literal["before", "after"]
+    blanks: int | None
     encoding: Encoding
     first_event: float
     gap: float

@@ -249,6 +249,7 @@ class Compiler:
             terminator=stream.terminator,
             usage=stream.usage,
             spaces=stream.spaces,
+            blanks=stream.blanks,
             encoding=self._encoding(stream.separators),
             first_event=stream.pace.first_event,
             gap=stream.pace.gap,

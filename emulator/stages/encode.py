@@ -97,7 +97,7 @@ def _events(ex: Exchange, plan: StreamPlan) -> list[Event]:
     emit("open")
     for choice in completion["choices"]:
         emit("role", choice=choice)
-        for piece in pieces(choice["text"] or "", plan.spaces):
+        for piece in pieces(choice["text"] or "", plan.spaces, plan.blanks):
             emit("content", piece=piece)
         for index, call in enumerate(choice["tool_calls"] or []):
             emit("tool_call", call={**call, "index": index})

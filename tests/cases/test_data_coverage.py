@@ -50,10 +50,6 @@ def by_key(key: str) -> Callable[[Emulation, Caller], RawReply]:
     return lambda emulator, asking: by_requests(emulator, asking, key)
 
 
-def by_operation(operation: str, key: str) -> Callable[[Emulation, Caller], RawReply]:
-    return lambda emulator, asking: by_requests(emulator, another(asking, operation), key)
-
-
 def by_tokens(tokens: int) -> Callable[[Emulation, Caller], RawReply]:
     """One reply of so many tokens; the next request comes a minute later when a minute holds fewer."""
 
@@ -73,7 +69,6 @@ EXHAUST: dict[tuple[str, str], Callable[[Emulation, Caller], RawReply]] = {
     ("generalcompute", "tokens_per_minute"): by_tokens(200_000),
     ("generalcompute", "tokens_per_day"): by_tokens(10_000_000),
     ("nugen", "quota"): by_key("nugen-spent-1"),
-    ("nugen", "quota_v3"): by_operation("createChatCompletionV3", "nugen-spent-1"),
     ("peakprivacy", "subscription"): by_key("used-up-1"),
 }
 BY_RESTART = {("generalcompute", "requests_per_day")}
