@@ -5,11 +5,8 @@ A provider is one more entry in PROVIDERS, a client one more class in CLIENTS; b
 
 import json
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-from packaging.requirements import Requirement
 
 from emulator import Handle
 
@@ -24,10 +21,10 @@ from .libraries import (
     peakprivacy_sdk,
     pydantic_ai_sdk,
 )
-from .libraries.base import Place
+from .libraries.base import Library, Place
 from .questions import ANSWER, TEXTS, WEATHER, WEATHER_ANSWER, Trip
 
-CLIENTS: dict[str, Any] = {
+CLIENTS: dict[str, type[Library]] = {
     "openai": openai_python.OpenAI,
     "openai 2": openai_python.OpenAI2,
     "generalcompute": generalcompute_sdk.GeneralCompute,
@@ -117,21 +114,6 @@ def _ways(client: Any, case: str) -> dict[str, str]:
 
 def _first(client: Any, *features: str) -> str:
     return next(name for name in features if hasattr(client, name) or hasattr(client, f"a{name}"))
-
-
-def missing(client: Any) -> str | None:
-    """What the client needs and this environment does not have."""
-    if issubclass(client, node.Node):
-        found: str | None = client.missing()
-        return found
-    return next((wanted for wanted in client.requires if not _installed(Requirement(wanted))), None)
-
-
-def _installed(wanted: Requirement) -> bool:
-    try:
-        return metadata.version(wanted.name) in wanted.specifier
-    except metadata.PackageNotFoundError:
-        return False
 
 
 def prepare(handle: Handle, case: str, operation: str | None) -> None:

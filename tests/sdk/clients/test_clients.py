@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own
 
 
 def skip_without(library: Any) -> None:
-    if missing := matrix.missing(library):
+    if missing := library.missing():
         pytest.skip(f"{missing} is not installed: make test-clients")
 
 

@@ -2,23 +2,12 @@
 
 from typing import Any
 
-from emulator import Handle
-
-from ..questions import BEGINNING, PATIENCE, QUESTION, TEXTS, WEATHER_QUESTION, Trip, get_weather
-from .base import Place
+from ..questions import BEGINNING, QUESTION, TEXTS, WEATHER_QUESTION, Trip, get_weather
+from .base import Library
 
 
-class LangChain:
+class LangChain(Library):
     requires = ("langchain-openai",)
-
-    def __init__(self, handle: Handle, place: Place) -> None:
-        self.settings: Any = {
-            "base_url": handle.base_url + place.path,
-            "api_key": handle.api_key,
-            "max_retries": 0,
-            "timeout": PATIENCE,
-        }
-        self.place = place
 
     def model(self) -> Any:
         from langchain_openai import ChatOpenAI

@@ -2,23 +2,13 @@
 
 from typing import Any
 
-from emulator import Handle
-
-from ..questions import BEGINNING, PATIENCE, QUESTION, TEXTS, WEATHER_QUESTION, Trip, get_weather
-from .base import Place
+from ..questions import BEGINNING, QUESTION, TEXTS, WEATHER_QUESTION, Trip, get_weather
+from .base import Library
 
 
-class LlamaIndex:
+class LlamaIndex(Library):
     requires = ("llama-index-llms-openai-like", "llama-index-embeddings-openai-like")
-
-    def __init__(self, handle: Handle, place: Place) -> None:
-        self.settings: Any = {
-            "api_base": handle.base_url + place.path,
-            "api_key": handle.api_key,
-            "max_retries": 0,
-            "timeout": PATIENCE,
-        }
-        self.place = place
+    address = "api_base"
 
     def model(self, chats: bool = True) -> Any:
         from llama_index.llms.openai_like import OpenAILike

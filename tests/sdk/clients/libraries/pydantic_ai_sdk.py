@@ -4,24 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from emulator import Handle
-
-from ..questions import PATIENCE, QUESTION, TEXTS, WEATHER_QUESTION, Trip, get_weather
-from .base import Place
+from ..questions import QUESTION, TEXTS, WEATHER_QUESTION, Trip, get_weather
+from .base import Library
 
 
-class PydanticAI:
+class PydanticAI(Library):
     requires = ("pydantic-ai-slim", "openai>=3")
-
-    def __init__(self, handle: Handle, place: Place) -> None:
-        self.settings: Any = {
-            "base_url": handle.base_url + place.path,
-            "api_key": handle.api_key,
-            "max_retries": 0,
-            "timeout": PATIENCE,
-        }
-        self.model = place.model
-        self.embedding_model = place.embedding_model
 
     @asynccontextmanager
     async def agent(self, **options: Any) -> AsyncIterator[Any]:
@@ -31,7 +19,7 @@ class PydanticAI:
         from pydantic_ai.providers.openai import OpenAIProvider
 
         async with openai.AsyncOpenAI(**self.settings) as client:
-            model = OpenAIChatModel(self.model, provider=OpenAIProvider(openai_client=client))
+            model = OpenAIChatModel(self.place.model, provider=OpenAIProvider(openai_client=client))
             yield Agent(model, retries=0, **options)
 
     async def achat(self) -> str:
@@ -49,7 +37,7 @@ class PydanticAI:
         from pydantic_ai.providers.openai import OpenAIProvider
 
         async with openai.AsyncOpenAI(**self.settings) as client:
-            model = OpenAIEmbeddingModel(self.embedding_model, provider=OpenAIProvider(openai_client=client))
+            model = OpenAIEmbeddingModel(self.place.embedding_model, provider=OpenAIProvider(openai_client=client))
             found = await Embedder(model).embed_documents(TEXTS)
             return [list(vector) for vector in found.embeddings]
 
