@@ -81,6 +81,7 @@ class StreamPlan:
     terminator: str | None
     usage: Literal["always", "on_request", "never"]
     spaces: Literal["before", "after"]
+    blanks: int | None
     encoding: Encoding
     first_event: float
     gap: float

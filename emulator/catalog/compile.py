@@ -68,7 +68,7 @@ class Compiler:
         self.kinds = {name: resource_type(name, r, self.leaves) for name, r in document.resources.items()}
         self.groups = declared_groups(self.spec.document)
         catalog = {name: self._entries(name) for name in errors.catalog}
-        operations = {o.id: self._operation(o, catalog) for o in self.spec.operations.values()}
+        operations = {o.id: self._operation(o, catalog) for o in self._served()}
         provider = Provider(
             id=document.id,
             title=document.title or document.id,
@@ -131,11 +131,14 @@ class Compiler:
         return Encoding(separators or declared.separators, declared.ascii, declared.escape_slashes)
 
     def _router(self) -> Router:
-        operations = self.spec.operations.values()
+        operations = self._served()
         routes = [(o.method, o.path, o.id) for o in operations]
         for alias, path in self.document.aliases.items():
             routes += [(o.method, alias, o.id) for o in operations if o.path == path]
         return Router(routes, either_slash=self.document.trailing_slash)
+
+    def _served(self) -> list[SpecOperation]:
+        return [o for o in self.spec.operations.values() if o.id not in self.document.absent]
 
     def _operation(self, spec: SpecOperation, catalog: Mapping[RefusalName, tuple[ErrorEntry, ...]]) -> Operation:
         declared: operations_language.Operation = self.document.operations[spec.id]
@@ -248,6 +251,7 @@ class Compiler:
             terminator=stream.terminator,
             usage=stream.usage,
             spaces=stream.spaces,
+            blanks=stream.blanks,
             encoding=self._encoding(stream.separators),
             first_event=stream.pace.first_event,
             gap=stream.pace.gap,

@@ -109,7 +109,7 @@ def _events(ex: Exchange, plan: StreamPlan, plain: bool) -> list[Event]:
     writer.one("open")
     for choice in ex.completion["choices"]:
         writer.one("role", choice=choice)
-        writer.pieces("content", pieces(choice["text"] or "", plan.spaces))
+        writer.pieces("content", pieces(choice["text"] or "", plan.spaces, plan.blanks))
         for index, call in enumerate(choice["tool_calls"] or []):
             writer.one("tool_call", call={**call, "index": index})
             writer.pieces("arguments", pieces(call["arguments"]))
