@@ -1,0 +1,83 @@
+"""`python -m tests.benchmarks [ROW …] [--pairs N]`: measure rows of the table, or without any the docs' page."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from . import cloud, inprocess, plain, report, starts, streaming
+from .machine import CACHE, ROOT, Failed, Missing, described, to_load_cpu
+from .measures import Measure, Plan, Skipped
+
+ROWS: dict[int, Callable[[Plan], list[Measure]]] = {
+    1: plain.rate,
+    2: plain.rate_beside_aimock,
+    3: plain.latency,
+    4: plain.crowd,
+    5: streaming.singly,
+    6: streaming.joined,
+    7: streaming.first_event,
+    8: streaming.five_hundred,
+    9: streaming.thousands,
+    10: starts.first_answer,
+    11: starts.memory,
+    12: inprocess.transport,
+    13: inprocess.fixtures,
+    14: starts.unused_plugin,
+    15: starts.many_providers,
+    16: cloud.cloud,
+}
+_PLACE = re.compile(r"(?<=<!-- results -->\n).*(?=\n<!-- /results -->)", re.DOTALL)
+
+
+def measured(row: int, plan: Plan) -> list[dict[str, Any]]:
+    """The lines of a row, or why there are none."""
+    try:
+        return [line.as_json() for line in ROWS[row](plan)]
+    except Missing as reason:
+        return [Skipped(row, str(reason)).as_json()]
+    except Failed as reason:
+        return [Skipped(row, f"failed, {reason}").as_json()]
+
+
+def publish(results: dict[str, Any]) -> None:
+    """Write the results into the docs: as JSON, as a table and as a plot."""
+    docs = ROOT / "docs"
+    docs.joinpath("performance.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    docs.joinpath("performance.svg").write_text(report.plot(results), encoding="utf-8")
+    page = docs / "PERFORMANCE.md"
+    text = page.read_text(encoding="utf-8")
+    page.write_text(_PLACE.sub(lambda _: report.page(results), text), encoding="utf-8")
+
+
+@click.command()
+@click.argument("rows", nargs=-1, type=click.Choice([str(row) for row in ROWS]))
+@click.option("--pairs", type=click.IntRange(min=1), default=5, show_default=True, help="Pairs that count, a row.")
+def main(rows: tuple[str, ...], pairs: int) -> None:
+    """Measure ROWS beside their references. All of them, when none is named, are written into the docs."""
+    CACHE.mkdir(exist_ok=True)
+    to_load_cpu()
+    began, lines = time.monotonic(), []
+    for row in sorted(map(int, rows)) or ROWS:
+        at = time.monotonic()
+        found = measured(row, Plan(pairs))
+        lines += found
+        click.echo(f"{report.text(found).partition(chr(10))[2]}   [{time.monotonic() - at:.0f} s]", err=True)
+    results = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "minutes": (time.monotonic() - began) / 60,
+        "machine": described(),
+        "lines": lines,
+    }
+    CACHE.joinpath("results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    click.echo(report.text(lines))
+    if not rows:
+        publish(results)
+
+
+if __name__ == "__main__":
+    main()
