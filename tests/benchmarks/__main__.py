@@ -2,6 +2,9 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -31,7 +34,7 @@ ROWS: dict[int, Callable[[Plan], list[Measure]]] = {
     15: starts.many_providers,
     16: cloud.cloud,
 }
-_PLACE = re.compile(r"(?<=<!-- results -->\n).*(?=\n<!-- /results -->)", re.DOTALL)
+_PLACE = re.compile(r"(?<=<!-- results -->\n).*(?=<!-- /results -->)", re.DOTALL)
 
 
 def measured(row: int, plan: Plan) -> list[dict[str, Any]]:
@@ -40,18 +43,27 @@ def measured(row: int, plan: Plan) -> list[dict[str, Any]]:
         return [line.as_json() for line in ROWS[row](plan)]
     except Missing as reason:
         return [Skipped(row, str(reason)).as_json()]
-    except Failed as reason:
+    except (Failed, OSError, subprocess.SubprocessError) as reason:
         return [Skipped(row, f"failed, {reason}").as_json()]
+
+
+def as_text(results: dict[str, Any]) -> str:
+    """JSON with a line of the table on each line."""
+    lines = ",\n".join(json.dumps(line) for line in results["lines"])
+    head = json.dumps({name: value for name, value in results.items() if name != "lines"}, indent=1)
+    return f'{head[:-2]},\n "lines": [\n{lines}\n]}}\n'
 
 
 def publish(results: dict[str, Any]) -> None:
     """Write the results into the docs: as JSON, as a table and as a plot."""
     docs = ROOT / "docs"
-    docs.joinpath("performance.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    docs.joinpath("performance.json").write_text(as_text(results), encoding="utf-8")
     docs.joinpath("performance.svg").write_text(report.plot(results), encoding="utf-8")
     page = docs / "PERFORMANCE.md"
     text = page.read_text(encoding="utf-8")
-    page.write_text(_PLACE.sub(lambda _: report.page(results), text), encoding="utf-8")
+    text, pages = _PLACE.subn(lambda _: report.page(results), text)
+    assert pages == 1, "docs/PERFORMANCE.md has lost the comments around its results"
+    page.write_text(text, encoding="utf-8")
 
 
 @click.command()
@@ -59,6 +71,7 @@ def publish(results: dict[str, Any]) -> None:
 @click.option("--pairs", type=click.IntRange(min=1), default=5, show_default=True, help="Pairs that count, a row.")
 def main(rows: tuple[str, ...], pairs: int) -> None:
     """Measure ROWS beside their references. All of them, when none is named, are written into the docs."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers are ended on the way out
     CACHE.mkdir(exist_ok=True)
     to_load_cpu()
     began, lines = time.monotonic(), []
@@ -73,7 +86,7 @@ def main(rows: tuple[str, ...], pairs: int) -> None:
         "machine": described(),
         "lines": lines,
     }
-    CACHE.joinpath("results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    CACHE.joinpath("results.json").write_text(as_text(results), encoding="utf-8")
     click.echo(report.text(lines))
     if not rows:
         publish(results)

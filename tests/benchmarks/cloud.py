@@ -107,7 +107,7 @@ def growth(plan: Plan, folder: Path) -> list[Sample]:
 def cloud(plan: Plan) -> list[Measure]:
     with copies.stocked() as folder:
         with targets.emulator("--data", str(folder), scripted=False) as emulator, targets.raw(emulator) as raw:
-            emulator.ask(targets.control("credit", {"provider": _PROVIDER, "key": _KEY, "amount": _CREDIT}))
+            targets.told(emulator, "credit", {"provider": _PROVIDER, "key": _KEY, "amount": _CREDIT})
             pairs = in_turn(plan, raw, emulator, Laps())
         grown = growth(plan, folder)
     rates = [pair.rate(lambda done: done.rate, lambda done: done.count) for pair in pairs]

@@ -4,6 +4,7 @@ import json
 import subprocess
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from . import tools
@@ -25,27 +26,29 @@ def client(*what: str, python: str = PYTHON) -> list[float]:
     return figures
 
 
-def _requests(plan: Plan, what: str, name: str, python: str = PYTHON) -> Measure:
+def _requests(plan: Plan, what: str, name: str, goal: Goal | None, python: str = PYTHON) -> Measure:
     """A request through something, beside one through httpx's own transport onto a bare application."""
     samples = []
     for _ in range(plan.pairs):
         watch = Watch()
         bare, own, bare_cpu, own_cpu = client("requests", "bare", name, python=python)
         samples.append(Sample(own / bare, own, bare, watch.use().foreign, own_cpu / bare_cpu))
-    return Measure(12, what, "ASGITransport", Goal("<=", 1.35), samples, shown="µs")
+    return Measure(12, what, "ASGITransport", goal, samples, shown="µs")
 
 
 def transport(plan: Plan) -> list[Measure]:
     """A request through the transport; and what respx costs in the same way, if it is there."""
-    measures = [_requests(plan, "in-process request", "emulator")]
+    measures = [_requests(plan, "in-process request", "emulator", Goal("<=", 1.35))]
     with suppress(Missing):
-        measures.append(_requests(plan, "for comparison: through respx", "respx", tools.respx()))
+        measures.append(_requests(plan, "for comparison: through respx", "respx", None, tools.respx()))
     return measures
 
 
 def fixtures(plan: Plan) -> list[Measure]:
     """Milliseconds of the session's first server, of another one, and of the reset between two tests."""
-    pairs = paired(plan, lambda: client("servers", "bare"), lambda: client("servers", "emulator"))
+    bare, emulator = (partial(client, "servers", name) for name in ("bare", "emulator"))
+    emulator()  # so that what Python compiles is there
+    pairs = paired(plan, bare, emulator)
 
     def line(place: int, what: str, bound: float) -> Measure:
         samples = [replace(pair.figure(lambda took: took[place]), cpu=pair.tested[place + 1]) for pair in pairs]

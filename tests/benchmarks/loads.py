@@ -80,8 +80,6 @@ class Streams:
     span_p50: float
     span_p99: float
     events_each: float
-    unpaced: float
-    """The share of gaps that are shorter than half the gap that was asked for."""
     failures: int
 
 
@@ -109,6 +107,5 @@ def streams(
         span_p50=said["span_ms"]["p50"],
         span_p99=said["span_ms"]["p99"],
         events_each=said["events_per_stream"]["p50"],
-        unpaced=said.get("gap_under_0_5x", 0.0),
         failures=said["errors"] + said["non2xx"] + (count - said["done"] if said["timed_out"] else 0),
     )

@@ -50,8 +50,12 @@ def on_server_cpu() -> Iterator[None]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of what is started: this checkout's emulator, whatever else is installed."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), **more}
+    """The environment of what is started: this checkout's emulator, whatever else is installed.
+
+    Python keeps what it compiles, as it does for users, or each start would compile all of it again.
+    """
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**own, "PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(CACHE / "bytecode"), **more}
 
 
 def timed(command: Sequence[str], **env: str) -> float:

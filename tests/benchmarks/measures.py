@@ -23,12 +23,6 @@ class Goal:
     def met(self, value: float) -> bool:
         return value >= self.bound if self.sense == ">=" else value <= self.bound
 
-    def score(self, value: float) -> float | None:
-        """How many times better than the bound a figure is (below 1: worse); None where there is no such number."""
-        if not self.bound or value <= 0:
-            return None
-        return value / self.bound if self.sense == ">=" else self.bound / value
-
 
 @dataclass(frozen=True)
 class Sample:
@@ -44,12 +38,15 @@ class Sample:
 
 @dataclass(frozen=True)
 class Measure:
-    """A line of the table. `unit` is empty for ratios; `shown` is the unit of what both sides measured."""
+    """A line of the table. `unit` is empty for ratios; `shown` is the unit of what both sides measured.
+
+    What has no goal is there for comparison.
+    """
 
     row: int
     what: str
     reference: str
-    goal: Goal
+    goal: Goal | None
     samples: Sequence[Sample]
     unit: str = ""
     shown: str = ""
@@ -85,8 +82,7 @@ class Measure:
             "value": self.value,
             "low": low,
             "high": high,
-            "met": self.goal.met(self.value),
-            "score": [self.goal.score(figure) for figure in (self.value, low, high)],
+            "met": None if self.goal is None else self.goal.met(self.value),
             "tested": median(sample.tested for sample in self.used),
             "beside": median(references) if references else None,
             "cpu": median(cpus) if cpus else None,

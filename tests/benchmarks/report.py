@@ -17,6 +17,8 @@ def figure(value: float, unit: str = "") -> str:
 
 
 def verdict(line: Line) -> str:
+    if line["goal"] is None:
+        return ""
     value, bound, unit = line["value"], line["goal"]["bound"], line["unit"]
     if line["met"]:
         return "met"
@@ -28,8 +30,9 @@ def cells(line: Line) -> list[str]:
     if "skipped" in line:
         return [str(line["row"]), f"not measured: {line['skipped']}", *[""] * 7]
     unit, shown = line["unit"], line["shown"]
-    spread = f"{figure(line['low'])} to {figure(line['high'])}"
-    goal = {">=": "≥", "<=": "≤"}[line["goal"]["sense"]] + f" {figure(line['goal']['bound'], unit)}"
+    spread = f"{figure(line['low'])} to {figure(line['high'])}" if len(line["samples"]) > 1 else ""
+    signs, bound = {">=": "≥", "<=": "≤"}, line["goal"]
+    goal = f"{signs[bound['sense']]} {figure(bound['bound'], unit)}" if bound else ""
     beside = "" if line["beside"] is None else f" | {line['reference']} {figure(line['beside'], shown or unit)}"
     sides = f"{figure(line['tested'], shown or unit)}{beside}"
     cpu = "" if line["cpu"] is None else figure(line["cpu"], unit)
@@ -58,25 +61,34 @@ def table(lines: Sequence[Line]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-_LEFT, _WIDTH, _STEP, _TOP = 330, 420, 22, 46
+_LEFT, _WIDTH, _STEP, _TOP = 350, 400, 22, 64
 _FURTHEST = 16.0
 
 
+def _score(line: Line, value: float) -> float:
+    """How many times better than its goal a figure is; below 1 it is worse."""
+    bound: float = line["goal"]["bound"]
+    if line["goal"]["sense"] == ">=":
+        return value / bound
+    return bound / value if value > 0 else math.inf
+
+
 def _x(score: float) -> float:
-    """The place of a figure that is so many times better than its goal, on a logarithmic scale."""
+    """The place of a score, on a logarithmic scale that ends somewhere."""
     kept = min(max(score, 1 / _FURTHEST), _FURTHEST)
     return _LEFT + _WIDTH * (0.5 + math.log(kept) / math.log(_FURTHEST) / 2)
 
 
 def plot(results: dict[str, Any]) -> str:
     """Each figure against its goal as SVG: a bar to the right is better, one to the left is worse."""
-    lines = [line for line in results["lines"] if line.get("score") and line["score"][0] is not None]
+    lines = [line for line in results["lines"] if line.get("goal") and line["goal"]["bound"]]
     height = _TOP + _STEP * len(lines) + 34
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LEFT + _WIDTH + 90} {height}" '
         'font-family="system-ui, sans-serif" font-size="12">',
         '<rect width="100%" height="100%" fill="#ffffff"/>',
-        f'<text x="12" y="20" font-size="14" font-weight="600">Each figure against its goal, {results["date"]}</text>',
+        '<text x="12" y="20" font-size="14" font-weight="600">Each figure against its goal</text>',
+        f'<text x="12" y="37" fill="#555555">{escape(results["machine"]["cpu"])}, {results["date"]}</text>',
     ]
     for times in (1 / 16, 1 / 4, 1, 4, 16):
         x, label = _x(times), f"{times:g} x" if times >= 1 else f"1/{1 / times:g}"
@@ -85,7 +97,7 @@ def plot(results: dict[str, Any]) -> str:
         parts.append(f'<text x="{x:.0f}" y="{height - 12}" text-anchor="middle" fill="#555555">{name}</text>')
     for i, line in enumerate(lines):
         y = _TOP + i * _STEP
-        middle, *ends = (_x(score) for score in line["score"])
+        middle, *ends = (_x(_score(line, line[name])) for name in ("value", "low", "high"))
         colour = "#2e8b57" if line["met"] else "#c0504d"
         start, length = min(middle, _x(1)), abs(middle - _x(1))
         label = f"{line['row']}  {line['what']}"
@@ -101,10 +113,13 @@ def plot(results: dict[str, Any]) -> str:
 def page(results: dict[str, Any]) -> str:
     """What the docs say between the comments: machine, table and plot."""
     machine = results["machine"]
-    met = [line["met"] for line in results["lines"] if "met" in line]
+    met = [line["met"] for line in results["lines"] if line.get("goal")]
+    noisy = sum(line.get("foreign", 0) > QUIET for line in results["lines"])
+    busy = f" Other programs used the machine meanwhile: {noisy} lines are noisy." if noisy else ""
     return f"""Measured on {results["date"]} by `make bench` in {results["minutes"]:.0f} minutes: {machine["cpu"]},
-{machine["system"]}, {machine["python"]}; {machine["pinned"]}. {sum(met)} of {len(met)} goals are met.
+{machine["system"]}, {machine["python"]}; {machine["pinned"]}. {sum(met)} of {len(met)} goals are met.{busy}
 
 ![Each figure against its goal](performance.svg)
 
-{table(results["lines"])}"""
+{table(results["lines"])}
+"""

@@ -4,7 +4,7 @@ from . import targets
 from .loads import Streams, streams
 from .machine import Failed, Server
 from .measures import Goal, Measure, Plan, in_turn, paired, ratio
-from .plain import UVICORN
+from .plain import UVICORN, failures
 
 EVENTS = 103
 SINGLY = "0.00001"
@@ -66,9 +66,8 @@ def _crowd(plan: Plan, row: int, connections: int, bounds: tuple[float, ...]) ->
         samples = [pair.figure(lambda done: _error(getattr(done, f"span_{name}"))) for pair in pairs]
         return Measure(row, f"{what}, span error {name}", UVICORN, Goal("<=", bound), samples, unit="%", shown="%")
 
-    failures = [pair.figure(lambda done: done.failures) for pair in pairs]
-    failed = Measure(row, f"{what}, failures", UVICORN, Goal("<=", 0), failures, unit="failures")
-    return [*(errors(name, bound) for name, bound in zip(("p50", "p99"), bounds, strict=False)), failed]
+    found = [errors(name, bound) for name, bound in zip(("p50", "p99"), bounds, strict=False)]
+    return [*found, failures(row, f"{what}, failures", pairs)]
 
 
 def five_hundred(plan: Plan) -> list[Measure]:

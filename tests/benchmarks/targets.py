@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from . import tools
-from .machine import CACHE, PYTHON, Call, Server, free_port
+from .machine import CACHE, PYTHON, Call, Failed, Server, free_port
 
 _NAMES = ("alpha", "bravo", "delta", "hotel", "india", "limas", "oscar", "romeo", "tango", "zulus")
 WORDS = 99
@@ -38,8 +38,11 @@ def streamed(call: Call) -> Call:
     return replace(call, body=json.dumps({**json.loads(call.body), "stream": True}).encode())
 
 
-def control(command: str, body: dict[str, Any]) -> Call:
-    return Call(f"/_emulator/{command}", json.dumps(body).encode(), HEADERS)
+def told(server: Server, command: str, body: dict[str, Any]) -> None:
+    """Give an emulator a command of its control API. Raises Failed."""
+    reply = server.ask(Call(f"/_emulator/{command}", json.dumps(body).encode(), HEADERS))
+    if reply[9:10] != b"2":
+        raise Failed(reply[-300:].decode(errors="replace"))
 
 
 def emulator(*arguments: str, scripted: bool = True) -> Server:
@@ -49,7 +52,7 @@ def emulator(*arguments: str, scripted: bool = True) -> Server:
     server = Server(command, port, chat(PREFIX))
     if scripted:
         steps = [{"reply": {"text": TEXT}, "times": 1_000_000_000}]
-        server.ask(control("scenario", {"provider": PREFIX[1:], "steps": steps}))
+        told(server, "scenario", {"provider": PREFIX[1:], "steps": steps})
     return server
 
 
