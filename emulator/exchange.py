@@ -16,7 +16,8 @@ from emulator.mechanisms.latency import Timing
 from emulator.mechanisms.limits import Limit, Window, told
 from emulator.mechanisms.patches import Headers, Target
 from emulator.mechanisms.store import Store, Tenant
-from emulator.provider import ErrorEntry, LimitRule, Operation, Provider, ProviderFamily, Quirk, concerns
+from emulator.operation import Operation, concerns
+from emulator.provider import ErrorEntry, LimitRule, Provider, ProviderFamily, Quirk
 from emulator.refusals import RefusalName
 
 

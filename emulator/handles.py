@@ -11,7 +11,7 @@ from emulator import commands
 from emulator.exchange import Runtime
 from emulator.mechanisms.entrances import Disturbance
 from emulator.mechanisms.records import record
-from emulator.provider import concerns
+from emulator.operation import concerns
 from emulator.stages.route import DEFAULT_TENANT
 from emulator.wire.certificates import TRUST
 

@@ -8,7 +8,8 @@ from typing import Any
 from emulator.catalog.specs import FORM, JSON, followed
 from emulator.mechanisms.fault_catalogue import FAULTS
 from emulator.mechanisms.records import record
-from emulator.provider import Act, Operation, Provider, ProviderFamily, concerns
+from emulator.operation import Act, Operation, concerns
+from emulator.provider import Provider, ProviderFamily
 from emulator.stages.route import split_tenant
 
 

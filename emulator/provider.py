@@ -12,51 +12,22 @@ from typing import Any, Literal
 from emulator.mechanisms.accounts import AccountRules
 from emulator.mechanisms.credentials import Place, Rule
 from emulator.mechanisms.encoding import Encoding
-from emulator.mechanisms.events import EventKind
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.faults import Fault
-from emulator.mechanisms.forms import FormSchema
 from emulator.mechanisms.latency import Choice, Profile
 from emulator.mechanisms.limits import Pool
 from emulator.mechanisms.patches import Patch, Target
 from emulator.mechanisms.records import record
-from emulator.mechanisms.requests import Reader
-from emulator.mechanisms.resources import Paging, ResourceType, Verb
 from emulator.mechanisms.router import Router
 from emulator.mechanisms.scenarios import Scenario
 from emulator.mechanisms.templates import Template
 from emulator.mechanisms.tokens import TokenRatio
-from emulator.mechanisms.violations import RequestSchema
 from emulator.mechanisms.windows import Algorithm
 from emulator.mechanisms.wording import Wording
+from emulator.operation import Operation, Source, concerns
 from emulator.refusals import RefusalName
 
-Grade = Literal["documented", "observed", "assumed"]
 CheckName = Literal["authenticate", "validate", "limit", "disrupt"]
-
-
-def concerns(operations: tuple[str, ...] | None, operation: str | None) -> bool:
-    """Whether data that names operations (None: all) is about an operation (None: a request that met none)."""
-    return operations is None or operation in operations
-
-
-@record
-class Source:
-    """Where a fact comes from and how well it is known."""
-
-    name: str
-    ref: str
-    grade: Grade
-
-
-@record
-class ContextPolicy:
-    """What happens to a prompt that does not fit the model's context window."""
-
-    max_tokens: Literal["lower", "count", "ignore"]
-    """`lower` reduces max_tokens to what is left, `count` refuses when prompt + max_tokens exceed the window."""
-    evict: tuple[str, ...]
-    """Roles whose oldest messages are dropped until the prompt fits `request.truncate_to`."""
 
 
 @record
@@ -69,121 +40,6 @@ class BodyPolicy:
     """What a file of a form is, by its extension, when its part does not say."""
     missing: Literal["malformed", "violation"]
     coerce: bool
-
-
-@record
-class StreamPlan:
-    """How a completion becomes a stream: a template an event, framing, terminator, pace (seconds)."""
-
-    events: Mapping[EventKind, Template]
-    framing: Literal["sse", "ndjson"]
-    media_type: str
-    terminator: str | None
-    usage: Literal["always", "on_request", "never"]
-    spaces: Literal["before", "after"]
-    blanks: int | None
-    encoding: Encoding
-    first_event: float
-    gap: float
-
-
-@record
-class Guard:
-    """A condition on which an operation is refused, and the facts its error tells."""
-
-    when: Expression
-    refuse: RefusalName
-    facts: Mapping[str, Template]
-    fields: Mapping[str, Template]
-    """What the refusal changes of the item all the same."""
-
-
-@record
-class Part:
-    """Resources that are created with another, one for each body of a list; expressions see it as `parent`."""
-
-    resource: ResourceType
-    each: Expression
-    fields: Mapping[str, Template]
-
-
-@record
-class Message:
-    """What an operation sends to somebody outside."""
-
-    to: Template
-    subject: Template
-    text: Template
-    values: Mapping[str, Template]
-    """What a reader would take from it, each by itself."""
-
-
-@record
-class Act:
-    """What an operation does with resources: a verb on a kind of them, or a list of the entries of a book."""
-
-    verb: Verb
-    resource: ResourceType | None
-    book: str | None
-    item: Expression | None
-    """The id, or a list of ids, all of which or none are changed."""
-    others: Mapping[str, Expression]
-    """Kind -> id or ids of further resources, which expressions see under `other`."""
-    by: Mapping[str, str]
-    """Kind -> the unique field whose values stand for ids."""
-    states: frozenset[str]
-    """Those the item may be in; empty: any."""
-    guards: tuple[Guard, ...]
-    fields: Mapping[str, Template]
-    """What is computed: of a new item, or anew."""
-    call: str | None
-    """create: the state it begins in; call: the transition."""
-    each: Expression | None
-    """create: the bodies of several resources, all of which or none are made."""
-    parts: tuple[Part, ...]
-    sends: tuple[Message, ...]
-    filter: Mapping[str, Expression]
-    newest_first: bool
-    paging: Paging | None
-
-
-@record
-class Operation:
-    """One OpenAPI operation and the behaviour that hangs on its id."""
-
-    id: str
-    method: str
-    path: str
-    """As a client calls it, the server's base path included."""
-    statuses: tuple[int, ...]
-    success: int
-    secured: bool
-    source: Source
-    documented: tuple[int, ...] | None
-    """The statuses its source tells of, when those of the error entries are not about it."""
-    query: RequestSchema | None
-    """The query parameters, as one object."""
-    body: RequestSchema | FormSchema | None
-    max_body: int | None
-    """Bytes a request body may have."""
-    act: Act | None
-    reader: Reader | None
-    embedding: Expression | None
-    """How many dimensions the vectors have that it makes instead of a completion."""
-    facts: Mapping[str, Template]
-    """Computed once an exchange, before the reply: `id`, `created`."""
-    shape: Template | None
-    stream: StreamPlan | None
-    context: ContextPolicy
-    example: Any
-    refusals: tuple[RefusalName, ...]
-    """Every refusal a request to this operation can meet."""
-    parts: Mapping[str, str]
-    """Section -> the name under it that the operation uses: `read`, `shapes`, `streams`."""
-    groups: Callable[[], Mapping[str, tuple[Source, str]]]
-    """Where the keys of its bodies come from: a schema, or schema and property -> source, `file:line`."""
-    where: str
-    """`file:line` in the spec."""
 
 
 @record

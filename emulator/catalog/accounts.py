@@ -11,7 +11,8 @@ from emulator.mechanisms.accounts import AccountRules
 from emulator.mechanisms.meters import Meter, Rate
 from emulator.mechanisms.resources import Hold, Item, Paging, Reference, ResourceType
 from emulator.mechanisms.states import Call, StateMachine, Timed
-from emulator.provider import Act, ChargeLine, Guard, Message, Part, Prices
+from emulator.operation import Act, Guard, Message, Part
+from emulator.provider import ChargeLine, Prices
 
 
 def account_rules(

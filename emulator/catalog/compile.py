@@ -29,19 +29,8 @@ from emulator.mechanisms.router import Router
 from emulator.mechanisms.scenarios import Scenario
 from emulator.mechanisms.tokens import TokenRatio
 from emulator.mechanisms.violations import RequestPart, RequestSchema
-from emulator.provider import (
-    BodyPolicy,
-    ContextPolicy,
-    ErrorEntry,
-    LimitRule,
-    Operation,
-    Provider,
-    Quirk,
-    Source,
-    StreamPlan,
-    Variant,
-    concerns,
-)
+from emulator.operation import ContextPolicy, Operation, Source, StreamPlan, concerns
+from emulator.provider import BodyPolicy, ErrorEntry, LimitRule, Provider, Quirk, Variant
 from emulator.refusals import RefusalName
 
 

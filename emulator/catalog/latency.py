@@ -10,7 +10,8 @@ from emulator.catalog.leaves import Leaves
 from emulator.catalog.owned import Finding, unknown
 from emulator.catalog.source import Path_
 from emulator.mechanisms.latency import Choice, Draws, Load, Profile, fixed, log_normal, recorded, uniform
-from emulator.provider import LatencyPlan, LatencyProfile, Source
+from emulator.operation import Source
+from emulator.provider import LatencyPlan, LatencyProfile
 
 
 def latency(document: Document) -> Iterator[Finding]:

@@ -32,24 +32,17 @@ from emulator.mechanisms.scenarios import Scenario, Step
 from emulator.mechanisms.states import Call, StateMachine, Timed
 from emulator.mechanisms.tokens import TokenRatio
 from emulator.mechanisms.violations import RequestSchema
+from emulator.operation import Act, ContextPolicy, Guard, Message, Operation, Part, Source, StreamPlan
 from emulator.provider import (
-    Act,
     BodyPolicy,
     ChargeLine,
-    ContextPolicy,
     ErrorEntry,
-    Guard,
     LatencyPlan,
     LatencyProfile,
     LimitRule,
-    Message,
-    Operation,
-    Part,
     Prices,
     Provider,
     Quirk,
-    Source,
-    StreamPlan,
     Variant,
 )
 

@@ -13,7 +13,8 @@ from emulator.contract.report import ALLOWED, Finding, Report
 from emulator.contract.target import CannotRun, Target
 from emulator.exchange import Runtime
 from emulator.mechanisms.store import Store
-from emulator.provider import Operation, Provider, concerns
+from emulator.operation import Operation, concerns
+from emulator.provider import Provider
 from emulator.refusals import RefusalName
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from emulator.contract import curl
 from emulator.contract.fuzz import told
 from emulator.contract.report import Finding, Report
 from emulator.contract.target import Target
-from emulator.provider import Operation
+from emulator.operation import Operation
 
 if TYPE_CHECKING:
     from schemathesis import BaseSchema, Case, Response

@@ -12,8 +12,8 @@ import jsonschema_rs
 from emulator.contract import curl
 from emulator.contract.report import Finding, Report
 from emulator.contract.target import Target
+from emulator.operation import Operation
 from emulator.overview import spec_operation
-from emulator.provider import Operation
 
 PATIENCE = 120.0
 """Seconds a stream may take from request to end."""

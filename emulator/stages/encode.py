@@ -10,7 +10,7 @@ from emulator.mechanisms.faults import Fault
 from emulator.mechanisms.faulty_streams import disturb
 from emulator.mechanisms.latency import Timing
 from emulator.mechanisms.tokens import pieces
-from emulator.provider import StreamPlan
+from emulator.operation import StreamPlan
 from emulator.wire.framing import FRAMINGS
 from emulator.wire.spoiling import SPOILING
 

@@ -10,7 +10,7 @@ from emulator.mechanisms.embeddings import embed
 from emulator.mechanisms.expressions import Expression
 from emulator.mechanisms.requests import Reader
 from emulator.mechanisms.resources import Conflict, Item, ResourceType
-from emulator.provider import Act, Message
+from emulator.operation import Act, Message
 
 
 def produce(ex: Exchange) -> None:

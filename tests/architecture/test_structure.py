@@ -15,9 +15,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # From the ground up: a module imports only from its own floor's left.
 FLOORS = [
-    "refusals", "mechanisms", "provider", "exchange", "wire", "stages", "pipeline", "catalog", "edge", "commands",
-    "overview", "control", "inprocess", "interception", "handles", "app", "server", "contract", "cli", "pytest_plugin",
-    "__init__", "__main__",
+    "refusals", "mechanisms", "operation", "provider", "exchange", "wire", "stages", "pipeline", "catalog", "edge",
+    "commands", "overview", "control", "inprocess", "interception", "handles", "app", "server", "contract", "cli",
+    "pytest_plugin", "__init__", "__main__",
 ]  # fmt: skip
 MOST_LINES = 400
 

@@ -8,7 +8,8 @@ from jsonschema_rs import Draft202012Validator
 
 from emulator import Handle, make_runtime, overview
 from emulator.mechanisms.forms import FormSchema
-from emulator.provider import Operation, Provider
+from emulator.operation import Operation
+from emulator.provider import Provider
 
 from . import multipart
 from .raw import RawReply, send

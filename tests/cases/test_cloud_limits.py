@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from emulator import Emulation
-from emulator.provider import Operation
+from emulator.operation import Operation
 
 from .catalogue import caller
 from .cloud_client import ADVANCED, BEGIN, DISK, PROVIDER, RULE, Cloud, identity

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from emulator import Emulation
-from emulator.provider import ErrorEntry, Operation
+from emulator.operation import Operation
+from emulator.provider import ErrorEntry
 
 from .catalogue import DOCUMENTED, OPERATIONS, PROVIDERS, Caller, caller, complaints
 from .causes import CAUSES

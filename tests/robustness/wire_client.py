@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from emulator import EmulatorServer, Handle, catalog
+from emulator.operation import Operation
 from emulator.overview import request_example
-from emulator.provider import Operation
 
 PROVIDERS = list(catalog.load())
 T = TypeVar("T")

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from emulator import Emulation, EmulatorServer
 from emulator.catalog import load
+from emulator.operation import Operation
 from emulator.overview import request_example
-from emulator.provider import Operation, Provider
+from emulator.provider import Provider
 
 PROVIDERS = load()
 OPERATIONS = [

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from emulator.catalog.language.base import Model, SourceName
 from emulator.mechanisms.encoding import Separators
-from emulator.provider import Grade
+from emulator.operation import Grade
 
 
 class Source(Model):
