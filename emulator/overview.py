@@ -161,6 +161,7 @@ def explain(provider: Provider, operation: Operation) -> list[Line]:
         Line("behaviour", _behaviour(operation), at("operations", operation.id)),
         *(_owned(provider, operation.act, at) if operation.act is not None else ()),
         *(Line(section, name, at(section, name)) for section, name in operation.parts.items()),
+        *_latency(provider, operation),
         *(Line("fields", name, place, source.grade) for name, (source, place) in operation.groups().items()),
         *(
             Line("refusal", f"{entry.status} {name}", entry.where, entry.source.grade)
@@ -193,6 +194,14 @@ def _owned(provider: Provider, act: Act, at: Callable[..., str]) -> Iterator[Lin
     for name in [*kinds, *([act.book] if act.book is not None else [])]:
         if provider.accounts is not None and name in provider.accounts.meters:
             yield Line("meter", name, at("prices", "meters", name))
+
+
+def _latency(provider: Provider, operation: Operation) -> Iterator[Line]:
+    """The latency profiles that the data mean for an operation, whatever is asked for."""
+    plan = provider.latency
+    meant = [choice.profile for choice in plan.rules if concerns(choice.operations, operation.id)]
+    for name in dict.fromkeys([*meant, *([plan.default] if plan.default is not None else [])]):
+        yield Line("latency", name, plan.profiles[name].where, plan.profiles[name].source.grade)
 
 
 def _secured(provider: Provider, operation: Operation, at: Callable[..., str]) -> Iterator[Line]:

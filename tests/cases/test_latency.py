@@ -4,16 +4,21 @@ Times are read where they are planned, in the journal; nothing here waits for th
 """
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from cli import acme
+from click.testing import CliRunner
 
 from emulator import CommandError, Emulation, EmulatorServer, Handle, LoadError, make_runtime
+from emulator.cli import main
+from emulator.edge import answer
 from emulator.exchange import Runtime
 
 from .catalogue import PROVIDERS, caller
@@ -245,6 +250,43 @@ def test_the_same_seed_plans_the_same_on_a_socket_and_without_one(tmp_path: Path
     assert first == planned(1, socket=True) == planned(1, socket=False)
     assert len({tuple(times) for times in first}) == 3
     assert first != planned(2, socket=False)
+
+
+def test_explain_names_the_profiles_of_an_operation(tmp_path: Path) -> None:
+    data = acme.write(tmp_path, FILES)
+    result = CliRunner().invoke(main, ["explain", "GET", "/acme/v1/models", "--data", str(data)])
+    told = [line.split() for line in result.stdout.splitlines() if line.startswith("latency")]
+    assert [line[1:3] for line in told] == [["measured", "assumed"], ["thinking", "assumed"], ["even", "assumed"]]
+    assert told[0][3].endswith("fixtures/acme/latency.yaml:9")
+
+
+@pytest.mark.parametrize("pace", [0, 1, 2.5])
+def test_frames_leave_when_it_is_planned(tmp_path: Path, pace: float) -> None:
+    """What every transport sends, without waiting for it."""
+    made = runtime(tmp_path, pace=pace)
+    headers = {**Emulation(made, "default", None, {})["acme"].headers, "X-Emulator-Latency": "thinking"}
+    for stream in (True, False):
+        body = {"model": "acme-large", "messages": [{"role": "user", "content": "Hello"}], "stream": stream}
+        reply, exchange = answer(
+            made,
+            method="POST",
+            path="/acme/v1/chat/completions",
+            query="",
+            headers=headers.items(),
+            body=json.dumps(body).encode(),
+        )
+        assert exchange is not None
+        exchange.release()
+        planned = next(note for note in exchange.trace if note["stage"] == "encode")
+        if stream:
+            assert reply.frames is not None
+            moments = list(accumulate([planned["first_event"], *planned["gaps"]]))
+            assert [frame.at for frame in reply.frames[:-1]] == pytest.approx([at * pace for at in moments])
+            assert reply.frames[-1].at == reply.frames[-2].at  # the terminator comes at once
+            assert reply.wait == 0
+        else:
+            assert reply.frames is None
+            assert reply.wait == pytest.approx(planned["seconds"] * pace)
 
 
 class TestPace:

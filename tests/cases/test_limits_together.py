@@ -3,6 +3,7 @@
 Replies that are not read are in flight, so a test holds as many as it likes; the clock is frozen.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -310,6 +311,15 @@ def test_never_more_than_every_limit_allows(making: Make, steps: list[tuple[str,
     assert team.models("green-1").headers["x-in-flight"] == "2"
     assert team.ask("green-1").headers["x-in-flight"] == "2"
     team.close_all()
+
+
+def test_the_limits_that_contributing_prints(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (printed,) = re.findall(r"```yaml\n(limits:\n.*?)```", text, re.DOTALL)
+    emulation = emulation_with(tmp_path, printed.replace("source: docs", "source: convention"))
+    with httpx.Client(transport=emulation.transport()) as client:
+        told = Team(emulation, client).models().headers
+        assert (told["x-at-once-remaining"], told["x-pool-remaining"]) == ("1", "10")
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from .serving import Served, until
 
 MODELS = "/generalcompute/v1/models"
 PATHS = [
-    "health", "openapi.json", "providers", "journal", "outbox", "fail", "scenario", "variant", "credit", "resources",
-    "clock", "connections", "reset",
+    "health", "openapi.json", "providers", "journal", "outbox", "fail", "scenario", "variant", "latency", "credit",
+    "resources", "clock", "connections", "reset",
 ]  # fmt: skip
 
 
@@ -98,6 +98,19 @@ def test_variant(served: Served, tenant: str) -> None:
         assert keys() == expected
 
 
+def test_latency(served: Served, tenant: str, models: str) -> None:
+    def profile() -> list[str]:
+        served.get(models)
+        trace = served.control("journal", tenant=tenant).json()[-1]["trace"]
+        return [note["what"] for note in trace if note["stage"] == "delay"]
+
+    assert profile() == []
+    for name, expected in (("overloaded", ["overloaded"]), ("steady", ["steady"]), (None, [])):
+        body = {"provider": "generalcompute", "profile": name}
+        assert served.control("latency", body, tenant).json() == {"profile": name}
+        assert profile() == expected
+
+
 def test_credit_and_resources(served: Served, tenant: str) -> None:
     account = {"provider": "barrack", "key": "brk-new-1"}
     assert served.control("credit", {**account, "amount": "0.50"}, tenant).json() == {
@@ -142,7 +155,7 @@ def test_connections(served: Served) -> None:
 
 def test_clock(served: Served, tenant: str) -> None:
     frozen = served.control("clock", {"freeze": 1_800_000_000}, tenant).json()
-    assert frozen == {"now": 1_800_000_000, "iso": "2027-01-15T08:00:00Z", "frozen": True}
+    assert frozen == {"now": 1_800_000_000, "iso": "2027-01-15T08:00:00Z", "frozen": True, "speed": 1}
     assert served.control("clock", {"advance": "2h"}, tenant).json()["now"] == 1_800_007_200
     assert served.control("clock", {"advance": 0.5}, tenant).json()["now"] == 1_800_007_200.5
     assert served.control("clock", tenant=tenant).json()["frozen"]
@@ -198,6 +211,10 @@ REFUSED: dict[str, tuple[str, object, str]] = {
     "scenario unknown": ("scenario", {**GENERAL, "name": "nope"}, "has no scenario 'nope'"),
     "scenario steps that are none": ("scenario", {**GENERAL, "steps": [1]}, "[0]: "),
     "scenario key that is none": ("scenario", {**GENERAL, "named": "x"}, "`named` is not known"),
+    "latency unknown": ("latency", {"provider": "barrack", "profile": "nope"}, "has no latency profile 'nope'"),
+    "latency not a name": ("latency", {"provider": "barrack", "profile": 1}, "`profile` is the name of"),
+    "latency missing": ("latency", {"provider": "barrack"}, "`profile` is the name of"),
+    "latency too much": ("latency", {"provider": "barrack", "profile": None, "x": 1}, "`x` is not known"),
     "variant unknown": ("variant", {"provider": "barrack", "names": ["nope"]}, "has no variant 'nope'"),
     "variant not a list": ("variant", {"provider": "barrack", "names": "both"}, "`names` is a list"),
     "variant of an unknown provider": ("variant", {"provider": "nope", "names": []}, "no provider is called"),

@@ -225,9 +225,16 @@ def test_scenarios_and_variants_of_the_marker(project: Pytester) -> None:
 
         def test_none(emulator):
             assert "message" not in chat(emulator["barrack"]).json()["choices"][0]
+
+
+        @pytest.mark.emulator(latency={"barrack": "overloaded"})
+        def test_latency(emulator):
+            chat(emulator["barrack"])
+            trace = emulator["barrack"].journal[0].raw["trace"]
+            assert ["overloaded"] == [note["what"] for note in trace if note["stage"] == "delay"]
         """,
     )
-    result.assert_outcomes(passed=3)
+    result.assert_outcomes(passed=4)
 
 
 @pytest.mark.parametrize(
@@ -240,6 +247,7 @@ def test_scenarios_and_variants_of_the_marker(project: Pytester) -> None:
         ("True", "knows allow_unmatched, allow_unfinished, scenarios, variants, latency, only; not positions"),
         ("scenarios={'barrack': 'nope'}", "barrack has no scenario 'nope'; there are: flaky_then_fine, "),
         ("variants={'barrack': 'nope'}", "barrack has no variant 'nope'; there are: message, both"),
+        ("latency={'barrack': 'nope'}", "barrack has no latency profile 'nope'; there are: instant, "),
         ("scenarios={'nope': 'x'}", "no provider is called 'nope'; there are barrack, generalcompute"),
     ],
 )
