@@ -4,8 +4,13 @@ All three admit a request of a given cost only while the capacity holds, and ans
 and when room comes back. `settle` corrects the cost of an admitted request once the real one is known.
 """
 
+import math
 from typing import Any, Literal, NamedTuple
 
+from emulator.mechanisms.store import Tenant
+
+KIND = "windows"
+MOST_WINDOWS = 8192
 Algorithm = Literal["sliding_window", "fixed_window", "token_bucket"]
 
 
@@ -32,6 +37,27 @@ def _whole(number: float) -> int | float:
 def new() -> dict[str, Any]:
     """An unused window's data."""
     return {}
+
+
+def held(tenant: Tenant, key: str) -> dict[str, Any]:
+    """A tenant's window of a key. A load with ever new keys leaves those behind that were used longest ago."""
+    if tenant.peek(KIND, key) is None and len(tenant.cells) % (MOST_WINDOWS // 2) == 0:
+        _make_room(tenant)
+    state: dict[str, Any] = tenant.cell(KIND, key, new)
+    return state
+
+
+def _make_room(tenant: Tenant) -> None:
+    used = {key: _last_use(state) for (kind, key), state in tenant.cells.items() if kind == KIND}
+    for key in sorted(used, key=lambda key: used[key])[: -MOST_WINDOWS // 2]:
+        tenant.forget(KIND, key)
+
+
+def _last_use(state: dict[str, Any]) -> float:
+    """When something was taken last; of one that was just made, never yet."""
+    log = state.get("log")
+    moment: float = log[-1][0] if log else state.get("start", state.get("at", math.inf))
+    return moment
 
 
 def standing(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float) -> Standing:

@@ -14,7 +14,7 @@ def limit(ex: Exchange) -> None:
         if rule.when is not None and not rule.when.holds(scope):
             continue
         capacity, cost = rule.capacity.number(scope), float(rule.cost.evaluate(scope) or 0)
-        state = ex.tenant.cell("windows", f"{ex.provider.id}:{rule.name}:{rule.key.evaluate(scope)}", windows.new)
+        state = windows.held(ex.tenant, f"{ex.provider.id}:{rule.name}:{rule.key.evaluate(scope)}")
         if not windows.admits(state, rule.algorithm, capacity, rule.per, now, cost):
             facts = windows.standing(state, rule.algorithm, capacity, rule.per, now).facts(now)
             ex.note("limit", rule.name, refused=True, cost=cost, grade=rule.source.grade, **facts)
