@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-clients check fresh format clean
+.PHONY: help serve test test-clients bench check fresh format clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ test-clients: .venv-clients/clients/installed .venv-clients/clients-openai2/inst
 	.venv-clients/clients/bin/python -m pytest -n auto tests/sdk/clients
 	.venv-clients/clients-openai2/bin/python -m pytest -n auto tests/sdk/clients -k 'not npm'
 
+# All rows, or some: make bench ROWS=1,5. What a row needs beside is put into .bench; without it the row is skipped.
+ROWS ?=
+comma := ,
+bench: .venv/installed ## Measure speed beside raw uvicorn and others, into docs/PERFORMANCE.md
+	@$(BIN)/python -m tests.benchmarks $(subst $(comma), ,$(ROWS))
+
 check: .venv/installed-dev ## Lint, types, data, and generated files that must be fresh
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -57,4 +63,4 @@ format: .venv/installed-dev ## Format the code
 	$(BIN)/ruff format .
 
 clean: ## Remove the virtual environment and caches
-	rm -rf .venv .venv-clients tests/sdk/clients/node/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf .venv .venv-clients .bench tests/sdk/clients/node/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

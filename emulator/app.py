@@ -1,8 +1,7 @@
 """The ASGI application: HTTP in, pipeline, HTTP out. The control API is Starlette's."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -68,7 +67,7 @@ class EmulatorApp:
 def _remember(exchange: Exchange, sender: "_Sender") -> None:
     """The exchange is over: add to the journal what became of the reply at the client's end."""
     exchange.release()
-    if exchange.entry is None:
+    if exchange.entry is None or (exchange.entry.client is not None and not sender.hung_up):
         return
     with exchange.runtime.store.lock:
         exchange.entry.client = {"frames_sent": sender.frames, "hung_up": sender.hung_up}
@@ -99,18 +98,19 @@ class _Sender:
         self.receive = receive
         self._send = send
         self.frames = 0
-        self.gone = asyncio.Event()
+        self.hung_up = False
         self.transport: Any = scope.get("extensions", {}).get(sockets.EXTENSION, {}).get("transport")
-
-    @property
-    def hung_up(self) -> bool:
-        return self.gone.is_set()
+        self._watch: asyncio.Task[None] | None = None
 
     async def send(self, reply: Reply) -> None:
-        if reply.wait:
-            await self._wait(reply.wait)
-        if self.hung_up:
-            return
+        try:
+            if not reply.wait or await self._reach(asyncio.get_running_loop().time() + reply.wait):
+                await self._deliver(reply)
+        finally:
+            if self._watch is not None:
+                self._watch.cancel()
+
+    async def _deliver(self, reply: Reply) -> None:
         if reply.breakage is not None:
             await self._break(reply, reply.breakage)
         elif reply.exact_head and self.transport is not None:
@@ -123,53 +123,42 @@ class _Sender:
         elif self.scope.get("http_version") == "1.0" and not reply.has("content-length"):  # chunks came with HTTP/1.1
             missing = 0 if reply.complete else 1  # so that the client can tell that it was cut
             length = sum(len(frame.data) for frame in reply.frames) + missing
-            await self._stream(reply, [("content-length", str(length))])
+            await self._stream(reply, reply.frames, [("content-length", str(length))])
         else:
-            await self._stream(reply)
+            await self._stream(reply, reply.frames)
 
-    async def _stream(self, reply: Reply, extra: list[tuple[str, str]] | None = None) -> None:
+    async def _stream(self, reply: Reply, frames: list[Frame], extra: Sequence[tuple[str, str]] = ()) -> None:
         """Frames at their moments; stops when the client hangs up."""
         await self._start(reply, extra)
-        async for frame in self._due(reply.frames or []):
-            await self._body(frame.data, more=True)
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        for frame in frames:
+            if (began + frame.at > clock() or self._unseen()) and not await self._reach(began + frame.at):
+                return
+            await self._send({"type": "http.response.body", "body": frame.data, "more_body": True})
             self.frames += 1
-        if reply.complete and not self.hung_up:
+        if reply.complete:
             await self._body(b"", more=False)
 
-    async def _due(self, frames: Sequence[Frame]) -> AsyncIterator[Frame]:
-        """Each frame at its moment, counted from the first; none after the client hung up."""
-        watch = asyncio.ensure_future(self._watch())
-        try:
-            clock = asyncio.get_running_loop().time
-            began = clock()
-            for frame in frames:
-                await self._pause(began + frame.at - clock())
-                if self.transport is not None and self.transport.is_closing():
-                    self.gone.set()  # an unpaced stream leaves `_watch` no turn
-                if self.hung_up:
-                    return
-                yield frame
-        finally:
-            watch.cancel()
+    def _unseen(self) -> bool:
+        """Whether the client is gone, or may be without the transport telling so."""
+        return self.transport is None or bool(self.transport.is_closing())
 
-    async def _wait(self, seconds: float) -> None:
-        async for _ in self._due([Frame(seconds, b"")]):
-            pass
+    async def _reach(self, moment: float) -> bool:
+        """Wait for a moment of the loop's clock; False when the client hung up meanwhile."""
+        seconds = moment - asyncio.get_running_loop().time()
+        if seconds > _PATIENCE or self.transport is None:
+            self._watch = self._watch or asyncio.ensure_future(self._closed())
+            await asyncio.wait({self._watch}, timeout=max(seconds, 0.0))
+        elif seconds > 0:
+            await asyncio.sleep(seconds)
+        gone = self._watch is not None and self._watch.done()
+        self.hung_up = gone or (self.transport is not None and self.transport.is_closing())
+        return not self.hung_up
 
     async def _closed(self) -> None:
         while (await self.receive())["type"] != "http.disconnect":
             pass
-
-    async def _watch(self) -> None:
-        await self._closed()
-        self.gone.set()
-
-    async def _pause(self, seconds: float) -> None:
-        if seconds > _PATIENCE:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.gone.wait(), seconds)
-        elif seconds > 0:
-            await asyncio.sleep(seconds)
 
     async def _break(self, reply: Reply, fault: Fault) -> None:
         """The reply as a fault leaves it; a server without the extension cannot."""
@@ -179,24 +168,27 @@ class _Sender:
             await self._body(excuse.body, more=False)
             return
         broken = breaking.broken(reply, fault, self.scope.get("http_version", "1.1"))
-        async for frame in self._due([*broken.writes, Frame(broken.ends_at, b"")]):
+        began = asyncio.get_running_loop().time()
+        for frame in [*broken.writes, Frame(broken.ends_at, b"")]:
+            if not await self._reach(began + frame.at):
+                break
             self.transport.write(frame.data)
         if broken.ending == "reset":
             sockets.reset(self.transport)
         else:
             self.transport.close()
-        await self._closed()
+        await (self._watch or self._closed())
 
-    async def _start(self, reply: Reply, extra: list[tuple[str, str]] | None = None) -> None:
+    async def _start(self, reply: Reply, extra: Sequence[tuple[str, str]] = ()) -> None:
         await self._send(_head(reply, extra))
 
     async def _body(self, data: bytes, *, more: bool) -> None:
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
 
-def _head(reply: Reply, extra: list[tuple[str, str]] | None = None) -> Message:
+def _head(reply: Reply, extra: Sequence[tuple[str, str]]) -> Message:
     headers = [
         (name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
-        for name, value in [*reply.headers, *(extra or [])]
+        for name, value in (*reply.headers, *extra)
     ]
     return {"type": "http.response.start", "status": reply.status, "headers": headers}

@@ -90,14 +90,31 @@ def main() -> None:
 @click.option("--variant", multiple=True, metavar="PROVIDER=NAME", help="Serve a variant of a provider.")
 @click.option("--latency", multiple=True, metavar="PROVIDER=NAME", help="Use a latency profile for every tenant.")
 @click.option(
+    "--connections", metavar="FAULT", help="Let every connection meet a fault, such as refuse or tls_expired."
+)
+@click.option(
     "--pace",
     type=click.FloatRange(min=0),
     default=1.0,
     show_default=True,
     help="Scale of all delays of the data: streams, latency; 0 sends at once.",
 )
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="How many times faster time runs: clock, windows, delays, and the waits that clients are told.",
+)
 @click.option("--strict-auth", is_flag=True, help="Accept declared keys only, not any key.")
 @click.option("--state", metavar="FILE", type=click.Path(dir_okay=False), help="Keep state in this SQLite file.")
+@click.option("--tls", is_flag=True, help="Serve https, with a certificate made at the start.")
+@click.option(
+    "--tls-ca",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Keep what clients have to trust in this file, and find it there again; serves https.",
+)
 @click.option("--reload", is_flag=True, help="Take in changed data while serving; state is kept.")
 @_DATA
 def serve(
@@ -109,9 +126,13 @@ def serve(
     scenario: tuple[str, ...],
     variant: tuple[str, ...],
     latency: tuple[str, ...],
+    connections: str | None,
     pace: float,
+    speed: float,
     strict_auth: bool,
     state: str | None,
+    tls: bool,
+    tls_ca: str | None,
     reload: bool,
     data: tuple[str, ...],
 ) -> None:
@@ -121,6 +142,10 @@ def serve(
     """
     from emulator import server
 
+    if state is not None and speed != 1:
+        _give_up(
+            "--state and --speed do not go together: a new start would find what it kept in the future", "leave one"
+        )
     variants: dict[str, list[str]] = {}
     for name, chosen in _pairs(variant, "--variant"):
         variants.setdefault(name, []).append(chosen)
@@ -130,6 +155,7 @@ def serve(
             data=data,
             seed=seed,
             pace=pace,
+            speed=speed,
             strict_auth=strict_auth,
             state=state,
             scenarios=dict(_pairs(scenario, "--scenario")),
@@ -145,18 +171,21 @@ def serve(
     except _state_errors() as error:
         _give_up(f"cannot keep state in {state}: {error}", "choose a new file in a folder you can write to")
     with closing(runtime.store):
-        running = _listen(runtime, host, port, own_ports=ports)
+        running = _listen(runtime, host, port, own_ports=ports, tls=tls_ca or tls)
+        if connections is not None:
+            _disturb(running, connections)
         _greet(running)
         running.run(reload_from=list(data) if reload else None)
 
 
-def _listen(runtime: Any, host: str, port: int, *, own_ports: bool) -> Any:
+def _listen(runtime: Any, host: str, port: int, *, own_ports: bool, tls: bool | str) -> Any:
     """A server on its sockets: one provider at the root of the port, several below it and on ports of their own."""
     from emulator.server import EmulatorServer
+    from emulator.wire.certificates import AuthorityError
 
     wanted = port
     try:
-        running = EmulatorServer(runtime, host, port)
+        running = EmulatorServer(runtime, host, port, tls=tls)
         if len(runtime.providers) == 1:
             running.mount(next(iter(runtime.providers)))
         for i, name in enumerate(runtime.providers if own_ports and len(runtime.providers) > 1 else (), start=1):
@@ -166,15 +195,34 @@ def _listen(runtime: Any, host: str, port: int, *, own_ports: bool) -> Any:
         if error.errno == errno.EADDRINUSE:
             _give_up(f"port {wanted} on {host} is in use", f"choose another: emulator serve --port {port + 100}")
         _give_up(f"cannot listen on {host}:{wanted}: {error.strerror}", "try --host 127.0.0.1 and a port over 1023")
+    except AuthorityError as error:
+        _give_up(f"nothing to trust can be kept: {error}", "give --tls-ca a new file in a folder you can write to")
     except OverflowError:
         _give_up(f"{wanted} is no port", "choose one from 1 to 65535, or 0 for any that is free")
     return running
 
 
+def _disturb(running: Any, fault: str) -> None:
+    from emulator import commands
+
+    try:
+        commands.connections(running.runtime, fault)
+    except CommandError as error:
+        running.stop()
+        _give_up(str(error), "`emulator explain fault` shows the faults")
+
+
 def _greet(running: Any) -> None:
     from emulator import overview
+    from emulator.wire.certificates import TRUST
 
     click.echo(f"emulator on {running.url}  (Ctrl+C stops it)\n")
+    trusted = None if running.ca_file is None else str(running.ca_file)
+    if trusted is not None:
+        click.echo(f"Its certificate is trusted by clients that are told of {trusted}")
+        for variable in TRUST:
+            click.echo(f"  export {variable}={trusted}")
+        click.echo()
     for name in running.runtime.providers:
         found = running.runtime.providers[name].base
         origin = running.root(name) if running.has_root(name) else f"{running.url}/{name}"
@@ -184,7 +232,7 @@ def _greet(running: Any) -> None:
         for variable, template in found.env.items():
             value = template.format(base_url=origin + found.base_path, origin=origin, api_key=found.api_key)
             click.echo(f"  export {variable}={value}")
-        click.echo(f"  {overview.curl(found, origin)}\n")
+        click.echo(f"  {overview.curl(found, origin, trusted)}\n")
 
 
 @main.command()

@@ -14,14 +14,17 @@ from emulator.exchange import Runtime, new_scope, open_account
 from emulator.mechanisms import credentials, outbox, scenarios
 from emulator.mechanisms import journal as journals
 from emulator.mechanisms.accounts import Account
-from emulator.mechanisms.clock import Clock
+from emulator.mechanisms.clock import Clock, parse_duration
+from emulator.mechanisms.entrances import Disturbance, Entrance
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.expressions import ExpressionError
+from emulator.mechanisms.fault_catalogue import FAULTS, OF_CONNECTIONS, OF_REQUESTS
 from emulator.mechanisms.resources import Conflict
 from emulator.mechanisms.store import Tenant
 from emulator.provider import Provider, ProviderFamily
 
 _MOST_PAID = Decimal(10) ** 12
+_LONGEST = 86_400.0
 
 
 class CommandError(ValueError):
@@ -173,13 +176,66 @@ def _account(
             raise CommandError(f"{provider_id} has no accounts: nothing is paid and nothing is owned there")
         if paying and found.prices is None:
             raise CommandError(f"{provider_id} has no prices: nothing is paid there")
-        now = Clock(tenant.cell("clock", "", dict)).now()
+        now = runtime.clock(tenant).now()
         commands_so_far = tenant.cell("occurrences", provider_id, dict)
         commands_so_far["command"] = commands_so_far.pop("command", 0) + 1
         entropy = Entropy(runtime.seed, tenant_name, provider_id, "command", commands_so_far["command"])
         account = open_account(found, tenant, new_scope(found, entropy, now, principal), now)
         assert account is not None
         yield account
+
+
+def connections(
+    runtime: Runtime,
+    fault: Any,
+    *,
+    provider_id: str | None = None,
+    times: Any = None,
+    lasts: Any = None,
+) -> Disturbance:
+    """Let the next connections meet a fault: `times` of them, for as long as it `lasts`, or until it is lifted.
+
+    It is set on every port, or on the provider's own. Ports belong to no tenant, and their time is real time.
+    """
+    if fault not in OF_CONNECTIONS:
+        hint = f"; {fault} happens to requests: `fail` can ask for it" if fault in OF_REQUESTS else ""
+        raise CommandError(f"{fault!r} is no fault of connections; there are {', '.join(OF_CONNECTIONS)}{hint}")
+    if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
+        raise CommandError("`times` is a number of connections, 1 or more")
+    if fault == "refuse" and times is not None:
+        raise CommandError("nobody counts connections to a closed port: say how long refuse lasts, or lift it")
+    seconds = None if lasts is None else _seconds(lasts)
+    chosen = entrances(runtime, provider_id)
+    if FAULTS[fault].layer == "handshake" and not all(entrance.tls for entrance in chosen):
+        raise CommandError(f"{fault} needs https: `emulator serve --tls`, `pytest --emulator-tls`")
+    return Disturbance([(entrance, entrance.set(fault, times, seconds)) for entrance in chosen])
+
+
+def _seconds(lasts: Any) -> float:
+    try:
+        seconds = parse_duration(lasts) if isinstance(lasts, (int, float, str)) and not isinstance(lasts, bool) else 0
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+    if not 0 < seconds <= _LONGEST:
+        raise CommandError("a fault of connections lasts more than nothing and at most a day: 350ms, 60s, 2h")
+    return seconds
+
+
+def entrances(runtime: Runtime, provider_id: str | None = None) -> list[Entrance]:
+    """The ports that are served (the process itself, where there are none), or the one of a provider."""
+    if provider_id is None:
+        return list(runtime.entrances)
+    family(runtime, provider_id)
+    own = [entrance for entrance in runtime.entrances if entrance.provider == provider_id]
+    if not own:
+        raise CommandError(f"{provider_id} has no port of its own: `emulator serve --ports`, or leave the provider out")
+    return own
+
+
+def lift_connections(runtime: Runtime) -> None:
+    """Let connections come in as they should, everywhere."""
+    for entrance in runtime.entrances:
+        entrance.lift()
 
 
 def reset(
@@ -220,7 +276,7 @@ def clock(runtime: Runtime, tenant_name: str) -> Iterator[Clock]:
     """The tenant's clock. Raises CommandError for a time or duration that is none."""
     with _open(runtime, tenant_name) as tenant:
         try:
-            yield Clock(tenant.cell("clock", "", dict))
+            yield runtime.clock(tenant)
         except (ValueError, TypeError) as error:
             raise CommandError(str(error)) from None
 
@@ -230,7 +286,7 @@ def unfinished(runtime: Runtime, tenant_name: str) -> list[str]:
     lines = []
     with runtime.store.lock:
         tenant = runtime.store.tenant(tenant_name)
-        now = Clock(tenant.peek("clock", "") or {}).now()
+        now = Clock(tenant.peek("clock", "") or {}, runtime.time).now()
         for kind, provider_id in list(tenant.cells):
             if kind != "plays":
                 continue

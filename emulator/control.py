@@ -113,7 +113,7 @@ def latency(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
 
 def read_clock(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
     with commands.clock(runtime, tenant) as clock:
-        return {"now": clock.now(), "iso": iso8601(clock.now()), "frozen": clock.frozen}
+        return {"now": clock.now(), "iso": iso8601(clock.now()), "frozen": clock.frozen, "speed": runtime.time.speed}
 
 
 def set_clock(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
@@ -135,6 +135,27 @@ def set_clock(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
         else:
             clock.resume()
     return read_clock(runtime, tenant, {})
+
+
+def read_connections(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
+    found = commands.entrances(runtime)
+    return {"ports": [{"port": e.port, "provider": e.provider, "tls": e.tls, "fault": e.fault} for e in found]}
+
+
+def set_connections(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
+    _known(body, "fault", "provider", "times", "for")
+    if body.get("times") is None and body.get("for") is None:
+        raise CommandError("say `times` or `for`: where no connection comes in, nobody could ask for it to end")
+    provider = None if body.get("provider") is None else _provider(body)
+    commands.connections(
+        runtime, body.get("fault"), provider_id=provider, times=body.get("times"), lasts=body.get("for")
+    )
+    return read_connections(runtime, tenant, {})
+
+
+def lift_connections(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
+    commands.lift_connections(runtime)
+    return read_connections(runtime, tenant, {})
 
 
 def top_up(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
@@ -230,6 +251,7 @@ _COMMANDS: dict[str, dict[str, Command]] = {
     "/scenario": {"GET": read_scenarios, "POST": scenario},
     "/variant": {"POST": variant},
     "/latency": {"POST": latency},
+    "/connections": {"GET": read_connections, "POST": set_connections, "DELETE": lift_connections},
     "/credit": {"POST": top_up},
     "/resources": {"POST": load},
     "/clock": {"GET": read_clock, "POST": set_clock},

@@ -1,17 +1,20 @@
 """The types stages share: an exchange, the refusal that ends one early, and the reply."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from emulator.mechanisms import windows
 from emulator.mechanisms.accounts import Account
-from emulator.mechanisms.clock import iso8601
+from emulator.mechanisms.clock import REAL, Clock, TimeScale, iso8601
 from emulator.mechanisms.credentials import Credential
+from emulator.mechanisms.entrances import Entrance
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.faults import Fault, Layer
 from emulator.mechanisms.journal import Entry, Note
 from emulator.mechanisms.latency import Timing
+from emulator.mechanisms.limits import Limit, Window, told
 from emulator.mechanisms.patches import Headers, Target
 from emulator.mechanisms.store import Store, Tenant
 from emulator.provider import ErrorEntry, LimitRule, Operation, Provider, ProviderFamily, Quirk, concerns
@@ -56,18 +59,26 @@ class Runtime:
     seed: int = 0
     strict_auth: bool = False
     pace: float = 1.0
+    """Scale of the data's delays."""
+    time: TimeScale = REAL
     scenarios: Mapping[str, str] = field(default_factory=dict)
     """Provider id -> scenario every tenant starts with."""
     latency: Mapping[str, str] = field(default_factory=dict)
     """Provider id -> latency profile every tenant starts with."""
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Provider id -> variants every tenant starts with."""
+    entrances: Sequence[Entrance] = field(default_factory=lambda: [Entrance()])
+    """The ports that are served, the one for all providers first; without a server, the process itself."""
     hosts: Mapping[str, str] = field(init=False)
     """Host as a client may name it -> provider id."""
 
     def __post_init__(self) -> None:
         real = {family.base.host: name for name, family in self.providers.items()}
         self.hosts = {**real, **{f"{name}.localhost": name for name in self.providers}}
+
+    def clock(self, tenant: Tenant) -> Clock:
+        """A tenant's clock."""
+        return Clock(tenant.cell("clock", "", dict), self.time)
 
     def provider(self, tenant: Tenant, provider_id: str) -> Provider:
         """The provider with the variants a tenant uses. Raises KeyError for a provider that is not served."""
@@ -102,6 +113,8 @@ class Reply:
     """False when the connection ends before the body does."""
     breakage: Fault | None = None
     """What is wrong with it below HTTP, which is for the transport to do."""
+    retry_after: float | None = None
+    """How long a refusal tells a client to wait, in its own seconds; None where the refusal knows nothing of it."""
     exact_head: bool = False
     """Header names go out as they are written here, which only the socket itself can do."""
 
@@ -152,8 +165,8 @@ class Exchange:
     principal: dict[str, Any] = field(default_factory=dict)
     request: dict[str, Any] | None = None
     _account: Account | None = None
-    taken: list[tuple[LimitRule, dict[str, Any], float, float]] = field(default_factory=list)
-    """Limit rules that admitted the request: rule, window data, capacity, units taken."""
+    taken: list[tuple[LimitRule, Limit]] = field(default_factory=list)
+    """Limits that admitted the request."""
     held: list[tuple[dict[str, Any], float]] = field(default_factory=list)
     """Counts that it is in while it is in flight: a cell, and the units of it."""
     script: Any = None
@@ -184,6 +197,19 @@ class Exchange:
         cell = self.tenant.cell("in_flight", key, dict)
         cell["used"] = cell.get("used", 0) + units
         self.held.append((cell, units))
+
+    def limit(self, rule: LimitRule, *, looking: bool = False) -> Limit:
+        """A limit as this exchange meets it; one that only looks at it leaves no trace of itself in the store."""
+        kind = "in_flight" if rule.algorithm == "concurrency" else "windows"
+
+        def window(name: str, key: Expression, capacity: Expression) -> Window:
+            cell = f"{self.provider.id}:{name}:{key(self.scope)}"
+            state = self.tenant.peek(kind, cell) or {} if looking else windows.held(self.tenant, kind, cell)
+            return Window(state, rule.algorithm, capacity.number(self.scope), rule.per)
+
+        own = window(rule.name, rule.key, rule.capacity)
+        pool = rule.pool
+        return Limit(own, None if pool is None else window(f"{rule.name}/pool", pool.key, pool.capacity))
 
     def release(self) -> None:
         """The reply is sent, or nobody wants it: be counted nowhere. To say so again changes nothing."""
@@ -216,11 +242,11 @@ class Exchange:
     def error_entry(self, name: RefusalName, facts: Mapping[str, Any], status: int | None = None) -> ErrorEntry | None:
         """The reply to a refusal: the first entry meant for this exchange, or the one of a given status.
 
-        Its stand-in facts, overlaid by the given ones, are left in the scope as `fact`.
+        Its stand-in facts, overlaid by the given ones, are left in the scope as `fact`, waits in a client's seconds.
         """
         meant = [entry for entry in self.provider.errors.get(name, ()) if self.meant(entry.operations)]
         for entry in meant:
-            self.scope["fact"] = {**entry.facts, **facts}
+            self.scope["fact"] = told({**entry.facts, **facts}, self.runtime.time)
             if entry.status == status if status is not None else self.holds(entry.when):
                 return entry
         return meant[-1] if meant and status is None else None

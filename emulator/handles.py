@@ -9,9 +9,11 @@ from typing import Any, Self
 
 from emulator import commands
 from emulator.exchange import Runtime
+from emulator.mechanisms.entrances import Disturbance
 from emulator.mechanisms.records import record
 from emulator.provider import concerns
 from emulator.stages.route import DEFAULT_TENANT
+from emulator.wire.certificates import TRUST
 
 __all__ = ["DEFAULT_TENANT", "Clock", "Emulation", "Handle", "JournalEntry", "Message"]
 
@@ -77,7 +79,15 @@ class Clock:
 class Handle:
     """One provider as one tenant's client should use it."""
 
-    def __init__(self, runtime: Runtime, tenant: str, provider: str, address: str | None, root: str | None) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        tenant: str,
+        provider: str,
+        address: str | None,
+        root: str | None,
+        trust: Mapping[str, str],
+    ) -> None:
         found = commands.family(runtime, provider).base
         self._runtime = runtime
         self._tenant = tenant
@@ -94,8 +104,8 @@ class Handle:
         self.headers = found.headers(self.api_key)
         """Ready headers: the credential, and what else the provider asks for."""
         holes = {"base_url": self.base_url, "origin": self.origin, "api_key": self.api_key}
-        self.env = {name: template.format(**holes) for name, template in found.env.items()}
-        """Environment variables for the provider's own clients."""
+        self.env = {**{name: template.format(**holes) for name, template in found.env.items()}, **trust}
+        """Environment variables for the provider's own clients; with TLS, also those that let them trust it."""
         self.models = [model["id"] for model in found.listed_models if model["id"] != "*"]
         """Ids of the models the provider lists."""
 
@@ -181,22 +191,35 @@ class Handle:
 class Emulation:
     """The emulator as one tenant sees it: `emulation["acme"]` is a handle."""
 
-    def __init__(self, runtime: Runtime, tenant: str, address: str | None, roots: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        tenant: str,
+        address: str | None,
+        roots: Mapping[str, str],
+        ca_file: Path | None = None,
+    ) -> None:
         self.runtime = runtime
         self.tenant = tenant
         self.address = address
+        self.ca_file = ca_file
+        """With TLS: the certificate of the authority that clients have to trust."""
         self._roots = roots
+        self._disturbances: list[Disturbance] = []
         self.clock = Clock(runtime, tenant)
 
     def __getitem__(self, provider: str) -> Handle:
-        return Handle(self.runtime, self.tenant, provider, self.address, self._roots.get(provider))
+        trust = {} if self.ca_file is None else dict.fromkeys(TRUST, str(self.ca_file))
+        return Handle(self.runtime, self.tenant, provider, self.address, self._roots.get(provider), trust)
 
     @property
     def providers(self) -> list[str]:
         return list(self.runtime.providers)
 
     def reset(self) -> None:
-        """Forget everything this tenant did, its clock included."""
+        """Forget everything this tenant did, its clock included; what it did to `connections` is lifted."""
+        while self._disturbances:
+            self._disturbances.pop().lift()
         commands.reset(self.runtime, self.tenant)
 
     def transport(self, library: Any = None) -> Any:
@@ -219,6 +242,24 @@ class Emulation:
 
         with intercept(self.runtime, self.tenant, only=only):
             yield self
+
+    def connections(
+        self,
+        fault: str,
+        *,
+        provider: str | None = None,
+        times: int | None = None,
+        lasts: str | float | None = None,
+    ) -> Disturbance:
+        """Let connections meet a fault (`refuse`, `tls_expired`, …) before any request is known.
+
+        So from now on, for `times` connections, for as long as it `lasts` (real time), until the `with` block ends
+        or until `lift()`. On every port of the server, or on the `provider`'s own; other tenants meet it, too.
+        Idle connections end, so that clients need new ones. Raises CommandError.
+        """
+        made = commands.connections(self.runtime, fault, provider_id=provider, times=times, lasts=lasts)
+        self._disturbances.append(made)
+        return made
 
     def unmatched(self) -> list[str]:
         """Requests that met no operation, one line each."""

@@ -12,6 +12,7 @@ from emulator.edge import answer
 from emulator.exchange import Frame, Reply, Runtime
 from emulator.wire import breaking
 from emulator.wire.delivery import body_parts, sent_headers
+from emulator.wire.unconnected import complaint
 
 End = Callable[[], None]
 """Called when a reply is sent or not wanted any more."""
@@ -138,6 +139,8 @@ class _Transport:
             return self._sent(request, reply, end)
 
     def _answer(self, request: Any, body: bytes) -> tuple[Reply, End]:
+        if setting := self.runtime.entrances[0].take():
+            raise self._unconnected(request, setting.fault)
         path, _, query = request.url.raw_path.decode("ascii").partition("?")
         reply, exchange = answer(
             self.runtime,
@@ -173,7 +176,20 @@ class _Transport:
         assert error is not None  # what nobody hears of is complained of
         raise error
 
-    def _error(self, complaint: breaking.Complaint, heard: Sequence[Frame] | None) -> Exception:
+    def _unconnected(self, request: Any, fault: str) -> Exception:
+        """What the library says of a connection that comes to no request; each request counts as one."""
+        told = complaint(fault, request.url.host)
+        phase, timeout = ("connect", "ConnectTimeout") if request.url.scheme == "https" else ("read", "ReadTimeout")
+        if told is not None:
+            error = self.library.ConnectError(str(told))
+        elif _patience(request, phase) is not None:  # which is not waited for, as no silence at the end is
+            error = getattr(self.library, timeout)("timed out")
+        else:
+            error = self._error("closed", None)
+        found: Exception = error
+        return found
+
+    def _error(self, told: breaking.Complaint, heard: Sequence[Frame] | None) -> Exception:
         library = self.library
         errors: dict[breaking.Complaint, Exception] = {
             "reset": library.ReadError("connection reset by peer"),
@@ -184,7 +200,7 @@ class _Transport:
                 else "peer closed connection without sending complete message body"
             ),
         }
-        return errors[complaint]
+        return errors[told]
 
 
 def _nothing() -> None:
@@ -201,7 +217,7 @@ def _ended_by_errors(end: End) -> Iterator[None]:
         raise
 
 
-def _patience(request: Any) -> float | None:
-    """The read timeout of a request in seconds."""
-    patience: float | None = request.extensions.get("timeout", {}).get("read")
+def _patience(request: Any, phase: str = "read") -> float | None:
+    """The timeout of a request in seconds, of reading or of another phase."""
+    patience: float | None = request.extensions.get("timeout", {}).get(phase)
     return patience

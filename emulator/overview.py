@@ -103,12 +103,13 @@ def spec_operation(provider: Provider, operation: Operation) -> tuple[dict[str, 
     return next((item, raw) for item, raw in found if raw.get("operationId") == operation.id)
 
 
-def curl(provider: Provider, origin: str) -> str:
-    """One curl line that succeeds when pasted: the provider's first completion."""
+def curl(provider: Provider, origin: str, ca_file: str | None = None) -> str:
+    """One curl line that succeeds when pasted: the provider's first completion; with TLS, told whom to trust."""
     operation = next(
         (o for o in provider.operations.values() if o.reader is not None), next(iter(provider.operations.values()))
     )
-    parts = ["curl", "-sS", origin + example_path(provider, operation)]
+    trusted = [] if ca_file is None else ["--cacert", ca_file]
+    parts = ["curl", "-sS", *trusted, origin + example_path(provider, operation)]
     for name, value in provider.headers(provider.api_key).items():
         parts += ["-H", f"{name}: {value}"]
     body = request_example(provider, operation)
@@ -199,7 +200,8 @@ def _secured(provider: Provider, operation: Operation, at: Callable[..., str]) -
     yield Line("principal", "first matching pattern", at("auth", "credentials"))
     for rule in provider.limits:
         if concerns(rule.operations, operation.id):
-            yield Line("limit", f"{rule.name} in {rule.per:g}s", rule.where, rule.source.grade)
+            span = "in flight" if rule.algorithm == "concurrency" else f"in {rule.per:g}s"
+            yield Line("limit", f"{rule.name} {span}", rule.where, rule.source.grade)
     prices = provider.prices
     if prices is not None and operation.id in prices.charges:
         yield Line("price", "drawn from the prepaid balance", at("prices", "charges", operation.id))
@@ -230,7 +232,10 @@ def explain_fault(name: str) -> list[str]:
     for argument, told in kind.arguments.items():
         default = "" if told.default is None else f" (default {told.default!r})"
         lines.append(f"  {argument:<13}  {told.kind}: {told.says}{default}")
-    return [*lines, f"  for example    handle.fail(fault={json.dumps({name: {}})})"]
+    example = (
+        f"emulator.connections({name!r})" if kind.before_requests else f"handle.fail(fault={json.dumps({name: {}})})"
+    )
+    return [*lines, f"  for example    {example}"]
 
 
 def fault_table() -> str:

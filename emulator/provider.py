@@ -16,7 +16,8 @@ from emulator.mechanisms.events import EventKind
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.faults import Fault
 from emulator.mechanisms.forms import FormSchema
-from emulator.mechanisms.latency import Profile
+from emulator.mechanisms.latency import Choice, Profile
+from emulator.mechanisms.limits import Pool
 from emulator.mechanisms.patches import Patch, Target
 from emulator.mechanisms.records import record
 from emulator.mechanisms.requests import Reader
@@ -80,6 +81,7 @@ class StreamPlan:
     terminator: str | None
     usage: Literal["always", "on_request", "never"]
     spaces: Literal["before", "after"]
+    blanks: int | None
     encoding: Encoding
     first_event: float
     gap: float
@@ -195,7 +197,9 @@ class LimitRule:
     cost: Expression
     settle: Expression | None
     capacity: Expression
+    pool: Pool | None
     per: float
+    """Of concurrency: how long a refused request is told to wait."""
     algorithm: Algorithm
     refuse: RefusalName
     source: Source
@@ -214,20 +218,11 @@ class LatencyProfile:
 
 
 @record
-class LatencyRule:
-    """Which requests have which profile."""
-
-    operations: tuple[str, ...] | None
-    when: Expression | None
-    profile: str
-
-
-@record
 class LatencyPlan:
     """The profiles, and which requests have which; without one, the pace of streams holds."""
 
     profiles: Mapping[str, LatencyProfile]
-    rules: tuple[LatencyRule, ...]
+    rules: tuple[Choice, ...]
     default: str | None
 
 

@@ -22,6 +22,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("emulator")
     group.addoption("--emulator-seed", type=int, default=0, help="seed of the emulator's chance (default 0)")
+    group.addoption("--emulator-tls", action="store_true", help="let the emulator's addresses be https")
     parser.addini("emulator_data", "folders with fixtures/ and specs/ of your own", type="paths", default=[])
 
 
@@ -33,7 +34,7 @@ def emulator_server(pytestconfig: pytest.Config) -> Iterator["EmulatorServer"]:
     runtime = make_runtime(
         data=pytestconfig.getini("emulator_data"), seed=pytestconfig.getoption("--emulator-seed"), pace=0
     )
-    server = EmulatorServer(runtime)
+    server = EmulatorServer(runtime, tls=pytestconfig.getoption("--emulator-tls"))
     for provider in runtime.providers:
         server.own_port(provider)
     with server:

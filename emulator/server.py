@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import math
 import socket
 import threading
 from collections.abc import Mapping, Sequence
@@ -14,10 +15,14 @@ import uvicorn
 
 from emulator import catalog, commands
 from emulator.app import EmulatorApp
+from emulator.commands import CommandError
 from emulator.exchange import Runtime
+from emulator.mechanisms.clock import TimeScale
 from emulator.mechanisms.store import SQLiteStore, Store
 from emulator.stages.route import DEFAULT_TENANT
-from emulator.wire.sockets import Protocol, listen
+from emulator.wire.certificates import Authority, own_hosts
+from emulator.wire.listeners import Listener
+from emulator.wire.sockets import Protocol
 
 if TYPE_CHECKING:
     from emulator.handles import Emulation, Handle
@@ -31,23 +36,29 @@ def make_runtime(
     data: Sequence[str | Path] = (),
     seed: int = 0,
     pace: float = 1.0,
+    speed: float = 1.0,
     strict_auth: bool = False,
     state: str | Path | None = None,
     scenarios: Mapping[str, str] | None = None,
     latency: Mapping[str, str] | None = None,
     variants: Mapping[str, Sequence[str]] | None = None,
 ) -> Runtime:
-    """Load the data and put it beside a store.
+    """Load the data and put it beside a store. With a `speed`, time runs so many times faster, delays included.
 
     Raises catalog.LoadError for data that cannot be used, KeyError for a provider that does not exist,
-    CommandError for a scenario, variant or latency profile that does not, sqlite3.Error or OSError for an unusable
-    `state`.
+    CommandError for a scenario, variant or latency profile that does not, and for a speed that is none or comes with a
+    state; sqlite3.Error or OSError for an unusable `state`.
     """
+    if not 0 < speed < math.inf:
+        raise CommandError(f"{speed} is no speed: a number above zero")
+    if speed != 1 and state is not None:
+        raise CommandError("a kept state and a speed do not go together: a new start would find it in the future")
     runtime = Runtime(
         providers=catalog.load(data, providers),
         store=Store(),
         seed=seed,
-        pace=pace,
+        pace=pace / speed,
+        time=TimeScale(speed),
         strict_auth=strict_auth,
         scenarios=dict(scenarios or {}),
         latency=dict(latency or {}),
@@ -65,10 +76,15 @@ def make_runtime(
 
 
 def create_app(
-    providers: Sequence[str] = (), *, data: Sequence[str | Path] = (), seed: int = 0, pace: float = 1.0
+    providers: Sequence[str] = (),
+    *,
+    data: Sequence[str | Path] = (),
+    seed: int = 0,
+    pace: float = 1.0,
+    speed: float = 1.0,
 ) -> EmulatorApp:
     """The ASGI application for any server. Raises what `make_runtime` raises."""
-    return EmulatorApp(make_runtime(providers, data=data, seed=seed, pace=pace))
+    return EmulatorApp(make_runtime(providers, data=data, seed=seed, pace=pace, speed=speed))
 
 
 def uvicorn_config(app: EmulatorApp) -> uvicorn.Config:
@@ -105,38 +121,74 @@ def reload_on_change(runtime: Runtime, data: Sequence[str | Path], stop: threadi
             continue
 
 
+class _Server(uvicorn.Server):
+    """uvicorn's server, on listeners of ours."""
+
+    def __init__(self, app: EmulatorApp, listeners: Sequence[Listener]) -> None:
+        super().__init__(uvicorn_config(app))
+        self.listeners = listeners
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await self.lifespan.startup()
+        loop, state = asyncio.get_running_loop(), self.server_state
+
+        def protocol() -> Protocol:
+            return Protocol(self.config, state, self.lifespan.state, loop)
+
+        for listener in self.listeners:
+            await listener.serve(protocol, state.connections)
+        self.servers = list(self.listeners)  # type: ignore[arg-type]  # as far as uvicorn looks at them
+        self.started = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):  # of clients that never said goodbye to TLS
+            connection.transport.abort()
+        await asyncio.sleep(0)
+
+
 class EmulatorServer:
     """An emulator on real sockets, in a background thread. A context manager.
 
-    `url` serves every provider by path prefix; `root(provider)` is a port of the provider's own.
+    `url` serves every provider by path prefix; `root(provider)` is a port of the provider's own. With `tls` the
+    addresses are https, and `ca_file` is what clients have to trust; a path instead of True says where it is kept.
     """
 
-    def __init__(self, runtime: Runtime, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, runtime: Runtime, host: str = "127.0.0.1", port: int = 0, *, tls: bool | str | Path = False
+    ) -> None:
+        """Raises OSError for an address that cannot be had, AuthorityError for a path where nothing can be kept."""
         self.runtime = runtime
         self.app = EmulatorApp(runtime)
         self._host = host
-        self._sockets = [listen(host, port)]
+        self._authority = Authority(None if tls is True else tls, own_hosts(host, runtime.providers)) if tls else None
+        self.ca_file = self._authority.file if self._authority else None
+        self._listeners: list[Listener] = []
+        runtime.entrances = self._listeners
         self._roots: dict[str, int] = {}
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
-        self._shown_host = f"[{host}]" if ":" in host else host
-        self.url = f"http://{self._shown_host}:{self._port(self._sockets[0])}"
+        self.url = self._url(self._listen(port))
 
-    @staticmethod
-    def _port(sock: socket.socket) -> int:
-        return int(sock.getsockname()[1])
+    def _listen(self, port: int, provider: str | None = None) -> int:
+        contexts = None if self._authority is None else self._authority.context
+        self._listeners.append(Listener(self._host, port, provider, contexts))
+        return self._listeners[-1].port
+
+    def _url(self, port: int) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{'http' if self._authority is None else 'https'}://{host}:{port}"
 
     def own_port(self, provider: str, port: int = 0) -> int:
         """Give a provider a port of its own, before the server starts; gives the port."""
-        sock = listen(self._host, port)
-        self._sockets.append(sock)
-        self._roots[provider] = self._port(sock)
-        self.app.mounts[self._port(sock)] = provider
-        return self._port(sock)
+        self._roots[provider] = found = self._listen(port, provider)
+        self.app.mounts[found] = provider
+        return found
 
     def mount(self, provider: str) -> None:
         """Let a provider answer at the root of the main port."""
-        self._roots[provider] = self._port(self._sockets[0])
+        self._listeners[0].provider = provider
+        self._roots[provider] = self._listeners[0].port
         self.app.mounts[self._roots[provider]] = provider
 
     def has_root(self, provider: str) -> bool:
@@ -144,13 +196,13 @@ class EmulatorServer:
 
     def root(self, provider: str) -> str:
         """The address at whose root a provider answers."""
-        return f"http://{self._shown_host}:{self._roots[provider]}"
+        return self._url(self._roots[provider])
 
     def tenant(self, name: str = DEFAULT_TENANT) -> "Emulation":
         """The emulator as one tenant sees it."""
         from emulator.handles import Emulation  # which a server from the command line has no use for
 
-        return Emulation(self.runtime, name, self.url, {p: self.root(p) for p in self._roots})
+        return Emulation(self.runtime, name, self.url, {p: self.root(p) for p in self._roots}, self.ca_file)
 
     def __getitem__(self, provider: str) -> "Handle":
         return self.tenant()[provider]
@@ -158,17 +210,17 @@ class EmulatorServer:
     def start(self) -> "EmulatorServer":
         """Serve in the background; returns when requests are answered."""
         started = threading.Event()
-        self._server = server = uvicorn.Server(uvicorn_config(self.app))
+        self._server = server = _Server(self.app, self._listeners)
 
         async def serve() -> None:
-            task = asyncio.ensure_future(server.serve(sockets=self._sockets))
+            task = asyncio.ensure_future(server.serve())
             while not server.started and not task.done():
                 await asyncio.sleep(0)
             started.set()
             await task
 
         def run() -> None:
-            with asyncio.Runner(loop_factory=uvicorn_config(self.app).get_loop_factory()) as runner:
+            with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
                 runner.run(serve())
 
         self._thread = threading.Thread(target=run, name="emulator", daemon=True)
@@ -178,13 +230,13 @@ class EmulatorServer:
 
     def run(self, reload_from: Sequence[str | Path] | None = None) -> None:
         """Serve in this thread until interrupted; with `reload_from`, take in changed data on the way."""
-        server = uvicorn.Server(uvicorn_config(self.app))
+        server = _Server(self.app, self._listeners)
         gc.freeze()  # all that was loaded stays: collections pass over it, and long ones do not delay streams
         stop = threading.Event()
         if reload_from is not None:
             threading.Thread(target=reload_on_change, args=(self.runtime, reload_from, stop), daemon=True).start()
         try:
-            server.run(sockets=self._sockets)
+            server.run()
         except KeyboardInterrupt:
             pass
         finally:
@@ -196,8 +248,10 @@ class EmulatorServer:
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
             self._thread.join()
-        for sock in self._sockets:
-            sock.close()
+        for listener in self._listeners:
+            listener.close()
+        if self._authority is not None:
+            self._authority.close()
         self.runtime.store.close()
 
     def __enter__(self) -> "EmulatorServer":

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from sdk.clients import table
 
 from emulator import catalog, overview
-from emulator.mechanisms.fault_catalogue import FAULTS
+from emulator.mechanisms.fault_catalogue import FAULTS, OF_REQUESTS
 from emulator.mechanisms.faults import Argument, RetryForm
 from emulator.provider import ProviderFamily
 
@@ -31,6 +31,7 @@ def _argument(argument: Argument) -> dict[str, Any]:
     kinds: dict[str, dict[str, Any]] = {
         "count": {"type": "integer", "minimum": 0},
         "duration": {"$ref": "#/components/schemas/Duration"},
+        "wait": {"$ref": "#/components/schemas/Duration"},
         "text": {"type": "string"},
         "flag": {"type": "boolean"},
         "refusal": {"$ref": "#/components/schemas/Refusal"},
@@ -44,7 +45,7 @@ def _argument(argument: Argument) -> dict[str, Any]:
 def _fault_schema() -> str:
     """The catalogue of faults in the control API's document, a fault a line."""
     lines = []
-    for kind in FAULTS.values():
+    for kind in (FAULTS[name] for name in OF_REQUESTS):
         arguments = {name: _argument(argument) for name, argument in kind.arguments.items()}
         schema = {"type": "object", "description": kind.seen, "properties": arguments, "additionalProperties": False}
         lines.append(f"          {json.dumps(kind.name)}: {json.dumps(schema, ensure_ascii=False)}")

@@ -102,6 +102,7 @@ def _names(document: Document, spec: Spec) -> Iterator[Finding]:
             if name not in spec.operations:
                 yield path, unknown(name, spec.operations)
 
+    yield from operations(document.absent, ("absent",))
     for i, rule in enumerate(document.limits.rules):
         yield from operations(rule.operations, ("limits", "rules", i, "operations"))
     for i, choice in enumerate(document.latency.rules):

@@ -22,6 +22,7 @@ from emulator.mechanisms.credentials import Place, Rule
 from emulator.mechanisms.deferred import LateReader, LateWording
 from emulator.mechanisms.encoding import Encoding, Separators
 from emulator.mechanisms.forms import FormSchema
+from emulator.mechanisms.limits import Pool
 from emulator.mechanisms.patches import Patch
 from emulator.mechanisms.resources import Item
 from emulator.mechanisms.router import Router
@@ -67,7 +68,7 @@ class Compiler:
         self.kinds = {name: resource_type(name, r, self.leaves) for name, r in document.resources.items()}
         self.groups = declared_groups(self.spec.document)
         catalog = {name: self._entries(name) for name in errors.catalog}
-        operations = {o.id: self._operation(o, catalog) for o in self.spec.operations.values()}
+        operations = {o.id: self._operation(o, catalog) for o in self._served()}
         provider = Provider(
             id=document.id,
             title=document.title or document.id,
@@ -130,11 +131,14 @@ class Compiler:
         return Encoding(separators or declared.separators, declared.ascii, declared.escape_slashes)
 
     def _router(self) -> Router:
-        operations = self.spec.operations.values()
+        operations = self._served()
         routes = [(o.method, o.path, o.id) for o in operations]
         for alias, path in self.document.aliases.items():
             routes += [(o.method, alias, o.id) for o in operations if o.path == path]
         return Router(routes, either_slash=self.document.trailing_slash)
+
+    def _served(self) -> list[SpecOperation]:
+        return [o for o in self.spec.operations.values() if o.id not in self.document.absent]
 
     def _operation(self, spec: SpecOperation, catalog: Mapping[RefusalName, tuple[ErrorEntry, ...]]) -> Operation:
         declared: operations_language.Operation = self.document.operations[spec.id]
@@ -247,6 +251,7 @@ class Compiler:
             terminator=stream.terminator,
             usage=stream.usage,
             spaces=stream.spaces,
+            blanks=stream.blanks,
             encoding=self._encoding(stream.separators),
             first_event=stream.pace.first_event,
             gap=stream.pace.gap,
@@ -262,7 +267,13 @@ class Compiler:
             cost=self.leaves.expression(declared.cost, (*path, "cost")),
             settle=self.leaves.optional(declared.settle, (*path, "settle")),
             capacity=self.leaves.expression(declared.capacity, (*path, "capacity")),
-            per=declared.per,
+            pool=None
+            if declared.pool is None
+            else Pool(
+                self.leaves.expression(declared.pool.key, (*path, "pool", "key")),
+                self.leaves.expression(declared.pool.capacity, (*path, "pool", "capacity")),
+            ),
+            per=declared.window,
             algorithm=declared.algorithm,
             refuse=declared.refuse,
             source=self.sources[declared.source],

@@ -9,8 +9,8 @@ from emulator.catalog.language.latency import Profile as Declared
 from emulator.catalog.leaves import Leaves
 from emulator.catalog.owned import Finding, unknown
 from emulator.catalog.source import Path_
-from emulator.mechanisms.latency import Draws, Load, Profile, fixed, log_normal, recorded, uniform
-from emulator.provider import LatencyPlan, LatencyProfile, LatencyRule, Source
+from emulator.mechanisms.latency import Choice, Draws, Load, Profile, fixed, log_normal, recorded, uniform
+from emulator.provider import LatencyPlan, LatencyProfile, Source
 
 
 def latency(document: Document) -> Iterator[Finding]:
@@ -37,7 +37,7 @@ def latency_plan(document: Document, leaves: Leaves, sources: Mapping[str, Sourc
         for name, p in document.latency.profiles.items()
     }
     rules = tuple(
-        LatencyRule(
+        Choice(
             None if rule.operations is None else tuple(rule.operations),
             leaves.optional(rule.when, ("latency", "rules", i, "when")),
             rule.profile,

@@ -200,7 +200,7 @@ def _document(tree: Tree) -> Document:
 
 
 def _overlaid(tree: Tree, variant: str) -> Tree:
-    """A provider's tree with one variant's overlay laid on, its quirks dropped and added."""
+    """A provider's tree with one variant's overlay laid on, its quirks dropped and added, its models added."""
     chosen = tree.data["variants"][variant]
     path = ("variants", variant, "overlay")
     over = Tree(
@@ -216,4 +216,5 @@ def _overlaid(tree: Tree, variant: str) -> Tree:
             raise LoadError([Problem(place, f"variants.{variant}.drop_quirks", message)])
     kept = [q for q in overlaid.data.get("quirks", []) if q["id"] not in chosen.get("drop_quirks", [])]
     quirks = [*kept, *chosen.get("add_quirks", [])]
-    return Tree({**overlaid.data, "quirks": quirks}, overlaid.marks)
+    models = [*overlaid.data.get("models", []), *chosen.get("add_models", [])]
+    return Tree({**overlaid.data, "quirks": quirks, "models": models}, overlaid.marks)

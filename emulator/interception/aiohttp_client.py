@@ -1,6 +1,7 @@
 """Sessions of aiohttp: its own protocol, on a transport of memory."""
 
 import asyncio
+import ssl
 from contextlib import ExitStack
 from typing import Any
 from unittest.mock import patch as replaced
@@ -8,6 +9,7 @@ from unittest.mock import patch as replaced
 from emulator.inprocess import Pacing
 from emulator.interception.blocks import Block, find
 from emulator.interception.memory import Question
+from emulator.wire.unconnected import complaint
 
 
 def patch(undo: ExitStack, library: Any) -> None:
@@ -18,11 +20,23 @@ def patch(undo: ExitStack, library: Any) -> None:
         block = find(str(request.url))
         if block is None:
             return await real_connect(self, request, *arguments, **named)
+        if setting := block.runtime.entrances[0].take():
+            await unconnected(request, setting.fault, *arguments, **named)
         loop = asyncio.get_running_loop()
         protocol = library.client_proto.ResponseHandler(loop)
         protocol.connection_made(MemoryTransport(block, protocol, loop))
         protocol.force_close()  # it serves one request, and is never kept for another
         return library.connector.Connection(self, request.connection_key, protocol, loop)
+
+    async def unconnected(request: Any, fault: str, traces: Any, timeout: Any) -> None:
+        """A connection that comes to no request: an error, or silence as long as the client is patient."""
+        told = complaint(fault, request.url.host)
+        if isinstance(told, ssl.SSLCertVerificationError):
+            raise library.ClientConnectorCertificateError(request.connection_key, told)
+        if told is not None:
+            raise library.ClientConnectorError(request.connection_key, told)
+        limits = [limit for limit in (timeout.connect, timeout.sock_connect) if limit is not None]
+        await asyncio.wait_for(asyncio.Event().wait(), min(limits, default=None))
 
     undo.enter_context(replaced.object(connector, "connect", connect))
 

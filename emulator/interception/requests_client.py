@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from emulator.interception.blocks import Block, find
 from emulator.interception.memory import MemorySocket
+from emulator.wire.unconnected import complaint
 
 
 def patch(undo: ExitStack, library: Any) -> None:
@@ -49,8 +50,20 @@ def _pool(block: Block, url: str) -> Any:
         is_connected = False  # a connection serves one request; the next one gets a new socket
 
         def connect(self) -> None:
+            if setting := block.runtime.entrances[0].take():
+                raise _unconnected(self, setting.fault)
             self.sock = MemorySocket(block)
             self.is_verified = True
 
     pool = type(base.__name__, (base,), {"ConnectionCls": Connection})  # its name is part of error texts
     return pool(parts.hostname, parts.port or Connection.default_port)
+
+
+def _unconnected(connection: Any, fault: str) -> Exception:
+    """What urllib3 meets when a connection comes to no request; a silence is not waited for."""
+    from urllib3.exceptions import NewConnectionError
+
+    told = complaint(fault, connection.host) or TimeoutError("timed out")
+    if isinstance(told, ConnectionRefusedError):
+        return NewConnectionError(connection, f"Failed to establish a new connection: {told}")
+    return told

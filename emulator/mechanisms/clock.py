@@ -1,7 +1,9 @@
-"""Time that tests control: real by default, frozen or moved on request."""
+"""Time that tests control: real by default, faster for a whole emulator, frozen or moved on request."""
 
+import math
 import re
 import time
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -24,6 +26,11 @@ def parse_duration(text: str | float) -> float:
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
+def utc(seconds: float) -> datetime:
+    """Unix seconds, whole, as a moment of the calendar."""
+    return datetime.fromtimestamp(int(seconds), UTC)
+
+
 def iso8601(seconds: float) -> str:
     """`2024-01-01T00:00:00Z` for Unix seconds, in UTC, whole seconds."""
     return _written(int(seconds), "%Y-%m-%dT%H:%M:%SZ")
@@ -36,16 +43,37 @@ def http_date(seconds: float) -> str:
 
 @lru_cache(maxsize=64)  # most requests of a second ask for the same few
 def _written(seconds: int, form: str) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime(form)
+    return utc(seconds).strftime(form)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeScale:
+    """How fast the emulator's time runs: so many of its seconds in one of a client's, from a moment on."""
+
+    speed: float = 1.0
+    began: float = field(default_factory=time.time)
+
+    def now(self) -> float:
+        """Unix seconds of the emulator's time."""
+        real = time.time()
+        return real if self.speed == 1 else self.began + (real - self.began) * self.speed
+
+    def told(self, seconds: float) -> float:
+        """A duration of the emulator's time in seconds of a client's, never too short by a rounding."""
+        return seconds if self.speed == 1 else math.ceil(round(seconds / self.speed * 1e6, 3)) / 1e6
+
+
+REAL = TimeScale()
 
 
 class Clock:
     """One tenant's time. Its state is a plain dict, so that a store can keep it."""
 
-    __slots__ = ("_state",)
+    __slots__ = ("_scale", "_state")
 
-    def __init__(self, state: dict[str, Any]) -> None:
+    def __init__(self, state: dict[str, Any], scale: TimeScale = REAL) -> None:
         self._state = state
+        self._scale = scale
 
     def now(self) -> float:
         """Unix seconds, to the microsecond."""
@@ -54,7 +82,7 @@ class Clock:
         frozen = self._state.get("frozen")
         if frozen is not None:
             return float(frozen)
-        return round(min(time.time() + float(self._state.get("offset", 0.0)), LATEST), 6)
+        return round(min(self._scale.now() + float(self._state.get("offset", 0.0)), LATEST), 6)
 
     @property
     def frozen(self) -> bool:
@@ -83,5 +111,5 @@ class Clock:
         """Let time run again, from the moment it shows."""
         frozen = self._state.pop("frozen", None)
         if frozen is not None:
-            self._state["offset"] = float(frozen) - time.time()
+            self._state["offset"] = float(frozen) - self._scale.now()
         return self.now()

@@ -15,7 +15,7 @@ Ending = Literal["complete", "cut"]
 
 @dataclass(slots=True)
 class Event:
-    """One event. `data` is a JSON value, or text that is sent as it is; `delay` is seconds before it."""
+    """One event. `data` is a JSON value, or text or bytes that are sent as they are; `delay` is seconds before it."""
 
     kind: str
     data: Any = None

@@ -1,7 +1,8 @@
 """What a fault is: a name, a layer, arguments. `fault_catalogue` has them all.
 
 What a fault does is done where its layer is: `faulty_content` and `faulty_streams` beside this module,
-`wire/spoiling` for replies that stay HTTP, `wire/breaking` for those that do not.
+`wire/spoiling` for replies that stay HTTP, `wire/breaking` for those that do not. Those of listeners and handshakes
+come before any request: `entrances` has them in store, `wire/listeners` does them.
 """
 
 from collections.abc import Mapping
@@ -10,14 +11,17 @@ from typing import Any, Literal
 
 from emulator.mechanisms.records import record
 
-Layer = Literal["connection", "framing", "stream", "content"]
-ArgumentKind = Literal["count", "duration", "text", "flag", "refusal", "event", "form"]
+Layer = Literal["listener", "handshake", "connection", "framing", "stream", "content"]
+ArgumentKind = Literal["count", "duration", "wait", "text", "flag", "refusal", "event", "form"]
 RetryForm = Literal["seconds", "date", "milliseconds", "nonsense", "absent"]
 
 
 @record
 class Argument:
-    """What can be said of a fault. Without a default it is left open; `most` bounds a count."""
+    """What can be said of a fault. Without a default it is left open; `most` bounds a count.
+
+    A `duration` passes while a client waits, a `wait` is only told to it.
+    """
 
     kind: ArgumentKind
     says: str
@@ -34,6 +38,11 @@ class FaultKind:
     seen: str
     incident: str
     arguments: Mapping[str, Argument] = field(default_factory=dict)
+
+    @property
+    def before_requests(self) -> bool:
+        """Whether it meets connections, whoever they are of, and not requests."""
+        return self.layer in ("listener", "handshake")
 
 
 @record

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from emulator.mechanisms.expressions import Expression
 from emulator.mechanisms.records import record
 
 Draws = Callable[[random.Random], Iterator[float]]
@@ -63,6 +64,15 @@ class Profile:
     prefill: float
     """Seconds for each thousand tokens of the prompt."""
     load: Load = Load()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which requests have which profile, by its name."""
+
+    operations: tuple[str, ...] | None
+    when: Expression | None
+    profile: str
 
 
 @dataclass(slots=True)

@@ -32,12 +32,15 @@ class TokenRatio:
         return sum(self.count(text) + self.per_message for text in texts) + (self.per_request if texts else 0)
 
 
-def pieces(text: str, spaces: Literal["before", "after"] = "before") -> list[str]:
+def pieces(text: str, spaces: Literal["before", "after"] = "before", blanks: int | None = None) -> list[str]:
     """The text in the pieces a stream sends: one word each, with the space that stands before or after it.
 
-    Joined, the pieces are the text.
+    Joined, the pieces are the text. With `blanks`, an empty piece stands between so many words and the next.
     """
     if not text:
         return []
     found = _PIECES[spaces].findall(text)
-    return found if "".join(found) == text else [text]
+    words = found if "".join(found) == text else [text]
+    if blanks is None:
+        return words
+    return [piece for i, word in enumerate(words) for piece in (["", word] if i and i % blanks == 0 else [word])]

@@ -5,7 +5,7 @@ from typing import Any
 
 from emulator.exchange import Exchange, Frame
 from emulator.mechanisms.encoding import Encoding
-from emulator.mechanisms.events import Event, Timeline, bend
+from emulator.mechanisms.events import Event, EventKind, Timeline, bend
 from emulator.mechanisms.faults import Fault
 from emulator.mechanisms.faulty_streams import disturb
 from emulator.mechanisms.latency import Timing
@@ -16,6 +16,8 @@ from emulator.wire.spoiling import SPOILING
 
 _MOST_GAPS = 1000
 """Gaps that a journal entry holds."""
+_MOST_JOINED = 65536
+"""Bytes of events that are joined; a client that reads no more is noticed between the writes."""
 
 
 def encode(ex: Exchange) -> None:
@@ -82,60 +84,85 @@ def _bytes(content: Any, encoding: Encoding) -> bytes:
 
 
 def _encode_stream(ex: Exchange, plan: StreamPlan) -> None:
-    timeline = Timeline(_events(ex, plan))
-    for quirk in ex.quirks("stream"):
+    quirks, faults = list(ex.quirks("stream")), ex.faults_of("stream")
+    plain = not quirks and not faults
+    timeline = Timeline(_events(ex, plan, plain))
+    for quirk in quirks:
         for patch in quirk.patches:
             bend(timeline, patch, ex.scope)
-    for fault in ex.faults_of("stream"):
+    for fault in faults:
         error = _error_event(ex, fault) if fault.name == "error_event" else None
         if not disturb(timeline, fault, ex.provider.encoding, error):
             ex.idle.append(fault)
     ex.reply.headers[0] = ("content-type", plan.media_type)
-    ex.reply.frames = _frames(timeline, plan, ex.runtime.pace)
+    if plain and ex.runtime.pace == 0 and not ex.faults_of("framing", "connection"):
+        ex.reply.frames = _joined(timeline, plan)
+    else:
+        ex.reply.frames = _frames(timeline, plan, ex.runtime.pace)
     ex.reply.complete = timeline.ending == "complete"
 
 
-def _events(ex: Exchange, plan: StreamPlan) -> list[Event]:
+def _events(ex: Exchange, plan: StreamPlan, plain: bool) -> list[Event]:
     """The undisturbed stream: every event the plan has a template for, in the order of completion."""
-    scope, completion = ex.scope, ex.completion
-    assert completion is not None and ex.request is not None
-    events: list[Event] = []
-
-    def emit(kind: Any, **variables: Any) -> None:
-        for name, value in variables.items():
-            scope[name] = value
-        if kind in plan.events:
-            delay = _gap(ex, plan) if events else _first(ex, plan)
-            if ex.timing is not None:
-                scope["timing"] = ex.timing.facts
-            events.append(Event(kind, plan.events[kind](scope), delay))
-
-    emit("open")
-    for choice in completion["choices"]:
-        emit("role", choice=choice)
-        for piece in pieces(choice["text"] or "", plan.spaces):
-            emit("content", piece=piece)
+    assert ex.completion is not None and ex.request is not None
+    writer = _Writer(ex, plan, plain)
+    writer.one("open")
+    for choice in ex.completion["choices"]:
+        writer.one("role", choice=choice)
+        writer.pieces("content", pieces(choice["text"] or "", plan.spaces, plan.blanks))
         for index, call in enumerate(choice["tool_calls"] or []):
-            emit("tool_call", call={**call, "index": index})
-            for piece in pieces(call["arguments"]):
-                emit("arguments", piece=piece)
-        emit("finish")
+            writer.one("tool_call", call={**call, "index": index})
+            writer.pieces("arguments", pieces(call["arguments"]))
+        writer.one("finish")
     if plan.usage == "always" or (plan.usage == "on_request" and ex.request["include_usage"]):
-        emit("usage")
-    emit("close")
+        writer.one("usage")
+    writer.one("close")
     if plan.terminator is not None:
-        events.append(Event("done", plan.terminator))
-    emit("trailer")  # some send one more after the end, which clients that stop there never read
-    return events
+        writer.events.append(Event("done", plan.terminator))
+    writer.one("trailer")  # some send one more after the end, which clients that stop there never read
+    return writer.events
 
 
-def _first(ex: Exchange, plan: StreamPlan) -> float:
-    assert ex.request is not None
-    return plan.first_event if ex.timing is None else ex.timing.first_token(ex.request["prompt_tokens"])
+class _Writer:
+    """Writes the events of a stream one after another. Of a `plain` stream nobody looks at them again."""
 
+    def __init__(self, ex: Exchange, plan: StreamPlan, plain: bool) -> None:
+        self.ex = ex
+        self.plan = plan
+        self.plain = plain
+        self.events: list[Event] = []
 
-def _gap(ex: Exchange, plan: StreamPlan) -> float:
-    return plan.gap if ex.timing is None else ex.timing.gap()
+    def one(self, kind: EventKind, **variables: Any) -> None:
+        """An event of a kind, if the plan has such."""
+        for name, value in variables.items():
+            self.ex.scope[name] = value
+        template = self.plan.events.get(kind)
+        if template is None:
+            return
+        delay = self._delay()
+        if self.ex.timing is not None:
+            self.ex.scope["timing"] = self.ex.timing.facts
+        self.events.append(Event(kind, template(self.ex.scope), delay))
+
+    def pieces(self, kind: EventKind, texts: list[str]) -> None:
+        """An event for each piece of a text; where they differ in the piece alone, the rest is encoded once."""
+        template, dumps = self.plan.events.get(kind), self.plan.encoding.dumps
+        around = template.around(self.ex.scope, "piece", dumps) if self.plain and template and texts else None
+        if around is None:
+            for text in texts:
+                self.one(kind, piece=text)
+            return
+        before, after = around
+        for text in texts:
+            self.events.append(Event(kind, before + dumps(text) + after, self._delay()))
+
+    def _delay(self) -> float:
+        """Seconds before the next event."""
+        timing = self.ex.timing
+        if timing is None:
+            return self.plan.gap if self.events else self.plan.first_event
+        assert self.ex.request is not None
+        return timing.gap() if self.events else timing.first_token(self.ex.request["prompt_tokens"])
 
 
 def _error_event(ex: Exchange, fault: Fault) -> Any:
@@ -145,6 +172,21 @@ def _error_event(ex: Exchange, fault: Fault) -> Any:
     return (entry.body or ex.provider.envelope)(ex.scope)
 
 
+def _joined(timeline: Timeline, plan: StreamPlan) -> list[Frame]:
+    """All events in as few writes as a connection takes well: nothing needs them apart."""
+    frame = FRAMINGS[plan.framing]
+    frames: list[Frame] = []
+    parts: list[bytes] = []
+    size = 0
+    for number, event in enumerate(timeline.events):
+        parts.append(frame(event, plan.encoding))
+        size += len(parts[-1])
+        if size > _MOST_JOINED or number == len(timeline.events) - 1:
+            frames.append(Frame(0.0, b"".join(parts), number))
+            parts, size = [], 0
+    return frames
+
+
 def _frames(timeline: Timeline, plan: StreamPlan, pace: float) -> list[Frame]:
     """Events framed, each with the moment it leaves; a scale of 0 sends all at once."""
     frame = FRAMINGS[plan.framing]
@@ -152,12 +194,17 @@ def _frames(timeline: Timeline, plan: StreamPlan, pace: float) -> list[Frame]:
     at, sent = 0.0, 0
     for number, event in enumerate(timeline.events):
         at += event.delay * pace + event.wait
-        data = frame(event, plan.encoding).replace(b"\n", timeline.line_end)
+        data = frame(event, plan.encoding)
+        if timeline.line_end != b"\n":
+            data = data.replace(b"\n", timeline.line_end)
         if timeline.cut_after_bytes is not None:
             data = data[: max(timeline.cut_after_bytes - sent, 0)]
         sent += len(data)
         if event.merged and frames:
             frames[-1] = Frame(at, frames[-1].data + data, number)
+            continue
+        if not event.split and not event.split_character:
+            frames.append(Frame(at, data, number))
             continue
         for i, part in enumerate(_parts(data, _offsets(event, data))):
             at += event.split_gap if i else 0.0

@@ -1,7 +1,6 @@
 """Every limit that applies, then the balance. A refused request uses nothing up."""
 
 from emulator.exchange import Exchange, Refused
-from emulator.mechanisms import windows
 
 
 def limit(ex: Exchange) -> None:
@@ -13,18 +12,19 @@ def limit(ex: Exchange) -> None:
     for rule in ex.provider.limits_of(ex.active.id):
         if rule.when is not None and not rule.when.holds(scope):
             continue
-        capacity, cost = rule.capacity.number(scope), float(rule.cost.evaluate(scope) or 0)
-        state = windows.held(ex.tenant, f"{ex.provider.id}:{rule.name}:{rule.key.evaluate(scope)}")
-        if not windows.admits(state, rule.algorithm, capacity, rule.per, now, cost):
-            facts = windows.standing(state, rule.algorithm, capacity, rule.per, now).facts(now)
+        limited, cost = ex.limit(rule), float(rule.cost.evaluate(scope) or 0)
+        if not limited.admits(now, cost):
+            facts = limited.refusal(now, cost)
             ex.note("limit", rule.name, refused=True, cost=cost, grade=rule.source.grade, **facts)
             raise Refused(rule.refuse, rule=rule.name, **facts)
-        wanted.append((rule, state, capacity, cost))
+        wanted.append((rule, limited, cost))
     _check_balance(ex)
-    for rule, state, capacity, cost in wanted:
-        windows.take(state, rule.algorithm, capacity, rule.per, now, cost)
-        ex.note("limit", rule.name, cost=cost, limit=capacity, grade=rule.source.grade)
-    ex.taken = wanted
+    for rule, limited, cost in wanted:
+        limited.take(now, cost)
+        ex.taken.append((rule, limited))
+        if rule.algorithm == "concurrency":
+            ex.held += limited.counts()
+        ex.note("limit", rule.name, cost=cost, limit=limited.own.capacity, grade=rule.source.grade)
 
 
 def _check_balance(ex: Exchange) -> None:

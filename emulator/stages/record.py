@@ -2,7 +2,6 @@
 
 from emulator.exchange import Exchange
 from emulator.mechanisms import journal
-from emulator.mechanisms.clock import Clock
 from emulator.mechanisms.journal import Entry
 
 
@@ -24,6 +23,8 @@ def record(ex: Exchange) -> None:
         "notices": ex.notices,
     }
     ex.entry = Entry(facts, ex.headers, ex.body, ex.trace)
+    if ex.reply.frames is None and ex.reply.breakage is None:
+        ex.entry.client = {"frames_sent": 0, "hung_up": False}  # it comes as a whole, or not if it has to wait
     journal.append(ex.tenant, ex.entry)
     ex.runtime.store.commit(ex.tenant)
 
@@ -32,7 +33,7 @@ def record_unaddressed(ex: Exchange, tenant_name: str, path: str) -> None:
     """An entry for a request that named no provider there is."""
     tenant = ex.runtime.store.tenant(tenant_name)
     unknown = dict.fromkeys(("provider", "operation", "refusal", "usage", "charged"))
-    now = Clock(tenant.cell("clock", "", dict)).now()
+    now = ex.runtime.clock(tenant).now()
     told = {"at": now, "method": ex.method, "path": path, "matched": False, "status": 404, "streamed": False}
     facts = {**told, **unknown, "principal": {}, "notices": []}
     journal.append(tenant, Entry(facts, ex.headers, ex.body, []))

@@ -3,10 +3,10 @@
 from typing import Any
 
 from emulator.exchange import Exchange, Refused
-from emulator.mechanisms import patches, windows
+from emulator.mechanisms import patches
 from emulator.mechanisms.clock import http_date
+from emulator.mechanisms.limits import WAITS, told
 from emulator.mechanisms.paths import Lookup
-from emulator.provider import LimitRule
 
 
 def render(ex: Exchange) -> None:
@@ -40,6 +40,8 @@ def _render_refusal(ex: Exchange, refusal: Refused) -> None:
         body=entry.body_source.grade,
     )
     ex.reply.status = entry.status
+    known = ex.scope["fact"] or {}
+    ex.reply.retry_after = next((known[name] for name in WAITS if isinstance(known.get(name), (int, float))), None)
     ex.scope["error"] = entry.error(ex.scope)
     ex.reply.content = (entry.body or ex.provider.envelope)(ex.scope)
     if entry.media_type is not None:
@@ -69,17 +71,10 @@ def _limits(ex: Exchange) -> Lookup:
 
     def facts(name: str) -> dict[str, Any]:
         rule = rules[name]
-        taken = next(((state, capacity) for taker, state, capacity, _ in ex.taken if taker is rule), None)
-        state, capacity = taken or _unused(ex, rule)
-        return windows.standing(state, rule.algorithm, capacity, rule.per, ex.now).facts(ex.now)
+        known = next((limited for taker, limited in ex.taken if taker is rule), None)
+        return told((known or ex.limit(rule, looking=True)).facts(ex.now), ex.runtime.time)
 
     return Lookup(rules, facts)
-
-
-def _unused(ex: Exchange, rule: LimitRule) -> tuple[dict[str, Any], float]:
-    """A limit that this request did not come to: its data as it is, and its capacity."""
-    state = ex.tenant.peek("windows", f"{ex.provider.id}:{rule.name}:{rule.key(ex.scope)}")
-    return state or windows.new(), rule.capacity.number(ex.scope)
 
 
 def _bend(ex: Exchange) -> None:

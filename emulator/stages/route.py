@@ -5,7 +5,6 @@ from urllib.parse import quote
 
 from emulator.exchange import Exchange, Refused, Unaddressed, new_scope
 from emulator.mechanisms import credentials
-from emulator.mechanisms.clock import Clock
 from emulator.mechanisms.entropy import Entropy, fingerprint
 from emulator.provider import Provider
 
@@ -24,7 +23,7 @@ def route(ex: Exchange) -> None:
     ex.tenant = ex.runtime.store.tenant(named or DEFAULT_TENANT)
     ex.provider = provider = ex.runtime.provider(ex.tenant, provider_id)
     match = provider.router.match(ex.method, ex.local_path)
-    ex.now = Clock(ex.tenant.peek("clock", "") or {}).now()
+    ex.now = ex.runtime.clock(ex.tenant).now()
     _open_scope(ex, match.operation if match and match.operation else "")
     if match is None:
         raise Refused("unknown_route", path=ex.local_path)

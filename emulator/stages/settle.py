@@ -3,16 +3,13 @@
 from decimal import Decimal
 
 from emulator.exchange import Exchange
-from emulator.mechanisms import windows
 
 
 def settle(ex: Exchange) -> None:
     """Correct the units of limits that count what only the reply shows; charge the account."""
-    now = ex.now
-    for rule, state, capacity, taken in ex.taken:
+    for rule, limited in ex.taken:
         if rule.settle is not None:
-            used = float(rule.settle(ex.scope) or 0)
-            windows.take(state, rule.algorithm, capacity, rule.per, now, used - taken)
+            limited.take(ex.now, float(rule.settle(ex.scope) or 0) - limited.taken)
     _charge(ex)
 
 

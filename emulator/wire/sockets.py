@@ -8,26 +8,34 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 EXTENSION = "emulator.wire"
+BACKLOG = 2048
+"""Connections that may wait until they are let in."""
 _UPGRADE = re.compile(rb"\r\nUpgrade:[^\r]*(?=\r\n)", re.IGNORECASE)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound TCP socket. Raises OSError when the port is taken.
+    """A listening TCP socket. Raises OSError when the port is taken."""
+    listener = bind(host, port)
+    listener.listen(BACKLOG)
+    return listener
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A TCP socket that has the port, and refuses connections until it listens. Raises OSError when it is taken.
 
     It is made with IPPROTO_TCP: only then does the event loop turn Nagle's algorithm off, and without
     that every reply takes 40 ms longer.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
-        listener.listen(2048)
+        bound.bind((host, port))
     except (OSError, OverflowError):
-        listener.close()
+        bound.close()
         raise
-    listener.setblocking(False)
-    return listener
+    bound.setblocking(False)
+    return bound
 
 
 class Protocol(HttpToolsProtocol):

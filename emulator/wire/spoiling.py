@@ -62,11 +62,12 @@ def _slow_body(reply: Reply, fault: Fault, now: float) -> None:
 
 def _retry_after(reply: Reply, fault: Fault, now: float) -> None:
     own = next((value for name, value in reply.headers if name.lower() == "retry-after"), "")
-    after = fault["after"] if fault["after"] is not None else float(own) if own.isdecimal() else 1.0
+    known = reply.retry_after if reply.retry_after is not None else float(own) if own.isdecimal() else 1.0
+    after = fault["after"] if fault["after"] is not None else known
     told = {
         "seconds": ("retry-after", str(math.ceil(after))),
         "date": ("retry-after", http_date(math.ceil(now + after))),
-        "milliseconds": ("retry-after-ms", str(round(after * 1000))),
+        "milliseconds": ("retry-after-ms", str(math.ceil(round(after * 1000, 3)))),
         "nonsense": ("retry-after", "soon"),
     }
     reply.headers = [(n, v) for n, v in reply.headers if n.lower() not in ("retry-after", "retry-after-ms")]

@@ -209,16 +209,6 @@ def changed(caller: Caller, changes: dict[str, Any]) -> RawReply:
     return caller.ask(body={**caller.body, **fields} if caller.body is not None else None)
 
 
-def spent_quota(refused: RefusalName) -> Cause:
-    """A key without quota, where that is told with this refusal: the two generations tell it differently."""
-
-    def cause(emulator: Emulation, caller: Caller) -> RawReply:
-        told: RefusalName = "rate_limited" if caller.operation.path.startswith("/api/v3/") else "quota_exhausted"
-        return (key("nugen-spent-1") if told == refused else broken(refused))(emulator, caller)
-
-    return cause
-
-
 def no_json(emulator: Emulation, caller: Caller) -> RawReply:
     return caller.ask(body=b'{"model": ')
 
@@ -301,10 +291,10 @@ CAUSES: dict[str, dict[RefusalName, Cause]] = {
         "unsupported_media_type": no_json_type,
         "invalid_credentials": key("nugen-revoked-1"),
         "forbidden": key("nugen-nouser-1"),
-        "quota_exhausted": spent_quota("quota_exhausted"),
+        "quota_exhausted": key("nugen-spent-1"),
         "expired_credentials": broken("expired_credentials"),
         "insufficient_credit": broken("insufficient_credit"),
-        "rate_limited": spent_quota("rate_limited"),
+        "rate_limited": broken("rate_limited"),
         "not_found": unknown_to_platform,
         "conflict": taken_on_platform,
         "illegal_state": unfinished,

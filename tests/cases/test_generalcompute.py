@@ -18,6 +18,7 @@ PLANS = {  # requests and tokens a minute, requests and tokens a day
     "gc_scale_": (2_000, 5_000_000, 1_000_000, 500_000_000),
 }
 MODELS = [model["id"] for model in PROVIDERS["generalcompute"].listed_models]
+PICTURE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://a.test/b.png"}}]}]
 LIMIT_HEADERS = ("x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests")
 
 
@@ -290,6 +291,31 @@ class TestModels:
         for path in ("/chat/completions", "/v1/chat/completions"):
             assert send("POST", f"{handle.root_url}{path}", headers, body).status == 200
         assert send("POST", f"{handle.root_url}/chat/completions", {}, body).status == 401
+
+
+class TestVariants:
+    """Pages of another date, and replies that disagree with the page."""
+
+    def test_the_older_models_are_listed_and_two_of_them_read_images(self, handle: Handle, asking: Caller) -> None:
+        older = ["llama-4-maverick-17b", "gemma-3-12b-it", "deepseek-r1-0528"]
+        assert ask(asking, model=older[0], messages=PICTURE).json["error"]["code"] == "model_not_found"
+        handle.use("older-models")
+        public = caller(handle, "listPublicModels").ask(key=None).json["data"]
+        assert [model["id"] for model in public] == [*MODELS, *older]
+        assert [model["id"] for model in public if model["supportsVision"]] == older[:2]
+        assert public[-1]["supportsReasoning"]
+        listed = caller(handle, "listModels").ask().json["data"]
+        assert [model["id"] for model in listed] == [*MODELS, *older]
+        assert ask(asking, model=older[0], messages=PICTURE).json["model"] == older[0]
+
+    @pytest.mark.emulator(allow_unmatched=True)
+    def test_the_list_by_post_is_an_unknown_route(self, handle: Handle) -> None:
+        handle.use("without-models-list")
+        reply = caller(handle, "listModelsByPost").ask()
+        assert (reply.status, reply.json["error"]["code"]) == (404, "not_found")
+        assert handle.journal[-1].operation is None
+        handle.use()
+        assert caller(handle, "listModelsByPost").ask().status == 200
 
 
 class TestLimits:

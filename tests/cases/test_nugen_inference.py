@@ -296,8 +296,14 @@ class TestV3ChatStream:
     def test_words_carry_the_space_behind_them(self, nugen: Handle) -> None:
         chunks = [json.loads(event) for event in self.events(nugen) if '"content"' in event]
         words = [chunk["choices"][0]["delta"]["content"] for chunk in chunks][1:]
-        assert all(word.endswith(" ") and not word.startswith(" ") for word in words[:-1])
+        assert all(word.endswith(" ") and not word.startswith(" ") for word in words[:-1] if word)
         assert "".join(words).endswith(".")
+
+    def test_empty_deltas_come_between_the_words(self, nugen: Handle) -> None:
+        nugen.play([{"reply": {"text": "one two three four five six"}}])
+        chunks = [json.loads(event) for event in self.events(nugen) if '"content"' in event]
+        words = ["one ", "two ", "three ", "", "four ", "five ", "six"]
+        assert [chunk["choices"][0]["delta"]["content"] for chunk in chunks] == ["", *words]
 
     def test_json_is_spaced_where_bodies_are_not(self, nugen: Handle) -> None:
         events = self.events(nugen)
@@ -434,6 +440,20 @@ class TestErrors:
         reply = self.spent(nugen, operation)
         assert reply.status == 429
         assert reply.json["detail"].startswith("Quota limit reached.")
+
+    @pytest.mark.parametrize(
+        ("operation", "status"), [("createTextCompletion", 403), ("createChatCompletionV3", 429), ("runAgent", 429)]
+    )
+    def test_the_quota_is_told_in_the_form_of_the_generation(self, nugen: Handle, operation: str, status: int) -> None:
+        spent = self.spent(nugen, operation)
+        nugen.fail("quota_exhausted")
+        reply = caller(nugen, operation).ask()
+        assert (reply.status, reply.json) == (status, spent.json)
+        assert [entry.refusal for entry in nugen.journal] == ["quota_exhausted"] * 2
+
+    def test_one_quota_is_for_both_generations(self, nugen: Handle) -> None:
+        ask(nugen, "createChatCompletionV3")
+        assert caller(nugen, "getUsageStats").ask().json["requests"] == 2
 
     def test_the_variant_has_402(self, nugen: Handle) -> None:
         nugen.use("quota-402")

@@ -131,6 +131,17 @@ class TestModels:
 
 
 class TestAgents:
+    def test_the_paths_of_older_pages(self, nugen: Platform) -> None:
+        for path in ("/api/v3/agents/create/", "/agents/create/", "/agents/available_models/", "/agents/usage/"):
+            url, headers = nugen.handle.origin + path, {**nugen.handle.headers, "Content-Type": "application/json"}
+            body = json.dumps(agent(agent_name=path)).encode() if "create" in path else None
+            assert send("POST" if body else "GET", url, headers, body).status == 200
+        run = f"{nugen.handle.origin}/agents/agent_000000000000001/run/"
+        assert send("POST", run, headers, b'{"message": "Hi"}').json["agent_id"] == "agent_000000000000001"
+        assert [entry.operation for entry in nugen.handle.journal] == [
+            "createAgent", "createAgent", "listAvailableModels", "getAgentUsage", "runAgentEndpoint",
+        ]  # fmt: skip
+
     def test_an_agent_from_start_to_end(self, nugen: Platform) -> None:
         made = nugen.post("/agents/create", agent(instructions="Be brief."))["data"]
         assert list(made) == [

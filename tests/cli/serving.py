@@ -1,6 +1,7 @@
 """`python -m emulator serve …` as a process of its own."""
 
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -30,16 +31,26 @@ class Served:
         """What follows `start` in the greeting's lines that begin with it."""
         return [line.strip().removeprefix(start).strip() for line in self.lines if line.strip().startswith(start)]
 
+    @property
+    def trust(self) -> ssl.SSLContext | bool:
+        """What the greeting says is to be trusted."""
+        files = self.starting("export SSL_CERT_FILE=")
+        return ssl.create_default_context(cafile=files[0]) if files else True
+
     def get(self, path: str, key: str = "any-key", **headers: str) -> httpx.Response:
-        return httpx.get(self.url + path, headers={"Authorization": f"Bearer {key}", **headers})
+        return httpx.get(self.url + path, headers={"Authorization": f"Bearer {key}", **headers}, verify=self.trust)
 
     def chat(self, path: str = "/generalcompute/v1/chat/completions", **body: Any) -> httpx.Response:
-        return httpx.post(self.url + path, headers={"Authorization": "Bearer any-key"}, json={**CHAT, **body})
+        return httpx.post(
+            self.url + path, headers={"Authorization": "Bearer any-key"}, json={**CHAT, **body}, verify=self.trust
+        )
 
     def control(self, command: str, body: object = None, tenant: str = "") -> httpx.Response:
         """GET a command of the control API, or POST it with a body."""
         address = f"{self.url}{f'/~{tenant}' if tenant else ''}/_emulator/{command}"
-        return httpx.get(address) if body is None else httpx.post(address, json=body)
+        if body is None:
+            return httpx.get(address, verify=self.trust)
+        return httpx.post(address, json=body, verify=self.trust)
 
     def journal(self, tenant: str = "") -> list[tuple[str, str, int]]:
         entries = self.control("journal", tenant=tenant).json()
@@ -62,7 +73,13 @@ def start(arguments: tuple[object, ...], errors: Path) -> Served:
     assert process.stdout is not None
     served.lines.append(process.stdout.readline().rstrip("\n"))
     assert served.lines[0], errors.read_text()
-    providers = served.control("health").json()["providers"]
+    while served.url.startswith("https") and not served.starting("export NODE_EXTRA_CA_CERTS="):
+        served.lines.append(process.stdout.readline().rstrip("\n"))
+    try:
+        providers = served.control("health").json()["providers"]
+    except httpx.TransportError:
+        served.stop()
+        raise
     while len(served.starting("curl")) < len(providers):
         served.lines.append(process.stdout.readline().rstrip("\n"))
     return served

@@ -150,6 +150,11 @@ BROKEN = {
         "variants:\n  calm:\n    summary: calm\n    source: convention\n    drop_quirks: [shouting]\n",
         '5 variants.calm.drop_quirks: "shouting" does not exist; there are none',
     ),
+    "variant without an operation that is none": _file(
+        "variants",
+        "variants:\n  calm:\n    summary: calm\n    source: convention\n    overlay: {absent: [createSong]}\n",
+        '5 absent: "createSong" does not exist; there are createChatCompletion, listModels',
+    ),
     "a reference that leads nowhere": _spec(
         "~1models", "~1modles", "7 $ref: openai_compatible.yaml has nothing at #/paths/~1modles"
     ),

@@ -5,12 +5,12 @@ from typing import Any
 import httpx
 import pytest
 
-from .serving import Served
+from .serving import Served, until
 
 MODELS = "/generalcompute/v1/models"
 PATHS = [
     "health", "openapi.json", "providers", "journal", "outbox", "fail", "scenario", "variant", "credit", "resources",
-    "clock", "reset",
+    "clock", "connections", "reset",
 ]  # fmt: skip
 
 
@@ -112,6 +112,34 @@ def test_credit_and_resources(served: Served, tenant: str) -> None:
     assert key["name"] == "mine"
 
 
+def test_connections(served: Served) -> None:
+    """On a provider's own port, which leaves the control API where it is."""
+    (port,) = [p["port"] for p in served.control("connections").json()["ports"] if p["provider"] == "nugen"]
+    own = f"http://127.0.0.1:{port}/_emulator/health"
+
+    def came() -> str:
+        try:
+            return str(httpx.get(own, timeout=0.3).status_code)
+        except httpx.TransportError as error:
+            return type(error).__name__
+
+    def asked(**body: object) -> dict[str, Any]:
+        reply = served.control("connections", {"provider": "nugen", **body})
+        assert reply.status_code == 200
+        return {entry["provider"]: entry["fault"] for entry in reply.json()["ports"]}
+
+    assert asked(fault="accept_and_hang", times=2)["nugen"] == "accept_and_hang"
+    assert [came() for _ in range(3)] == ["ReadTimeout", "ReadTimeout", "200"]
+    faults = asked(fault="refuse", **{"for": "1h"})
+    assert [name for name, fault in faults.items() if fault] == ["nugen"]
+    assert came() == "ConnectError"
+    lifted = httpx.delete(f"{served.url}/_emulator/connections").json()["ports"]
+    assert [entry["fault"] for entry in lifted] == [None] * len(lifted)
+    assert came() == "200"
+    assert asked(fault="refuse", **{"for": "50ms"})["nugen"] == "refuse"
+    assert until(lambda: came() == "200")
+
+
 def test_clock(served: Served, tenant: str) -> None:
     frozen = served.control("clock", {"freeze": 1_800_000_000}, tenant).json()
     assert frozen == {"now": 1_800_000_000, "iso": "2027-01-15T08:00:00Z", "frozen": True}
@@ -186,6 +214,34 @@ REFUSED: dict[str, tuple[str, object, str]] = {
         "resources",
         {"provider": "barrack", "resources": {"x": []}},
         '"x" does not exist',
+    ),
+    "connections with a fault that is none": (
+        "connections",
+        {"fault": "melt", "times": 1},
+        "is no fault of connections",
+    ),
+    "connections with a fault of requests": (
+        "connections",
+        {"fault": "reset", "times": 1},
+        "reset happens to requests",
+    ),
+    "connections for ever": ("connections", {"fault": "accept_and_hang"}, "say `times` or `for`"),
+    "connections that nobody counts": ("connections", {"fault": "refuse", "times": 1}, "nobody counts"),
+    "connections no times": ("connections", {"fault": "accept_and_hang", "times": 0}, "`times` is a number"),
+    "connections for no time": ("connections", {"fault": "refuse", "for": 0}, "lasts more than nothing"),
+    "connections for years": ("connections", {"fault": "refuse", "for": "400d"}, "at most a day"),
+    "connections for a duration that is none": ("connections", {"fault": "refuse", "for": "soon"}, '"soon" is not'),
+    "connections without TLS": ("connections", {"fault": "tls_expired", "times": 1}, "tls_expired needs https"),
+    "connections of nobody": (
+        "connections",
+        {"fault": "refuse", "for": 1, "provider": "nope"},
+        "no provider is called",
+    ),
+    "connections with a key that is none": ("connections", {"fault": "refuse", "after": 1}, "`after` is not known"),
+    "fail with a fault of connections": (
+        "fail",
+        {**GENERAL, "fault": {"refuse": {}}},
+        "refuse meets connections before any request is known: use `emulator.connections('refuse')`",
     ),
     "clock with nothing": ("clock", {}, "say one of `freeze`"),
     "clock with two": ("clock", {"freeze": True, "advance": "1s"}, "say one of `freeze`"),

@@ -70,7 +70,7 @@ def test_every_fault_is_listed_and_explained(run: Run) -> None:
 def test_a_fault_that_is_none_is_told_those_there_are(run: Run) -> None:
     result = run("explain", "fault", "melt")
     assert result.exit_code == 2
-    assert "no fault is called 'melt'; there are reset, " in result.stderr
+    assert "no fault is called 'melt'; there are refuse, " in result.stderr
     assert "`emulator explain fault`" in result.stderr
 
 

@@ -61,6 +61,50 @@ def test_ports(served: Served) -> None:
     assert len(roots | {served.url.split("/")[2]}) == len(PROVIDERS) + 1
 
 
+def test_tls(serve: Serve) -> None:
+    served = serve("nugen", "barrack", "--tls")
+    assert all(url.startswith(f"{served.url}/") and url.startswith("https://") for url in served.starting("base URL"))
+    assert [_pasted(f"curl {line}") for line in served.starting("curl")] == ["200", "200"]
+    trusted = [line.partition("=")[2] for line in served.starting("export") if line.split("=")[0].isupper()]
+    kept = {path for path in trusted if path.endswith(".pem")}
+    assert len(kept) == 1
+    served.stop(signal.SIGINT)
+    assert not Path(kept.pop()).exists()
+    assert served.errors.read_text() == ""
+
+
+def test_tls_ca_is_kept_and_found_again(serve: Serve, tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    first = serve("generalcompute", "--tls-ca", file)
+    trust, text = first.trust, file.read_text()
+    assert (tmp_path / "ca.pem.key").stat().st_mode & 0o777 == 0o600
+    assert "PRIVATE" not in text
+    second = serve("generalcompute", "--tls-ca", file)
+    assert file.read_text() == text
+    for served in (first, second):
+        assert httpx.get(f"{served.url}/_emulator/health", verify=trust).status_code == 200
+
+
+def test_connections(serve: Serve, tmp_path: Path, run: Run) -> None:
+    with pytest.raises(httpx.ConnectError, match="certificate has expired"):
+        serve("generalcompute", "--tls-ca", tmp_path / "ca.pem", "--connections", "tls_expired")
+    told = run("serve", "--port", "0", "--connections", "tls_expired")
+    assert told.exit_code == 2
+    assert "error: tls_expired needs https" in told.stderr
+
+
+@pytest.mark.parametrize("kept", ["no certificate", None])
+def test_tls_ca_that_cannot_be(run: Run, tmp_path: Path, kept: str | None) -> None:
+    file = tmp_path / "ca.pem" if kept else tmp_path / "nowhere" / "ca.pem"
+    if kept:
+        file.write_text(kept)
+        (tmp_path / "ca.pem.key").write_text(kept)
+    told = run("serve", "--port", "0", "--tls-ca", file)
+    assert told.exit_code == 2
+    assert "error: nothing to trust can be kept: " in told.stderr
+    assert str(file.parent) in told.stderr
+
+
 def test_interrupt_is_quiet(serve: Serve) -> None:
     served = serve("nugen")
     assert served.stop(signal.SIGINT) == 0
@@ -183,6 +227,7 @@ WRONG = {
     "port below zero": (["--port", "-1"], "-1 is no port"),
     "state that cannot be kept": (["--state", "/dev/null/state.db"], "cannot keep state in /dev/null/state.db"),
     "state that is no database": (["--state", __file__], f"cannot keep state in {__file__}"),
+    "state at another speed": (["--state", "state.db", "--speed", "2"], "--state and --speed do not go together"),
     "host of somebody else": (["--port", "0", "--host", "192.0.2.1"], "cannot listen on 192.0.2.1:0"),
 }
 

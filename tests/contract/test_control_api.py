@@ -12,6 +12,7 @@ from jsonschema_rs import Draft202012Validator
 from schemathesis.engine import events, from_schema
 
 from emulator import EmulatorServer, make_runtime
+from emulator.mechanisms.fault_catalogue import OF_CONNECTIONS
 from emulator.refusals import REFUSALS
 
 _NAMES_ARE_CHECKED = "400"
@@ -20,7 +21,10 @@ _NAMES_ARE_CHECKED = "400"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[EmulatorServer]:
-    with EmulatorServer(make_runtime(pace=0)) as running:
+    running = EmulatorServer(make_runtime(pace=0))
+    for provider in running.runtime.providers:  # ports that can be disturbed while the control API is in use
+        running.own_port(provider)
+    with running:
         yield running
 
 
@@ -43,6 +47,10 @@ def test_document_names_every_refusal(document: dict[str, Any]) -> None:
     assert document["components"]["schemas"]["Refusal"]["enum"] == list(REFUSALS)
 
 
+def test_document_names_every_fault_of_connections(document: dict[str, Any]) -> None:
+    assert document["components"]["schemas"]["ConnectionFault"]["properties"]["fault"]["enum"] == OF_CONNECTIONS
+
+
 def test_document_has_every_path(address: str, document: dict[str, Any]) -> None:
     told = httpx.get(f"{address}/nothing").json()["error"]
     assert {path.removeprefix("/_emulator") for path in told.split("there are ")[1].split(", ")} == set(
@@ -57,8 +65,9 @@ def _about(document: dict[str, Any], providers: list[str]) -> dict[str, Any]:
     """The document for an emulator that has these providers, so that requests reach beyond their names."""
     text = json.dumps(document).replace('"acme"', json.dumps(providers[0])).replace('"flaky"', '"upstream_down"')
     narrowed: dict[str, Any] = json.loads(text)
-    for name in ("Failure", "Variants", "Latency", "Payment", "Resources"):
+    for name in ("Failure", "Variants", "Latency", "Payment", "Resources", "ConnectionFault"):
         narrowed["components"]["schemas"][name]["properties"]["provider"]["enum"] = providers
+    narrowed["components"]["schemas"]["ConnectionFault"]["required"].append("provider")
     for play in narrowed["components"]["schemas"]["Play"]["oneOf"]:
         play["properties"]["provider"]["enum"] = providers
     return narrowed

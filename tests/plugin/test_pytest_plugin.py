@@ -489,3 +489,20 @@ def test_a_project_that_does_not_use_it_pays_nothing(tmp_path: Path) -> None:
     heavy = "starlette uvicorn pydantic schemathesis hypothesis jsonschema_rs cel yaml orjson faker httpx click rich"
     assert "emulator" in loaded
     assert not loaded & set(heavy.split())
+
+
+def test_https(project: Pytester) -> None:
+    result = outcome(
+        project,
+        """
+        def test_one(emulator, monkeypatch):
+            gc = emulator["generalcompute"]
+            assert gc.base_url.startswith("https://") and gc.root_url.startswith("https://")
+            for name, value in gc.env.items():
+                monkeypatch.setenv(name, value)
+            with httpx.Client() as trusting:
+                assert trusting.get(f"{gc.base_url}/models", headers=gc.headers).status_code == 200
+        """,
+        "--emulator-tls",
+    )
+    result.assert_outcomes(passed=1)

@@ -12,9 +12,9 @@ README = Path(__file__).parents[2] / "README.md"
 
 def test_the_examples_run_as_printed(pytester: pytest.Pytester) -> None:
     examples = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(examples) == 3
+    assert len(examples) == 4
     pytester.makepyfile(**{f"test_example_{i}": example for i, example in enumerate(examples)})
-    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=3)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=4)
 
 
 def test_a_mistyped_provider_is_a_complaint(pytester: pytest.Pytester) -> None:

@@ -1,4 +1,4 @@
-"""Every fault of the catalogue: the exact bytes on the socket and how the connection ended, and what httpx makes of it.
+"""Every fault of requests: the exact bytes on the socket and how the connection ended, and what httpx makes of it.
 
 A reply with a fault is compared with the reply of the same seed without it.
 """
@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 import jsonschema_rs
 import pytest
-from wire_client import Wire, body_of, chat, with_header
+from wire_client import TlsWire, Wire, body_of, chat, with_header
 
 from emulator import Emulation, EmulatorServer, Handle
-from emulator.mechanisms.fault_catalogue import FAULTS
+from emulator.mechanisms.fault_catalogue import OF_REQUESTS
 
 PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 STREAM: dict[str, Any] = {"stream": True}
@@ -51,6 +51,11 @@ class Came:
     @property
     def tail(self) -> bytes:
         return self.raw.partition(b"\r\n\r\n")[2]
+
+    @property
+    def singly(self) -> list[bytes]:
+        """The events of a stream in chunks of their own, as they come where something needs them apart."""
+        return [event + b"\n\n" for event in self.body.split(b"\n\n")[:-1]] + [b""]
 
     @property
     def chunks(self) -> list[bytes]:
@@ -104,7 +109,7 @@ def call_of(came: Came) -> dict[str, Any]:
 @case(STREAM, after_events=2)
 def reset(came: Came, healthy: Came) -> None:
     assert came.reset
-    assert came.chunks == healthy.chunks[:2]
+    assert came.chunks == healthy.singly[:2]
 
 
 @case(after_bytes=7)
@@ -121,7 +126,7 @@ def hang(came: Came, healthy: Came) -> None:
 @case(STREAM, at_byte=12, duration="10ms")
 def stalled_headers(came: Came, healthy: Came) -> None:
     assert came.raw.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert came.chunks == healthy.chunks
+    assert came.chunks == healthy.singly
 
 
 @case(status_line=True, data="HELO")
@@ -141,7 +146,7 @@ def content_length_too_short(came: Came, healthy: Came) -> None:
 
 @case(STREAM, after_events=1, size="g7")
 def bad_chunk_size(came: Came, healthy: Came) -> None:
-    first = healthy.chunks[0]
+    first = healthy.singly[0]
     assert came.tail == b"%x\r\n%b\r\ng7\r\n" % (len(first), first)
 
 
@@ -184,7 +189,7 @@ def retry_after(came: Came, healthy: Came) -> None:
 
 @case(STREAM, bytes=100, gap="1ms")
 def slow_body(came: Came, healthy: Came) -> None:
-    assert b"".join(came.chunks) == b"".join(healthy.chunks)
+    assert b"".join(came.chunks) == b"".join(healthy.singly)
     assert max(map(len, came.chunks)) == 100
 
 
@@ -195,7 +200,7 @@ def cut(came: Came, healthy: Came) -> None:
 
 @case(STREAM, at_event=2, duration="10ms")
 def stall(came: Came, healthy: Came) -> None:
-    assert came.raw == healthy.raw
+    assert (came.head, came.chunks) == (healthy.head, healthy.singly)
 
 
 @case(STREAM, after_events=2, event="error")
@@ -243,27 +248,27 @@ def reordered_events(came: Came, healthy: Came) -> None:
 @case(STREAM, at_event=1, event="ping", data='{"type":"ping"}')
 def unknown_event(came: Came, healthy: Came) -> None:
     assert came.chunks[1] == b'event: ping\ndata: {"type":"ping"}\n\n'
-    assert [*came.chunks[:1], *came.chunks[2:]] == healthy.chunks
+    assert [*came.chunks[:1], *came.chunks[2:]] == healthy.singly
 
 
 @case(STREAM, at_event="finish")
 def empty_event(came: Came, healthy: Came) -> None:
     place = came.chunks.index(b"data: \n\n")
-    assert [*came.chunks[:place], *came.chunks[place + 1 :]] == healthy.chunks
+    assert [*came.chunks[:place], *came.chunks[place + 1 :]] == healthy.singly
     assert came.events[place + 1]["choices"][0]["finish_reason"] == "stop"
 
 
 @case(STREAM, at_event=-2)
 def malformed_json(came: Came, healthy: Came) -> None:
-    place = len(healthy.chunks) - 3  # before the terminator and the end
-    assert came.chunks[place] == healthy.chunks[place][:-3] + b"\n\n"
-    assert [*came.chunks[:place], *came.chunks[place + 1 :]] == [*healthy.chunks[:place], *healthy.chunks[place + 1 :]]
+    place = len(healthy.singly) - 3  # before the terminator and the end
+    assert came.chunks[place] == healthy.singly[place][:-3] + b"\n\n"
+    assert [*came.chunks[:place], *came.chunks[place + 1 :]] == [*healthy.singly[:place], *healthy.singly[place + 1 :]]
 
 
 @case(STREAM, count=50, text="busy")
 def comment_storm(came: Came, healthy: Came) -> None:
     assert came.chunks[1:51] == [b": busy\n\n"] * 50
-    assert [came.chunks[0], *came.chunks[51:]] == healthy.chunks
+    assert [came.chunks[0], *came.chunks[51:]] == healthy.singly
 
 
 @case(STREAM)
@@ -273,13 +278,13 @@ def crlf(came: Came, healthy: Came) -> None:
 
 @case(STREAM, at_event=1, count=3)
 def one_packet(came: Came, healthy: Came) -> None:
-    first, *rest = healthy.chunks
+    first, *rest = healthy.singly
     assert came.chunks == [first, b"".join(rest[:3]), *rest[3:]]
 
 
 @case(STREAM, at_event=1, at_byte=8, gap="1ms")
 def split_event(came: Came, healthy: Came) -> None:
-    first, second, *rest = healthy.chunks
+    first, second, *rest = healthy.singly
     assert came.chunks == [first, second[:8], second[8:], *rest]
 
 
@@ -357,18 +362,15 @@ def handle(emulator: Emulation) -> Handle:
 
 def came(server: EmulatorServer, handle: Handle, fields: dict[str, Any]) -> Came:
     """All bytes that come back to one request, to the end of its connection."""
-    raw = b""
-    with Wire(server.url) as wire:
+    with Wire(server.url) if server.ca_file is None else TlsWire(server.url, server.ca_file) as wire:
         wire.send(with_header(chat(server, handle, **fields), "Connection: close"))
         try:
-            while data := wire.socket.recv(65536):
-                raw += data
+            return Came(wire.rest(), reset=False)
         except ConnectionResetError:
-            return Came(raw, reset=True)
-    return Came(raw, reset=False)
+            return Came(wire.left, reset=True)
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", OF_REQUESTS)
 def test_bytes(emulator_server: EmulatorServer, handle: Handle, name: str) -> None:
     arguments, fields, check = CASES[name]
     healthy = came(emulator_server, handle, fields)
@@ -399,7 +401,7 @@ IN_PROCESS_ONLY_BY_NAME = {"huge_header"}
 """The limit is the socket client's own."""
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", OF_REQUESTS)
 def test_an_application_gets_the_same_in_process(
     emulator: Emulation, emulator_server: EmulatorServer, handle: Handle, name: str
 ) -> None:

@@ -1,7 +1,10 @@
 """Faults in any order and number: nothing hangs or is mixed up, the next request is right, neighbours are well."""
 
 import json
+import ssl
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, get_args
 
 import httpx
@@ -10,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openai import OpenAI
-from wire_client import Reply, Wire, answered, chat, with_header
+from wire_client import Reply, TlsWire, Wire, answered, chat, with_header
 
 from emulator import Emulation, EmulatorServer, Handle, make_runtime
-from emulator.mechanisms.fault_catalogue import FAULTS
+from emulator.mechanisms.fault_catalogue import FAULTS, OF_CONNECTIONS
 from emulator.mechanisms.faults import Argument, RetryForm
 
 MESSAGES: Any = [{"role": "user", "content": "Why is the sky blue?"}]
@@ -51,23 +54,52 @@ def faults(draw: st.DrawFn) -> dict[str, Any]:
     return {kind.name: given_values}
 
 
+@pytest.fixture(scope="module")
+def secure() -> Iterator[EmulatorServer]:
+    """Every fault can be met on https."""
+    with EmulatorServer(make_runtime(["generalcompute"], pace=0), tls=True) as server:
+        yield server
+
+
 @given(programme=st.lists(st.tuples(faults(), st.booleans()), min_size=1, max_size=4))
 @settings(max_examples=60, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_programme_ends_and_the_next_reply_is_right(
-    emulator_server: EmulatorServer, handle: Handle, programme: list[tuple[dict[str, Any], bool]]
+    secure: EmulatorServer, programme: list[tuple[dict[str, Any], bool]]
 ) -> None:
-    handle.reset()
-    handle.play([{"fault": fault} for fault, _ in programme])
-    for _, stream in programme:
-        with Wire(emulator_server.url) as wire:  # which is not patient for ever
-            wire.send(with_header(chat(emulator_server, handle, stream=stream), "Connection: close"))
-            try:
-                wire.rest()
-            except ConnectionResetError:
-                continue
-    after = answered(emulator_server.url, chat(emulator_server, handle))
+    emulation = secure.tenant()
+    emulation.reset()
+    emulation.clock.freeze(1_800_000_000)
+    handle, requests = emulation["generalcompute"], 0
+    for fault, stream in programme:  # with readers who are not patient for ever
+        (name,) = fault
+        if name in OF_CONNECTIONS:
+            met(secure, emulation, name)
+            continue
+        handle.fail(fault=fault)
+        requests += 1
+        with secured(secure) as wire, suppress(ConnectionResetError):
+            wire.send(with_header(chat(secure, handle, stream=stream), "Connection: close")).rest()
+    with secured(secure) as wire:
+        after = wire.send(chat(secure, handle)).reply()
     assert (after.status, after.complete, after.json["object"]) == (200, True, "chat.completion")
-    assert len(handle.journal) == len(programme) + 1
+    assert len(handle.journal) == requests + 1
+
+
+def secured(server: EmulatorServer) -> TlsWire:
+    assert server.ca_file is not None
+    return TlsWire(server.url, server.ca_file)
+
+
+def met(server: EmulatorServer, emulation: Emulation, fault: str) -> None:
+    """A connection that meets a fault and comes to no request; it ends with the fault at the latest."""
+    with emulation.connections(fault) as disturbance, suppress(ConnectionError, ssl.SSLCertVerificationError):
+        if fault in ("tls_expired", "tls_wrong_host"):
+            secured(server).hang_up()
+            raise AssertionError("the certificate was believed")
+        with Wire(server.url) as wire:
+            wire.send(b"\x16\x03\x01")
+            disturbance.lift()
+            assert wire.rest() == b""
 
 
 def test_a_fault_does_not_disturb_its_neighbours(emulator: Emulation, emulator_server: EmulatorServer) -> None:

@@ -92,9 +92,7 @@ def test_during_a_stall(handle: Handle, emulator_server: EmulatorServer, leave: 
 
 def test_a_client_that_reads_to_the_end_did_not_hang_up(handle: Handle, emulator_server: EmulatorServer) -> None:
     answered(emulator_server.url, chat(emulator_server, handle, **STREAM))
-    client = outcome(emulator_server, handle)
-    assert not client["hung_up"]
-    assert client["frames_sent"] > 10
+    assert outcome(emulator_server, handle) == {"frames_sent": 1, "hung_up": False}  # without a pace, all in one
 
 
 @pytest.fixture

@@ -2,10 +2,13 @@
 
 import json
 import socket
+import ssl
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -15,6 +18,7 @@ from emulator.overview import request_example
 from emulator.provider import Operation
 
 PROVIDERS = list(catalog.load())
+T = TypeVar("T")
 PATIENCE = 20.0  # seconds until a silent server counts as hanging
 
 
@@ -41,8 +45,13 @@ class Wire:
         self.socket.settimeout(PATIENCE)
         if buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        self.socket.connect((parts.hostname, parts.port))
-        self._left = b""
+        try:
+            self.socket.connect((parts.hostname, parts.port))
+        except OSError:
+            self.socket.close()
+            raise
+        self.left = b""
+        """What came and was not looked at yet."""
 
     def send(self, data: bytes) -> "Wire":
         self.socket.sendall(data)
@@ -63,9 +72,9 @@ class Wire:
 
     def rest(self) -> bytes:
         """Everything up to the end of the connection. Raises ConnectionResetError on a reset."""
-        while self._more():
+        while self.more():
             pass
-        left, self._left = self._left, b""
+        left, self.left = self.left, b""
         return left
 
     def stop_sending(self) -> "Wire":
@@ -94,22 +103,23 @@ class Wire:
                 return body, size == 0
 
     def _until(self, mark: bytes) -> bytes:
-        while mark not in self._left:
-            if not self._more():
-                raise ConnectionError(f"the connection ended after {self._left!r}")
-        end = self._left.index(mark) + len(mark)
-        found, self._left = self._left[:end], self._left[end:]
+        while mark not in self.left:
+            if not self.more():
+                raise ConnectionError(f"the connection ended after {self.left!r}")
+        end = self.left.index(mark) + len(mark)
+        found, self.left = self.left[:end], self.left[end:]
         return found
 
     def _take(self, size: int) -> bytes:
-        while len(self._left) < size and self._more():
+        while len(self.left) < size and self.more():
             pass
-        found, self._left = self._left[:size], self._left[size:]
+        found, self.left = self.left[:size], self.left[size:]
         return found
 
-    def _more(self) -> bool:
+    def more(self) -> bool:
+        """Read once; False at the end of the connection."""
         data = self.socket.recv(65536)
-        self._left += data
+        self.left += data
         return bool(data)
 
     def __enter__(self) -> "Wire":
@@ -119,6 +129,47 @@ class Wire:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.socket.close()
+
+
+class TlsWire(Wire):
+    """The same within TLS. What ended the connection is TCP's: a reset is one, whatever a TLS library calls it."""
+
+    def __init__(self, url: str, trust: Path | str, host: str = "localhost") -> None:
+        super().__init__(url)
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = ssl.create_default_context(cafile=trust).wrap_bio(self._in, self._out, server_hostname=host)
+        try:
+            self._exchange(self._tls.do_handshake)
+        except BaseException:
+            self.socket.close()
+            raise
+
+    def send(self, data: bytes) -> "TlsWire":
+        self._exchange(lambda: self._tls.write(data))
+        return self
+
+    def more(self) -> bool:
+        try:
+            data = self._exchange(lambda: self._tls.read(65536))
+        except ssl.SSLEOFError:  # TCP ended, and TLS did not
+            return False
+        self.left += data
+        return bool(data)
+
+    def _exchange(self, step: Callable[[], T]) -> T:
+        while True:
+            try:
+                return step()
+            except ssl.SSLWantReadError:
+                self._flush()
+                data = self.socket.recv(65536)
+                self._in.write(data) if data else self._in.write_eof()
+            finally:
+                self._flush()
+
+    def _flush(self) -> None:
+        if data := self._out.read():
+            self.socket.sendall(data)
 
 
 def request(
@@ -172,7 +223,8 @@ def outcomes(server: EmulatorServer, handle: Handle) -> list[dict[str, Any]]:
     The server is asked over HTTP each time, so that it gets its turn.
     """
     url = f"{server.url}{urlsplit(handle.origin).path.removesuffix(handle.id)}_emulator/journal"
-    with httpx.Client() as client:
+    trust = True if server.ca_file is None else ssl.create_default_context(cafile=server.ca_file)
+    with httpx.Client(verify=trust) as client:
         for _ in range(1000):
             told = [entry["client"] for entry in client.get(url).json()]
             if all(told):

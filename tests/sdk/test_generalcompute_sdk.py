@@ -2,11 +2,9 @@
 
 import asyncio
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
 import generalcompute as sdk  # type: ignore[import-untyped]
-import httpx
 import pytest
 
 from emulator import Handle
@@ -148,24 +146,6 @@ def test_a_stream_that_is_refused(client: Any, generalcompute: Handle) -> None:
     generalcompute.fail("unavailable")
     with pytest.raises(sdk.InternalServerError):
         list(client.chat.completions.create(model=MODEL, messages=MESSAGES, stream=True))
-
-
-def test_an_agent_signs_up_and_talks(generalcompute: Handle) -> None:
-    signups = f"{generalcompute.base_url}/public/agent-signups"
-    signup = httpx.post(signups, json={"email": "agent@example.org"}).raise_for_status().json()
-    code = generalcompute.outbox[-1].values["code"]
-    account = httpx.post(f"{signups}/{signup['signupId']}/verify", json={"code": code}).raise_for_status().json()
-    with sdk.GeneralCompute(base_url=generalcompute.root_url, api_key=account["apiKey"]) as client:
-        reply = client.chat.completions.create(model="minimax-m2.7", messages=MESSAGES)
-        assert [model.id for model in client.models.list().data] == generalcompute.models
-    assert reply.model == "MiniMax-M2.7"
-    assert [entry.operation for entry in generalcompute.journal] == [
-        "createAgentSignup", "verifyAgentSignup", "createChatCompletion", "listModels",
-    ]  # fmt: skip
-    charged = generalcompute.journal[-2].raw["charged"]
-    cost = Decimal("0.28") * reply.usage.prompt_tokens + Decimal("1.20") * reply.usage.completion_tokens
-    assert Decimal(charged["amount"]) == cost / 1_000_000
-    assert Decimal(charged["balance"]) == 5 - cost / 1_000_000
 
 
 def test_the_environment_variable_of_the_client(generalcompute: Handle, monkeypatch: pytest.MonkeyPatch) -> None:

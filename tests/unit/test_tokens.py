@@ -22,6 +22,8 @@ def test_pieces_join_back_to_the_text(text: str, spaces: Literal["before", "afte
 def test_a_piece_is_a_word_with_the_space_before_it_or_after_it() -> None:
     assert pieces("Why is  the sky\nblue? ") == ["Why", " is", "  the", " sky", "\nblue? "]
     assert pieces(" Why is  the sky\nblue? ", "after") == [" Why ", "is  ", "the ", "sky\n", "blue? "]
+    assert pieces("a b c d", "after", blanks=2) == ["a ", "b ", "", "c ", "d"]
+    assert pieces("a b", blanks=1) == ["a", "", " b"]
 
 
 @given(RATIOS, TEXTS, st.integers(0, 400))

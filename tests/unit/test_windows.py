@@ -1,6 +1,7 @@
 """Windows against brute force: never more than the capacity, never a refusal below it."""
 
 from fractions import Fraction
+from typing import Any
 
 import httpx
 from hypothesis import HealthCheck, given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from emulator import Emulation
 from emulator.mechanisms import windows
+from emulator.mechanisms.limits import Limit, Window
 from emulator.mechanisms.windows import Algorithm
 
 MICRO = 1_000_000
@@ -17,21 +19,21 @@ GAPS = st.one_of(st.just(0), st.integers(0, 70 * MICRO), st.sampled_from([350_00
 ARRIVALS = st.lists(st.tuples(GAPS, st.integers(0, 4)), max_size=40)
 
 
-class Limit:
+class Admitting:
     """One limit with its cell of data, and what it admitted: (moment in microseconds, cost)."""
 
     def __init__(self, algorithm: Algorithm, capacity: int, per: int) -> None:
         self.algorithm: Algorithm = algorithm
         self.capacity = capacity
         self.per = per
-        self.state = windows.new()
+        self.state: dict[str, Any] = {}
         self.admitted: list[tuple[int, int]] = []
 
     def offer(self, now: int, cost: int) -> bool:
-        window = (self.state, self.algorithm, float(self.capacity), self.per / MICRO, round(now / MICRO, 6))
-        admits = windows.admits(*window, cost)
+        limit = Limit(Window(self.state, self.algorithm, float(self.capacity), self.per / MICRO))
+        admits = limit.admits(round(now / MICRO, 6), cost)
         if admits:
-            windows.take(*window, cost)
+            limit.take(round(now / MICRO, 6), cost)
             self.admitted.append((now, cost))
         return admits
 
@@ -48,7 +50,7 @@ class Limit:
 def test_sliding_window_is_the_brute_force_window(
     epoch: int, capacity: int, per: int, arrivals: list[tuple[int, int]]
 ) -> None:
-    limit, now = Limit("sliding_window", capacity, per), epoch
+    limit, now = Admitting("sliding_window", capacity, per), epoch
     for gap, cost in arrivals:
         now += gap
         fits = limit.used(now - per, now) + cost <= capacity
@@ -61,7 +63,7 @@ def test_sliding_window_is_the_brute_force_window(
 @given(EPOCHS, st.integers(0, 8), PERIODS, ARRIVALS)
 @settings(deadline=None)
 def test_fixed_window_counts_by_the_clock(epoch: int, capacity: int, per: int, arrivals: list[tuple[int, int]]) -> None:
-    limit, now = Limit("fixed_window", capacity, per), epoch
+    limit, now = Admitting("fixed_window", capacity, per), epoch
     for gap, cost in arrivals:
         now += gap
         index = int(Fraction(round(now / MICRO, 6)) // Fraction(per / MICRO))
@@ -74,7 +76,7 @@ def test_fixed_window_counts_by_the_clock(epoch: int, capacity: int, per: int, a
 def test_token_bucket_never_gives_more_than_it_refilled(
     epoch: int, capacity: int, per: int, arrivals: list[tuple[int, int]]
 ) -> None:
-    limit, now, level, last = Limit("token_bucket", capacity, per), epoch, Fraction(capacity), epoch
+    limit, now, level, last = Admitting("token_bucket", capacity, per), epoch, Fraction(capacity), epoch
     slack = Fraction(1, 10_000)  # the clock's microseconds are binary floats
     for gap, cost in arrivals:
         now += gap
@@ -90,7 +92,7 @@ def test_token_bucket_never_gives_more_than_it_refilled(
 @given(PERIODS, st.integers(1, 5), st.integers(0, 400))
 @settings(deadline=None)
 def test_room_comes_back_at_the_moment_that_reset_names(per: int, capacity: int, start: int) -> None:
-    limit = Limit("sliding_window", capacity, per)
+    limit = Admitting("sliding_window", capacity, per)
     for _ in range(capacity):
         assert limit.offer(start * 1000, 1)
     reset = round(limit.standing(start * 1000).reset * MICRO)
@@ -101,7 +103,7 @@ def test_room_comes_back_at_the_moment_that_reset_names(per: int, capacity: int,
 @given(st.sampled_from(["sliding_window", "fixed_window", "token_bucket"]), st.integers(1, 9), st.integers(0, 9))
 @settings(deadline=None)
 def test_settling_corrects_what_was_taken(algorithm: Algorithm, taken: int, used: int) -> None:
-    limit = Limit(algorithm, 10, MICRO)
+    limit = Admitting(algorithm, 10, MICRO)
     assert limit.offer(0, taken)
     windows.take(limit.state, algorithm, 10.0, 1.0, 0.0, used - taken)
     assert limit.standing(0).remaining == 10 - used

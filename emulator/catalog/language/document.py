@@ -24,12 +24,13 @@ def _default_checks() -> list[CheckName]:
 
 
 class Variant(Model):
-    """A named overlay: sections merged over the provider's, quirks dropped and added."""
+    """A named overlay: sections merged over the provider's, quirks dropped and added, models added."""
 
     summary: str
     source: SourceName
     drop_quirks: list[str] = Field(default_factory=list)
     add_quirks: list[Quirk] = Field(default_factory=list)
+    add_models: list[ModelEntry] = Field(default_factory=list)
     overlay: dict[str, Any] = Field(
         default_factory=dict, description="Sections, as in the files: maps merge, lists replace."
     )
@@ -67,6 +68,9 @@ class Document(Model):
     streams: dict[str, Stream] = Field(default_factory=dict)
     latency: Latency = Latency()
     operations: dict[str, Operation] = Field(default_factory=dict)
+    absent: list[str] = Field(
+        default_factory=list, description="Operations of the spec that are not there: requests meet an unknown route."
+    )
     resources: dict[str, Resource] = Field(default_factory=dict)
     errors: Errors | None = None
     validation: Validation | None = None

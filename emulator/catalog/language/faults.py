@@ -6,12 +6,13 @@ from pydantic import Field, create_model, model_validator
 
 from emulator.catalog.language.base import Duration, Model
 from emulator.mechanisms import faults
-from emulator.mechanisms.fault_catalogue import FAULTS, fault
+from emulator.mechanisms.fault_catalogue import FAULTS, OF_CONNECTIONS, OF_REQUESTS, fault
 from emulator.refusals import RefusalName
 
 _TYPES: dict[faults.ArgumentKind, Any] = {
     "count": Annotated[int, Field(ge=0, strict=True)],
     "duration": Duration,
+    "wait": Duration,
     "text": str,
     "flag": Annotated[bool, Field(strict=True)],
     "refusal": RefusalName,
@@ -44,13 +45,24 @@ else:
                 _arguments(kind) | None,
                 Field(None, description=f"{kind.layer}: {kind.seen}. For example {kind.incident}."),
             )
-            for kind in FAULTS.values()
+            for kind in (FAULTS[name] for name in OF_REQUESTS)
         },
     )
 
 
 class Fault(_Declared):
     """One thing wrong with a reply: `{cut: {after_events: 2}}`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_requests(cls, data: Any) -> Any:
+        for name in data if isinstance(data, dict) else ():
+            if name in OF_CONNECTIONS:
+                raise ValueError(
+                    f"{name} meets connections before any request is known: use `emulator.connections({name!r})`, "
+                    f"POST /_emulator/connections, or `emulator serve --connections {name}`"
+                )
+        return data
 
     @model_validator(mode="after")
     def _one(self) -> "Fault":

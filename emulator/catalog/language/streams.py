@@ -25,6 +25,9 @@ class Stream(Model):
     terminator: str | None = None
     usage: Literal["always", "on_request", "never"] = Field("on_request", description="When the usage event is sent.")
     spaces: Literal["before", "after"] = Field("before", description="On which side of a word its space is sent.")
+    blanks: int | None = Field(
+        None, ge=1, description="After each so many words, if more follow, comes a content event with no text in it."
+    )
     separators: Separators | None = Field(None, description="Of the JSON in events, when not those of `encoding`.")
     pace: Pace = Pace()
     source: SourceName

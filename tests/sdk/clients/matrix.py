@@ -5,13 +5,10 @@ A provider is one more entry in PROVIDERS, a client one more class in CLIENTS; b
 
 import json
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import Requirement
-
-from emulator import Handle, catalog
+from emulator import Handle
 
 from .libraries import (
     generalcompute_sdk,
@@ -24,9 +21,10 @@ from .libraries import (
     peakprivacy_sdk,
     pydantic_ai_sdk,
 )
-from .questions import ANSWER, WEATHER, WEATHER_ANSWER, Trip
+from .libraries.base import Library, Place
+from .questions import ANSWER, TEXTS, WEATHER, WEATHER_ANSWER, Trip
 
-CLIENTS: dict[str, Any] = {
+CLIENTS: dict[str, type[Library]] = {
     "openai": openai_python.OpenAI,
     "openai 2": openai_python.OpenAI2,
     "generalcompute": generalcompute_sdk.GeneralCompute,
@@ -39,16 +37,20 @@ CLIENTS: dict[str, Any] = {
     "openai (npm)": node.NodeOpenAI,
     "@ai-sdk/openai-compatible (npm)": node.AISDK,
 }
-PROVIDERS = {"generalcompute": "gpt-oss-120b", "peakprivacy": "mistral-swiss"}
-"""Provider -> the model that is asked."""
-
-FEATURES = ("chat", "stream", "tools", "structured", "structured_stream")
-CHAT = {
-    name: next(operation.id for operation in family.base.operations.values() if operation.reader is not None)
-    for name, family in catalog.load().items()
+PROVIDERS = {
+    "generalcompute": Place("gpt-oss-120b", {"chat": "createChatCompletion"}),
+    "nugen": Place(
+        "llama-v3p2-3b-reasoning",
+        {"chat": "createChatCompletionV3", "completion": "createCompletionV3", "embeddings": "createEmbeddingsV3"},
+        path="/api/v3/inference",
+        embedder="qwen3-embedding-8b",
+        dimensions=4096,
+    ),
+    "peakprivacy": Place("mistral-swiss", {"chat": "createCompletion"}),
 }
-"""Provider -> the operation that these clients call."""
-STATUSES = ("400", "401", "402", "403", "404", "422", "429", "500", "502", "503", "504")
+
+FEATURES = ("chat", "stream", "tools", "structured", "structured_stream", "completion", "embeddings")
+STATUSES = ("400", "401", "402", "403", "404", "422", "429", "500", "502", "503", "504", "530")
 CUT = "cut"
 CASES = (*FEATURES, *STATUSES, CUT)
 
@@ -72,6 +74,13 @@ class Cell:
 
     def __str__(self) -> str:
         return f"{self.client}-{self.provider}-{self.case}-{self.way}".replace(" ", "_")
+
+    @property
+    def operation(self) -> str | None:
+        """What answers; None: the provider has nothing of the kind."""
+        return PROVIDERS[self.provider].operations.get(
+            self.case if self.case in ("completion", "embeddings") else "chat"
+        )
 
     @property
     def expected(self) -> str | None:
@@ -107,24 +116,11 @@ def _first(client: Any, *features: str) -> str:
     return next(name for name in features if hasattr(client, name) or hasattr(client, f"a{name}"))
 
 
-def missing(client: Any) -> str | None:
-    """What the client needs and this environment does not have."""
-    if issubclass(client, node.Node):
-        found: str | None = client.missing()
-        return found
-    return next((wanted for wanted in client.requires if not _installed(Requirement(wanted))), None)
-
-
-def _installed(wanted: Requirement) -> bool:
-    try:
-        return metadata.version(wanted.name) in wanted.specifier
-    except metadata.PackageNotFoundError:
-        return False
-
-
-def prepare(handle: Handle, case: str) -> None:
-    """Let the provider answer as the case wants. Raises CommandError for a status it never answers."""
-    if case in ("chat", "stream"):
+def prepare(handle: Handle, case: str, operation: str | None) -> None:
+    """Let the provider answer as the case wants. Raises CommandError for a status that the operation never answers."""
+    if operation is None:
+        return
+    if case in ("chat", "stream", "completion"):
         handle.play([{"reply": {"text": ANSWER}}])
     elif case == "tools":
         call = {"name": "get_weather", "arguments": {"city": "Zurich"}}
@@ -132,19 +128,21 @@ def prepare(handle: Handle, case: str) -> None:
     elif case == CUT:
         handle.fail(fault={"cut": {"after_events": 2}})
     elif case in STATUSES:
-        handle.fail(int(case), operation=CHAT[handle.id])
+        handle.fail(int(case), operation=operation)
 
 
 def judged(handle: Handle, case: str, value: Any) -> str:
     """The outcome of a question that raised nothing."""
     if case not in FEATURES:
         return "no error"
-    if case == "chat":
+    if case in ("chat", "completion"):
         good = value == ANSWER
     elif case == "stream":
         good = "".join(value) == ANSWER and len([piece for piece in value if piece]) > 1
     elif case == "tools":
         good = value == WEATHER_ANSWER and WEATHER in str(handle.journal[-1].json["messages"][-1])
+    elif case == "embeddings":
+        good = [len(vector) for vector in value] == [PROVIDERS[handle.id].dimensions] * len(TEXTS)
     else:
         good = Trip.model_validate(value).city != ""
     return PASSES if good else f"gives {value!r}"

@@ -11,6 +11,9 @@ QUESTION = "Why is the sky blue?"
 MESSAGES = [{"role": "user", "content": QUESTION}]
 ANSWER = "Blue light scatters most."
 
+BEGINNING = "The sky is blue because"
+TEXTS = ["Blue light scatters most.", "Red wine goes with cheese."]
+
 WEATHER_QUESTION = [{"role": "user", "content": "What is the weather in Zurich?"}]
 WEATHER = "Sunny, 21 degrees."
 WEATHER_ANSWER = "It is sunny in Zurich."

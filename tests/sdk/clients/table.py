@@ -76,7 +76,13 @@ def _features(families: Mapping[str, ProviderFamily], reasons: _Reasons) -> Iter
                 _symbol(written["outcomes"].get(case)) + reasons.marks(provider, written, case)
                 for case in matrix.FEATURES
             ]
-            yield _row([_code(client), _version(client), families[provider].base.title, ", ".join(ways), *outcomes])
+            yield _row([_code(client), _version(client), _title(families, provider), ", ".join(ways), *outcomes])
+
+
+def _title(families: Mapping[str, ProviderFamily], provider: str) -> str:
+    """With where it is asked, if that is not where its clients are by default."""
+    path = matrix.PROVIDERS[provider].path
+    return families[provider].base.title + (f" at {_code(path)}" if path else "")
 
 
 def _symbol(outcome: Any) -> str:
@@ -88,7 +94,7 @@ def _symbol(outcome: Any) -> str:
 def _errors(families: Mapping[str, ProviderFamily], reasons: _Reasons) -> Iterator[str]:
     for client, providers in matrix.RESULTS.items():
         for provider, written in providers.items():
-            yield f"\n### {_code(client)} on {families[provider].base.title}\n"
+            yield f"\n### {_code(client)} on {_title(families, provider)}\n"
             yield from _head(["asked for", "raises"])
             for case in (*matrix.STATUSES, matrix.CUT):
                 if case in written["outcomes"]:

@@ -2,36 +2,26 @@
 
 from typing import Any
 
-from emulator import Handle
+from ..questions import MESSAGES, Trip
+from .base import Library
 
-from ..questions import MESSAGES, PATIENCE, Trip
 
-
-class Instructor:
+class Instructor(Library):
     requires = ("instructor",)
-
-    def __init__(self, handle: Handle, model: str) -> None:
-        self.settings: Any = {
-            "base_url": handle.base_url,
-            "api_key": handle.api_key,
-            "max_retries": 0,
-            "timeout": PATIENCE,
-        }
-        self.asked: Any = {"model": model, "messages": MESSAGES, "response_model": Trip, "max_retries": 0}
 
     def structured(self) -> Any:
         import instructor
         import openai
 
         with openai.OpenAI(**self.settings) as client:
-            return instructor.from_openai(client).chat.completions.create(**self.asked).model_dump()
+            return instructor.from_openai(client).chat.completions.create(**self.trip()).model_dump()
 
     def structured_stream(self) -> Any:
         import instructor
         import openai
 
         with openai.OpenAI(**self.settings) as client:
-            parts = list(instructor.from_openai(client).chat.completions.create_partial(**self.asked))
+            parts = list(instructor.from_openai(client).chat.completions.create_partial(**self.trip()))
         return parts[-1].model_dump()
 
     async def astructured(self) -> Any:
@@ -39,12 +29,15 @@ class Instructor:
         import openai
 
         async with openai.AsyncOpenAI(**self.settings) as client:
-            return (await instructor.from_openai(client).chat.completions.create(**self.asked)).model_dump()
+            return (await instructor.from_openai(client).chat.completions.create(**self.trip())).model_dump()
 
     async def astructured_stream(self) -> Any:
         import instructor
         import openai
 
         async with openai.AsyncOpenAI(**self.settings) as client:
-            stream = instructor.from_openai(client).chat.completions.create_partial(**self.asked)
+            stream = instructor.from_openai(client).chat.completions.create_partial(**self.trip())
             return [part async for part in stream][-1].model_dump()
+
+    def trip(self) -> Any:
+        return {"model": self.place.model, "messages": MESSAGES, "response_model": Trip, "max_retries": 0}

@@ -2,33 +2,40 @@
 
 from typing import Any
 
-from emulator import Handle
+from ..questions import BEGINNING, QUESTION, TEXTS, WEATHER_QUESTION, Trip, get_weather
+from .base import Library
 
-from ..questions import PATIENCE, QUESTION, WEATHER_QUESTION, Trip, get_weather
 
-
-class LangChain:
+class LangChain(Library):
     requires = ("langchain-openai",)
-
-    def __init__(self, handle: Handle, model: str) -> None:
-        self.settings: Any = {
-            "base_url": handle.base_url,
-            "api_key": handle.api_key,
-            "model": model,
-            "max_retries": 0,
-            "timeout": PATIENCE,
-        }
 
     def model(self) -> Any:
         from langchain_openai import ChatOpenAI
 
-        return ChatOpenAI(**self.settings)
+        return ChatOpenAI(model=self.place.model, **self.settings)
+
+    def completions(self) -> Any:
+        from langchain_openai import OpenAI
+
+        return OpenAI(model=self.place.model, **self.settings)
+
+    def embedder(self) -> Any:
+        """Sends texts, where it would count tokens itself with a table that it fetches."""
+        from langchain_openai import OpenAIEmbeddings
+
+        return OpenAIEmbeddings(model=self.place.embedding_model, check_embedding_ctx_length=False, **self.settings)
 
     def chat(self) -> str:
         return str(self.model().invoke(QUESTION).content)
 
     def stream(self) -> list[str]:
         return [str(chunk.content) for chunk in self.model().stream(QUESTION)]
+
+    def completion(self) -> str:
+        return str(self.completions().invoke(BEGINNING))
+
+    def embeddings(self) -> Any:
+        return self.embedder().embed_documents(TEXTS)
 
     def tools(self) -> str:
         model = self.model().bind_tools([get_weather])
@@ -46,6 +53,12 @@ class LangChain:
 
     async def astream(self) -> list[str]:
         return [str(chunk.content) async for chunk in self.model().astream(QUESTION)]
+
+    async def acompletion(self) -> str:
+        return str(await self.completions().ainvoke(BEGINNING))
+
+    async def aembeddings(self) -> Any:
+        return await self.embedder().aembed_documents(TEXTS)
 
     async def atools(self) -> str:
         model = self.model().bind_tools([get_weather])

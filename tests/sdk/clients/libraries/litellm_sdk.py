@@ -3,79 +3,65 @@
 import json
 from typing import Any
 
-from emulator import Handle
+from ..questions import BEGINNING, MESSAGES, TEXTS, Trip
+from .base import ChatCompletions, content, piece
 
-from ..questions import GET_WEATHER, MESSAGES, PATIENCE, WEATHER_QUESTION, Trip, get_weather
 
-
-class LiteLLM:
+class LiteLLM(ChatCompletions):
     requires = ("litellm",)
+    address = "api_base"
 
-    def __init__(self, handle: Handle, model: str) -> None:
-        self.settings: Any = {
-            "model": f"openai/{model}",
-            "api_base": handle.base_url,
-            "api_key": handle.api_key,
-            "max_retries": 0,
-            "timeout": PATIENCE,
-        }
-
-    def ask(self, **wanted: Any) -> Any:
+    def ask(self, **asked: Any) -> Any:
         import litellm
 
-        return litellm.completion(**self.settings, **wanted)
+        reply = litellm.completion(model=f"openai/{self.place.model}", **self.settings, **asked)
+        return list(reply) if asked.get("stream") else reply
 
-    async def aask(self, **wanted: Any) -> Any:
+    async def aask(self, **asked: Any) -> Any:
         import litellm
 
-        return await litellm.acompletion(**self.settings, **wanted)
-
-    def chat(self) -> str:
-        return content(self.ask(messages=MESSAGES))
-
-    def stream(self) -> list[str]:
-        return [piece(chunk) for chunk in self.ask(messages=MESSAGES, stream=True)]
-
-    def tools(self) -> str:
-        asked = self.ask(messages=WEATHER_QUESTION, tools=[GET_WEATHER])
-        return content(self.ask(messages=with_weather(asked), tools=[GET_WEATHER]))
+        reply = await litellm.acompletion(model=f"openai/{self.place.model}", **self.settings, **asked)
+        return [chunk async for chunk in reply] if asked.get("stream") else reply
 
     def structured(self) -> Any:
         return json.loads(content(self.ask(messages=MESSAGES, response_format=Trip)))
 
     def structured_stream(self) -> Any:
-        stream = self.ask(messages=MESSAGES, response_format=Trip, stream=True)
-        return json.loads("".join(piece(chunk) for chunk in stream))
+        return json.loads("".join(map(piece, self.ask(messages=MESSAGES, response_format=Trip, stream=True))))
 
-    async def achat(self) -> str:
-        return content(await self.aask(messages=MESSAGES))
+    def completion(self) -> str:
+        import litellm
 
-    async def astream(self) -> list[str]:
-        return [piece(chunk) async for chunk in await self.aask(messages=MESSAGES, stream=True)]
+        return text(litellm.text_completion(**self.beginning(), **self.settings))
 
-    async def atools(self) -> str:
-        asked = await self.aask(messages=WEATHER_QUESTION, tools=[GET_WEATHER])
-        return content(await self.aask(messages=with_weather(asked), tools=[GET_WEATHER]))
+    def embeddings(self) -> list[list[float]]:
+        import litellm
+
+        return vectors(litellm.embedding(f"openai/{self.place.embedding_model}", TEXTS, **self.settings))
 
     async def astructured(self) -> Any:
         return json.loads(content(await self.aask(messages=MESSAGES, response_format=Trip)))
 
     async def astructured_stream(self) -> Any:
-        stream = await self.aask(messages=MESSAGES, response_format=Trip, stream=True)
-        return json.loads("".join([piece(chunk) async for chunk in stream]))
+        return json.loads("".join(map(piece, await self.aask(messages=MESSAGES, response_format=Trip, stream=True))))
+
+    async def acompletion(self) -> str:
+        import litellm
+
+        return text(await litellm.atext_completion(**self.beginning(), **self.settings))
+
+    async def aembeddings(self) -> list[list[float]]:
+        import litellm
+
+        return vectors(await litellm.aembedding(f"openai/{self.place.embedding_model}", TEXTS, **self.settings))
+
+    def beginning(self) -> dict[str, Any]:
+        return {"model": f"text-completion-openai/{self.place.model}", "prompt": BEGINNING}
 
 
-def content(reply: Any) -> str:
-    return str(reply.choices[0].message.content)
+def text(reply: Any) -> str:
+    return str(reply.choices[0].text)
 
 
-def piece(chunk: Any) -> str:
-    return "".join(choice.delta.content or "" for choice in chunk.choices)
-
-
-def with_weather(asked: Any) -> list[Any]:
-    """The conversation so far, with the result of the call that the model wants."""
-    message = asked.choices[0].message
-    (call,) = message.tool_calls
-    told = {"role": "tool", "tool_call_id": call.id, "content": get_weather(**json.loads(call.function.arguments))}
-    return [*WEATHER_QUESTION, message, told]
+def vectors(reply: Any) -> list[list[float]]:
+    return [item["embedding"] for item in reply.data]

@@ -1,36 +1,37 @@
-"""llama-index-llms-openai-like: LlamaIndex's model for somebody else's address."""
+"""llama-index-llms-openai-like: LlamaIndex's model for somebody else's address, and the like for embeddings."""
 
 from typing import Any
 
-from emulator import Handle
+from ..questions import BEGINNING, QUESTION, TEXTS, WEATHER_QUESTION, Trip, get_weather
+from .base import Library
 
-from ..questions import PATIENCE, QUESTION, WEATHER_QUESTION, Trip, get_weather
 
+class LlamaIndex(Library):
+    requires = ("llama-index-llms-openai-like", "llama-index-embeddings-openai-like")
+    address = "api_base"
 
-class LlamaIndex:
-    requires = ("llama-index-llms-openai-like",)
-
-    def __init__(self, handle: Handle, model: str) -> None:
-        self.settings: Any = {
-            "api_base": handle.base_url,
-            "api_key": handle.api_key,
-            "model": model,
-            "max_retries": 0,
-            "timeout": PATIENCE,
-            "is_chat_model": True,
-            "is_function_calling_model": True,
-        }
-
-    def model(self) -> Any:
+    def model(self, chats: bool = True) -> Any:
         from llama_index.llms.openai_like import OpenAILike
 
-        return OpenAILike(**self.settings)
+        kind = {"is_chat_model": chats, "is_function_calling_model": chats}
+        return OpenAILike(model=self.place.model, **kind, **self.settings)
+
+    def embedder(self) -> Any:
+        from llama_index.embeddings.openai_like import OpenAILikeEmbedding
+
+        return OpenAILikeEmbedding(self.place.embedding_model, **self.settings)
 
     def chat(self) -> str:
         return str(self.model().chat(said(QUESTION)).message.content)
 
     def stream(self) -> list[str]:
         return [part.delta or "" for part in self.model().stream_chat(said(QUESTION))]
+
+    def completion(self) -> str:
+        return str(self.model(chats=False).complete(BEGINNING).text)
+
+    def embeddings(self) -> Any:
+        return self.embedder().get_text_embedding_batch(TEXTS)
 
     def tools(self) -> str:
         model, history = self.model(), said(WEATHER_QUESTION[0]["content"])
@@ -50,6 +51,12 @@ class LlamaIndex:
 
     async def astream(self) -> list[str]:
         return [part.delta or "" async for part in await self.model().astream_chat(said(QUESTION))]
+
+    async def acompletion(self) -> str:
+        return str((await self.model(chats=False).acomplete(BEGINNING)).text)
+
+    async def aembeddings(self) -> Any:
+        return await self.embedder().aget_text_embedding_batch(TEXTS)
 
     async def atools(self) -> str:
         model, history = self.model(), said(WEATHER_QUESTION[0]["content"])

@@ -7,9 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from emulator import Handle
-
 from .. import questions
+from .base import Library
 
 FOLDER = Path(__file__).resolve().parent.parent / "node"
 
@@ -23,29 +22,31 @@ class NodeError(Exception):
         self.status_code = status
 
 
-class Node:
+class Node(Library):
     """Asynchronous only, as everything is there."""
 
-    requires: tuple[str, ...] = ()
     script: str
-
-    def __init__(self, handle: Handle, model: str) -> None:
-        self.asked = {"base_url": handle.base_url, "api_key": handle.api_key, "model": model} | {
-            "messages": questions.MESSAGES,
-            "weather_question": questions.WEATHER_QUESTION,
-            "weather": questions.WEATHER,
-            "timeout": questions.PATIENCE * 1000,
-        }
 
     @classmethod
     def missing(cls) -> str | None:
-        """What is not installed here, if something is not."""
         if not shutil.which("node"):
             return "node"
         return next((name for name in cls.requires if not (FOLDER / "node_modules" / name).is_dir()), None)
 
     async def ask(self, case: str) -> Any:
-        command = ["node", str(FOLDER / self.script), json.dumps({**self.asked, "case": case})]
+        asked = {
+            **self.settings,
+            "timeout": questions.PATIENCE * 1000,
+            "case": case,
+            "model": self.place.model,
+            "embedding_model": self.place.embedding_model,
+            "messages": questions.MESSAGES,
+            "beginning": questions.BEGINNING,
+            "texts": questions.TEXTS,
+            "weather_question": questions.WEATHER_QUESTION,
+            "weather": questions.WEATHER,
+        }
+        command = ["node", str(FOLDER / self.script), json.dumps(asked)]
         done = await asyncio.to_thread(
             subprocess.run, command, capture_output=True, text=True, timeout=3 * questions.PATIENCE, check=False
         )
@@ -60,6 +61,12 @@ class Node:
 
     async def astream(self) -> Any:
         return await self.ask("stream")
+
+    async def acompletion(self) -> Any:
+        return await self.ask("completion")
+
+    async def aembeddings(self) -> Any:
+        return await self.ask("embeddings")
 
     async def atools(self) -> Any:
         return await self.ask("tools")

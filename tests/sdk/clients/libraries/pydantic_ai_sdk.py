@@ -4,22 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from emulator import Handle
+from ..questions import QUESTION, TEXTS, WEATHER_QUESTION, Trip, get_weather
+from .base import Library
 
-from ..questions import PATIENCE, QUESTION, WEATHER_QUESTION, Trip, get_weather
 
-
-class PydanticAI:
+class PydanticAI(Library):
     requires = ("pydantic-ai-slim", "openai>=3")
-
-    def __init__(self, handle: Handle, model: str) -> None:
-        self.settings: Any = {
-            "base_url": handle.base_url,
-            "api_key": handle.api_key,
-            "max_retries": 0,
-            "timeout": PATIENCE,
-        }
-        self.model = model
 
     @asynccontextmanager
     async def agent(self, **options: Any) -> AsyncIterator[Any]:
@@ -29,7 +19,7 @@ class PydanticAI:
         from pydantic_ai.providers.openai import OpenAIProvider
 
         async with openai.AsyncOpenAI(**self.settings) as client:
-            model = OpenAIChatModel(self.model, provider=OpenAIProvider(openai_client=client))
+            model = OpenAIChatModel(self.place.model, provider=OpenAIProvider(openai_client=client))
             yield Agent(model, retries=0, **options)
 
     async def achat(self) -> str:
@@ -39,6 +29,17 @@ class PydanticAI:
     async def astream(self) -> list[str]:
         async with self.agent() as agent, agent.run_stream(QUESTION) as run:
             return [piece async for piece in run.stream_text(delta=True, debounce_by=None)]
+
+    async def aembeddings(self) -> list[list[float]]:
+        import openai
+        from pydantic_ai import Embedder
+        from pydantic_ai.embeddings.openai import OpenAIEmbeddingModel
+        from pydantic_ai.providers.openai import OpenAIProvider
+
+        async with openai.AsyncOpenAI(**self.settings) as client:
+            model = OpenAIEmbeddingModel(self.place.embedding_model, provider=OpenAIProvider(openai_client=client))
+            found = await Embedder(model).embed_documents(TEXTS)
+            return [list(vector) for vector in found.embeddings]
 
     async def atools(self) -> str:
         async with self.agent(tools=[get_weather]) as agent:

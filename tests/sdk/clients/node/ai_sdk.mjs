@@ -1,6 +1,6 @@
 // The AI SDK, by way of its provider for OpenAI-compatible services.
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import { generateText, isStepCount, Output, streamText, tool } from 'ai';
+import { embedMany, generateText, isStepCount, Output, streamText, tool } from 'ai';
 import { z } from 'zod';
 import { asked, print } from './print.mjs';
 
@@ -10,11 +10,8 @@ const compatible = createOpenAICompatible({
   apiKey: asked.api_key,
   supportsStructuredOutputs: true,
 });
-const settings = {
-  model: compatible.chatModel(asked.model),
-  maxRetries: 0,
-  abortSignal: AbortSignal.timeout(asked.timeout),
-};
+const patience = { maxRetries: 0, abortSignal: AbortSignal.timeout(asked.timeout) };
+const settings = { model: compatible.chatModel(asked.model), ...patience };
 const question = { ...settings, messages: asked.messages };
 const trip = Output.object({ schema: z.object({ city: z.string(), nights: z.number().int().min(1).max(14) }) });
 const getWeather = tool({
@@ -36,6 +33,14 @@ async function streamed(options, read) {
 const cases = {
   chat: async () => (await generateText(question)).text,
   stream: () => streamed({}, (result) => result.textStream),
+  completion: async () => {
+    const model = compatible.completionModel(asked.model);
+    return (await generateText({ ...patience, model, prompt: asked.beginning })).text;
+  },
+  embeddings: async () => {
+    const model = compatible.embeddingModel(asked.embedding_model);
+    return (await embedMany({ ...patience, model, values: asked.texts })).embeddings;
+  },
   tools: async () => {
     const tools = { get_weather: getWeather };
     const messages = asked.weather_question;

@@ -31,8 +31,15 @@ const cases = {
   async stream() {
     const pieces = [];
     for await (const chunk of await client.chat.completions.create({ model, messages, stream: true }))
-      pieces.push(chunk.choices[0]?.delta.content ?? '');
+      pieces.push(chunk.choices?.[0]?.delta.content ?? '');
     return pieces;
+  },
+  async completion() {
+    return (await client.completions.create({ model, prompt: asked.beginning })).choices[0].text;
+  },
+  async embeddings() {
+    const reply = await client.embeddings.create({ model: asked.embedding_model, input: asked.texts });
+    return reply.data.map((item) => item.embedding);
   },
   async tools() {
     const runner = client.chat.completions.runTools({ model, messages: asked.weather_question, tools: [tool] });

@@ -1,0 +1,1 @@
+"""How fast the emulator is, beside others on the same CPU in the same minutes: `make bench`."""

@@ -1,0 +1,112 @@
+"""https: who believes it, and that every fault is on it what it is without."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import httpx
+import openai
+import pytest
+import requests
+from openai import OpenAI
+from test_fault_catalogue import CASES, Came, came
+from wire_client import TlsWire, Wire, chat, outcome
+
+from emulator import EmulatorServer, Handle, make_runtime
+
+MESSAGES: Any = [{"role": "user", "content": "Hello"}]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmulatorServer]:
+    with EmulatorServer(make_runtime(["generalcompute"], pace=0), tls=True) as running:
+        yield running
+
+
+@pytest.fixture
+def handle(server: EmulatorServer) -> Handle:
+    server.tenant().reset()
+    server.tenant().clock.freeze(1_800_000_000)
+    return server["generalcompute"]
+
+
+@pytest.fixture
+def trusting(handle: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment as `handle.env` asks for it."""
+    for name, value in handle.env.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("trusting")
+def test_clients_that_are_told_whom_to_trust(handle: Handle) -> None:
+    assert handle.base_url.startswith("https://127.0.0.1:")
+    assert httpx.get(f"{handle.base_url}/models", headers=handle.headers).status_code == 200
+    assert requests.get(f"{handle.base_url}/models", headers=handle.headers, timeout=20).status_code == 200
+    with OpenAI(base_url=handle.base_url, api_key=handle.api_key) as client:
+        stream = client.chat.completions.create(model=handle.models[0], messages=MESSAGES, stream=True)
+        assert [chunk for chunk in stream if chunk.choices and chunk.choices[0].finish_reason == "stop"]
+
+
+def test_a_client_that_is_not_told_trusts_nobody(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+        httpx.get(f"{handle.base_url}/models", trust_env=False)
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(f"{handle.base_url}/models".replace("https", "http"))
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1", "generalcompute.localhost"])
+def test_names_of_the_server(server: EmulatorServer, handle: Handle, host: str) -> None:
+    assert server.ca_file is not None
+    with TlsWire(server.url, server.ca_file, host) as wire:
+        assert wire.send(chat(server, handle)).reply().status == 200
+
+
+def test_no_other_name(server: EmulatorServer) -> None:
+    assert server.ca_file is not None
+    with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+        TlsWire(server.url, server.ca_file, "api.test")
+
+
+@pytest.mark.parametrize("leave", [Wire.hang_up, Wire.reset], ids=["FIN", "RST"])
+def test_a_client_that_leaves_is_noticed(server: EmulatorServer, handle: Handle, leave: Any) -> None:
+    handle.fail(fault={"stall": {"at_event": 1, "duration": "1h"}})
+    assert server.ca_file is not None
+    wire = TlsWire(server.url, server.ca_file)
+    wire.send(chat(server, handle, stream=True))
+    while b"data: " not in wire.left:
+        wire.more()
+    leave(wire)
+    assert outcome(server, handle)["hung_up"]
+
+
+def replies(server: EmulatorServer) -> dict[str, Came]:
+    """What a fresh server of seed 0 answers to the request of each fault of the catalogue."""
+    server.tenant().clock.freeze(1_800_000_000)
+    handle, found = server["generalcompute"], {}
+    for name, (arguments, fields, _) in CASES.items():
+        handle.reset()
+        handle.fail(fault={name: arguments})
+        found[name] = came(server, handle, fields)
+    return found
+
+
+def test_every_fault_is_the_same_within_tls() -> None:
+    with ExitStack() as stack:
+        plain, secure = (
+            stack.enter_context(EmulatorServer(make_runtime(["generalcompute"], pace=0), tls=tls))
+            for tls in (False, True)
+        )
+        assert replies(secure) == replies(plain)
+
+
+@pytest.mark.usefixtures("trusting")
+@pytest.mark.parametrize("name", ["reset", "close", "hang", "garbage", "bad_chunk_size", "content_length_too_long"])
+def test_the_official_client_has_an_error(handle: Handle, name: str) -> None:
+    handle.fail(fault={name: {"duration": "10ms"} if name == "hang" else {}})
+    with (
+        OpenAI(base_url=handle.base_url, api_key=handle.api_key, max_retries=0) as client,
+        pytest.raises((openai.APIConnectionError, httpx.TransportError)),
+    ):
+        client.chat.completions.create(model=handle.models[0], messages=MESSAGES)

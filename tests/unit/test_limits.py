@@ -1,0 +1,125 @@
+"""A limit with a pool: what one request takes, out of what, and what comes back."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emulator.mechanisms.limits import Limit, Window
+from emulator.mechanisms.windows import Algorithm
+
+ALGORITHMS: list[Algorithm] = ["sliding_window", "fixed_window", "token_bucket", "concurrency"]
+WINDOWS = ALGORITHMS[:3]
+PER = 60.0
+KEYS = st.sampled_from("abc")
+UNITS = st.integers(0, 6)
+
+
+@dataclass
+class Shared:
+    """Keys with a share of their own, and the pool of all."""
+
+    algorithm: Algorithm
+    share: int
+    pool: int
+    states: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pooled: dict[str, Any] = field(default_factory=dict)
+
+    def limit(self, key: str) -> Limit:
+        state = self.states.setdefault(key, {})
+        return Limit(
+            Window(state, self.algorithm, self.share, PER), Window(self.pooled, self.algorithm, self.pool, PER)
+        )
+
+
+@given(st.integers(0, 4), st.integers(0, 6), st.lists(st.tuples(KEYS, UNITS, st.booleans()), max_size=40))
+def test_in_flight_is_bounded_by_shares_and_pool(share: int, pool: int, steps: list[tuple[str, int, bool]]) -> None:
+    """Against bookkeeping by hand: who is in flight, and how many of those are in the pool."""
+    shared, open_limits = Shared("concurrency", share, pool), list[tuple[str, Limit]]()
+    for key, place, leaves in steps:
+        if leaves and open_limits:
+            left_key, limit = open_limits.pop(place % len(open_limits))
+            before = len(open_limits)
+            limit.take(0.0, -limit.taken)
+            assert (limit.taken, limit.drawn) == (0, 0)
+            assert len(open_limits) == before, left_key
+        else:
+            limit = shared.limit(key)
+            own = sum(other.taken - other.drawn for k, other in open_limits if k == key)
+            drawn = sum(other.drawn for _, other in open_limits)
+            assert limit.admits(0.0, 1) is (own < share or drawn < pool)
+            if limit.admits(0.0, 1):
+                limit.take(0.0, 1)
+                open_limits.append((key, limit))
+        assert sum(limit.drawn for _, limit in open_limits) <= pool
+        for name in "abc":
+            mine = [limit for k, limit in open_limits if k == name]
+            assert 0 <= sum(limit.taken - limit.drawn for limit in mine) <= share
+            facts = shared.limit(name).facts(0.0)
+            assert facts["remaining"] == share - sum(limit.taken - limit.drawn for limit in mine)
+            assert facts["pool"]["remaining"] == pool - sum(limit.drawn for _, limit in open_limits)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@given(share=st.integers(1, 6), pool=st.integers(0, 6), wanted=st.lists(st.tuples(KEYS, UNITS), max_size=20))
+def test_a_pool_is_never_overdrawn_and_a_share_is_always_there(
+    algorithm: Algorithm, share: int, pool: int, wanted: list[tuple[str, int]]
+) -> None:
+    shared, own = Shared(algorithm, share, pool), dict.fromkeys("abc", 0.0)
+    drawn = 0.0
+    for key, cost in wanted:
+        limit = shared.limit(key)
+        assert limit.admits(0.0, cost) is (max(share - own[key], 0) + pool - drawn + 1e-9 >= cost)
+        assert limit.admits(0.0, share - own[key]), "nobody else can use up a share"
+        if limit.admits(0.0, cost):
+            limit.take(0.0, cost)
+            own[key] += limit.taken - limit.drawn
+            drawn += limit.drawn
+        assert 0 <= drawn <= pool + 1e-9
+        assert all(0 <= used <= share + 1e-9 for used in own.values())
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@given(st.integers(1, 9), st.integers(0, 9), st.integers(0, 18))
+def test_what_is_given_back_goes_to_the_pool_first(algorithm: Algorithm, share: int, pool: int, cost: int) -> None:
+    shared = Shared(algorithm, share, pool)
+    limit = shared.limit("a")
+    if not limit.admits(0.0, cost):
+        return
+    limit.take(0.0, cost)
+    assert limit.drawn == max(cost - share, 0)
+    limit.take(0.0, -min(cost, 2))
+    assert limit.drawn == max(max(cost - share, 0) - min(cost, 2), 0)
+    limit.take(0.0, -limit.taken)
+    facts = shared.limit("a").facts(0.0)
+    assert (facts["remaining"], facts["pool"]["remaining"]) == (share, pool)
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+@pytest.mark.parametrize("algorithm", WINDOWS)
+@given(
+    share=st.integers(1, 50),
+    pool=st.integers(0, 20),
+    steps=st.lists(st.tuples(st.integers(0, 40_000_000), st.integers(0, 60)), min_size=1, max_size=15),
+)
+def test_who_waits_as_long_as_it_is_told_is_served(
+    algorithm: Algorithm, pooled: bool, share: int, pool: int, steps: list[tuple[int, int]]
+) -> None:
+    """The wait is of the clock's microseconds; nobody else comes meanwhile."""
+    shared = Shared(algorithm, share, pool if pooled else 0)
+    now = 1_700_000_000.0
+    for gap, cost in steps:
+        now = round(now + gap / 1e6, 6)
+        limit = shared.limit("a")
+        if not pooled:
+            limit.pool = None
+        wanted = min(cost, share)  # more than that may never fit
+        if not limit.admits(now, wanted):
+            told = limit.refusal(now, wanted)
+            assert told["ran_out"] == ("pool" if pooled else "share")
+            assert 0 < told["retry_after"] <= PER + 1e-5
+            now = round(now + told["retry_after"], 6)
+            assert limit.admits(now, wanted)
+        limit.take(now, wanted)
