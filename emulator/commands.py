@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from emulator.catalog.source import Tree
+from emulator.catalog.source import LoadError, Tree
 from emulator.exchange import Runtime, new_scope, open_account
 from emulator.mechanisms import credentials, outbox, scenarios
 from emulator.mechanisms import journal as journals
@@ -99,6 +99,8 @@ def with_variants(runtime: Runtime, provider_id: str, names: Sequence[str]) -> P
     except KeyError as error:
         known = ", ".join(found.base.variants) or "none"
         raise CommandError(f"{provider_id} has no variant {error.args[0]!r}; there are: {known}") from None
+    except LoadError as error:
+        raise CommandError(str(error)) from None
 
 
 def known_scenario(found: Provider, name: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from emulator.mechanisms import windows
 from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.clock import REAL, Clock, TimeScale, iso8601
 from emulator.mechanisms.credentials import Credential
@@ -204,7 +205,7 @@ class Exchange:
 
         def window(name: str, key: Expression, capacity: Expression) -> Window:
             cell = f"{self.provider.id}:{name}:{key(self.scope)}"
-            state = self.tenant.peek(kind, cell) or {} if looking else self.tenant.cell(kind, cell, dict)
+            state = self.tenant.peek(kind, cell) or {} if looking else windows.held(self.tenant, kind, cell)
             return Window(state, rule.algorithm, capacity.number(self.scope), rule.per)
 
         own = window(rule.name, rule.key, rule.capacity)

@@ -1,6 +1,7 @@
 """Serving: listening sockets, own ports, and a server in the background of a test process."""
 
 import asyncio
+import gc
 import logging
 import math
 import socket
@@ -230,6 +231,7 @@ class EmulatorServer:
     def run(self, reload_from: Sequence[str | Path] | None = None) -> None:
         """Serve in this thread until interrupted; with `reload_from`, take in changed data on the way."""
         server = _Server(self.app, self._listeners)
+        gc.freeze()  # all that was loaded stays: collections pass over it, and long ones do not delay streams
         stop = threading.Event()
         if reload_from is not None:
             threading.Thread(target=reload_on_change, args=(self.runtime, reload_from, stop), daemon=True).start()

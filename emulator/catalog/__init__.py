@@ -61,9 +61,9 @@ def _loaded(roots: tuple[DataRoot, ...], only: tuple[str, ...], changed: Signatu
         if families is None:
             from emulator.catalog import library  # and with it all that files and their language need
 
-            families, served = library.load(roots, only)
+            families, source = library.load(roots, only)
             if before is not None:
-                before.keep(families, served)
+                before.keep(families, source.concrete(), source.files)
         return families
 
 

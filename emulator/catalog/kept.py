@@ -3,7 +3,7 @@
 That a provider is there says that everything of it was checked and compiled. Mistakes are never kept.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import lru_cache, partial
 from hashlib import blake2b
 
@@ -47,9 +47,9 @@ class Kept:
             families[name] = ProviderFamily(provider, partial(self._with_variants, name))
         return families
 
-    def keep(self, families: Mapping[str, ProviderFamily], served: Sequence[str]) -> None:
-        """Keep what was made of the files, if they still are what they were."""
-        if self._outdated():
+    def keep(self, families: Mapping[str, ProviderFamily], served: Sequence[str], files: Set[str]) -> None:
+        """Keep what was made of `files`, if they all are in the data roots and still are what they were."""
+        if self._outdated() or not files <= {file for root in self.roots for file in data_files(root)}:
             return
         for name, family in families.items():
             self._keep(name, family.base)

@@ -18,13 +18,13 @@ from emulator.provider import Provider, ProviderFamily
 
 def load(
     roots: Sequence[DataRoot], only: Sequence[str] = (), *, every_variant: bool = False
-) -> tuple[dict[str, ProviderFamily], list[str]]:
-    """The wanted providers (all, when none is named), and the ids of all there are.
+) -> tuple[dict[str, ProviderFamily], "Library"]:
+    """The wanted providers (all, when none is named), and the library that they are from.
 
     `every_variant` compiles each overlay too. Raises LoadError with every problem found, KeyError for a wanted provider
     that does not exist.
     """
-    library = _Library(roots)
+    library = Library(roots)
     served = library.concrete()
     wanted = list(only) or served
     for name in wanted:
@@ -41,7 +41,7 @@ def load(
             problems += error.problems
     if problems:
         raise LoadError(list(dict.fromkeys(problems)))
-    return families, served
+    return families, library
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,13 @@ class _Folder:
     path: Path
 
 
-class _Library:
-    """The fixture folders of all data roots, read when asked for."""
+class Library:
+    """The fixture folders of all data roots, read when asked for. `files` are those that were read."""
 
     def __init__(self, roots: Sequence[DataRoot]) -> None:
         self.roots = roots
         self.problems: list[Problem] = []
+        self.files: set[str] = set()
         self._folders: dict[str, _Folder] = {}
         self._trees: dict[str, Tree] = {}
         for root in roots:
@@ -83,6 +84,10 @@ class _Library:
                 ids.append(name)
         return ids
 
+    def _read(self, path: Path, shown: str) -> Tree:
+        self.files.add(str(path))
+        return read_yaml(path, shown)
+
     def tree(self, name: str) -> Tree:
         """All files of one folder as one tree. Raises LoadError."""
         if name not in self._trees:
@@ -90,7 +95,7 @@ class _Library:
             for file in sorted(folder.path.glob("*.yaml")):
                 shown = folder.root.show(file)
                 try:
-                    part = read_yaml(file, shown)
+                    part = self._read(file, shown)
                 except LoadError as error:
                     problems += error.problems
                     continue
@@ -136,7 +141,7 @@ class _Library:
         for root in reversed(self.roots):
             path = root.path / "resources" / f"{name}.yaml"
             if path.is_file():
-                tree = read_yaml(path, root.show(path))
+                tree = self._read(path, root.show(path))
                 initial, problems = initial_resources(tree, document.resources)
                 if problems:
                     raise LoadError(problems)
@@ -180,7 +185,7 @@ class _Library:
             for root in reversed(self.roots):
                 path = root.path / "specs" / file
                 if path.is_file():
-                    return read_yaml(path, root.show(path))
+                    return self._read(path, root.show(path))
             raise LoadError([Problem(place, "spec", f"there is no specs/{file}")])
 
         return find

@@ -48,7 +48,7 @@ from emulator.provider import (
 
 T = TypeVar("T")
 _SHARED = (Source, ResourceType, StreamPlan)
-_RECORDS: dict[str, type[Any]] = {
+RECORDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         AccountRules, Script, Place, Rule, Encoding, Fault, FormSchema, Meter, Rate, Patch, Hold, Paging, Reference,
@@ -61,7 +61,7 @@ _FUNCTIONS = {function.__name__: function for function in (fixed, log_normal, re
 _DEFERRED = {kind.__name__: kind for kind in KINDS}
 _APART = {Provider: ("operations", "read_document", "read_places", "compile_steps"), Operation: ("groups",)}
 """Fields that have lines of their own, or are no data."""
-_WRITTEN: tuple[Any, ...] = (*_RECORDS.values(), Operation, Provider)
+_WRITTEN: tuple[Any, ...] = (*RECORDS.values(), Operation, Provider)
 _FIELDS: dict[type[Any], list[str]] = {
     kind: [name for name in kind.__match_args__ if name not in _APART.get(kind, ())] for kind in _WRITTEN
 }
@@ -215,7 +215,7 @@ class _Reader:
             return way(told)
         if told[0] in _DEFERRED:
             return _DEFERRED[told[0]](self.read(told[1]))
-        return _RECORDS[told[0]](*map(self.read, told[1:]))
+        return RECORDS[told[0]](*map(self.read, told[1:]))
 
     def fields(self, kind: type[Any], told: list[Any]) -> dict[str, Any]:
         return dict(zip(_FIELDS[kind], map(self.read, told), strict=True))

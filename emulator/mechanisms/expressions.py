@@ -15,6 +15,7 @@ from functools import partial
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
 from pathlib import Path
 from typing import Any, Literal
+from weakref import proxy
 
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.functions import BOUND, BUILT_IN, FUNCTIONS, PURE, Owner
@@ -95,7 +96,7 @@ class ExpressionError(ValueError):
 class Scope:
     """The variables one exchange offers to expressions, its chance, and whose resources it is about."""
 
-    __slots__ = ("_context", "_known", "entropy", "owner", "variables")
+    __slots__ = ("__weakref__", "_context", "_known", "entropy", "owner", "variables")
 
     def __init__(self, entropy: Entropy, variables: Mapping[str, Any]) -> None:
         self.entropy = entropy
@@ -124,7 +125,8 @@ class Scope:
                 self._known.add(name)
         for name in functions:
             if name + "()" not in self._known:
-                self._context.add_function(name, PURE[name] if name in PURE else partial(BOUND[name], self))
+                # a proxy: no garbage is looked for in the context, so that one which held its scope would stay
+                self._context.add_function(name, PURE[name] if name in PURE else partial(BOUND[name], proxy(self)))
                 self._known.add(name + "()")
         return self._context
 

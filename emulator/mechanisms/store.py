@@ -19,12 +19,14 @@ FLEETING = frozenset({"in_flight"})
 class Tenant:
     """One isolated copy of all mutable state."""
 
-    __slots__ = ("cells", "name", "touched")
+    __slots__ = ("cells", "crowded_at", "name", "touched")
 
     def __init__(self, name: str, cells: dict[CellKey, Any] | None = None) -> None:
         self.name = name
         self.cells: dict[CellKey, Any] = cells if cells is not None else {}
         self.touched: set[CellKey] = set()
+        self.crowded_at = 0
+        """The number of cells at which those that can be spared are looked for again."""
 
     def cell(self, kind: str, key: str, default: Callable[[], Any]) -> Any:
         """The mutable data under `kind` and `key`, made by `default` when absent; counts as written."""

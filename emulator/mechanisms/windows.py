@@ -8,6 +8,10 @@ request is told to wait. `limits` makes of them what a request meets.
 import math
 from typing import Any, Literal, NamedTuple
 
+from emulator.mechanisms.store import Tenant
+
+KINDS = ("windows", "in_flight")
+MOST_KEPT = 4096
 Algorithm = Literal["sliding_window", "fixed_window", "token_bucket", "concurrency"]
 
 
@@ -29,6 +33,30 @@ class Standing(NamedTuple):
 
 def _whole(number: float) -> int | float:
     return int(number) if number == int(number) else number
+
+
+def held(tenant: Tenant, kind: str, key: str) -> dict[str, Any]:
+    """The data of a window. A load with ever new keys leaves those behind that were used longest ago."""
+    if len(tenant.cells) >= tenant.crowded_at:
+        _make_room(tenant)
+    state: dict[str, Any] = tenant.cell(kind, key, dict)
+    return state
+
+
+def _make_room(tenant: Tenant) -> None:
+    """Keep the windows that were used last."""
+    used = {cell: _last_use(state) for cell, state in tenant.cells.items() if cell[0] in KINDS}
+    for cell in sorted(used, key=lambda cell: used[cell])[:-MOST_KEPT]:
+        tenant.forget(*cell)
+    tenant.crowded_at = len(tenant.cells) + MOST_KEPT
+
+
+def _last_use(state: dict[str, Any]) -> float:
+    """When something was taken last; of one that was just made, never yet."""
+    log = state.get("log")
+    idle = 0.0 if state.get("used") == 0 else math.inf
+    moment: float = log[-1][0] if log else state.get("start", state.get("at", idle))
+    return moment
 
 
 def standing(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float) -> Standing:

@@ -1,0 +1,87 @@
+"""Nothing grows without bound, however many requests come, of whatever kind."""
+
+import gc
+import json
+from typing import Any
+
+import pytest
+
+from emulator import make_runtime, overview
+from emulator.edge import answer
+from emulator.exchange import Runtime
+from emulator.mechanisms import windows
+from emulator.mechanisms.expressions import Scope
+from emulator.mechanisms.journal import MOST_ENTRIES
+from emulator.mechanisms.store import Tenant
+from emulator.provider import Operation, Provider
+
+PROVIDERS = {name: family.base for name, family in make_runtime(pace=0).providers.items()}
+OPERATIONS = [(name, operation) for name, provider in PROVIDERS.items() for operation in provider.operations]
+
+
+@pytest.fixture
+def runtime() -> Runtime:
+    return make_runtime(pace=0)
+
+
+def ask(runtime: Runtime, provider: Provider, operation: Operation, key: str, **more: Any) -> None:
+    """One request of an operation, its example where it takes JSON."""
+    body = overview.request_example(provider, operation)
+    sent = json.dumps({**body, **more}).encode() if isinstance(body, dict) else b""
+    headers = [*provider.headers(key).items(), ("content-type", "application/json")]
+    path = f"/{provider.id}{overview.example_path(provider, operation)}"
+    answer(runtime, method=operation.method, path=path, query="", headers=headers, body=sent)
+
+
+def completion() -> tuple[Provider, Operation]:
+    found = ((p, o) for p in PROVIDERS.values() for o in p.operations.values() if o.reader and p.limits)
+    return next(found)
+
+
+def cells(runtime: Runtime) -> dict[str, int]:
+    """How many cells of each kind there are."""
+    counts: dict[str, int] = {}
+    for tenant in runtime.store.tenants.values():
+        for kind, _ in tenant.cells:
+            counts[kind] = counts.get(kind, 0) + 1
+    return counts
+
+
+def test_the_same_request_over_and_over(runtime: Runtime) -> None:
+    provider, operation = completion()
+    for _ in range(MOST_ENTRIES):
+        ask(runtime, provider, operation, provider.api_key)
+    before = cells(runtime)
+    for _ in range(MOST_ENTRIES):
+        ask(runtime, provider, operation, provider.api_key)
+    assert cells(runtime) == before
+    assert before["journal"] == MOST_ENTRIES
+
+
+def test_ever_new_bodies(runtime: Runtime) -> None:
+    provider, operation = completion()
+    for number in range(5000):
+        ask(runtime, provider, operation, provider.api_key, user=str(number))
+    seen = runtime.store.tenant("default").peek("occurrences", provider.id)
+    assert len(seen) == 4096
+
+
+def test_ever_new_keys() -> None:
+    """The windows used longest ago are left behind; the one that is always in use is not."""
+    tenant = Tenant("default")
+    for number in range(30_000):
+        for key in (f"key{number}", "mine"):
+            windows.take(windows.held(tenant, "windows", key), "token_bucket", 1e6, 1e12, float(number), 1.0)
+        assert len(tenant.cells) <= 2 * windows.MOST_KEPT
+    mine = windows.standing(windows.held(tenant, "windows", "mine"), "token_bucket", 1e6, 1e12, 30_000.0)
+    assert round(mine.remaining) == 970_000
+
+
+@pytest.mark.parametrize(("name", "operation"), OPERATIONS)
+def test_an_exchange_leaves_nothing_behind(runtime: Runtime, name: str, operation: str) -> None:
+    """An expression's context that held the exchange it is of would keep it for good."""
+    provider = PROVIDERS[name]
+    for _ in range(3):
+        ask(runtime, provider, provider.operations[operation], provider.api_key)
+    gc.collect()
+    assert not [one for one in gc.get_objects() if isinstance(one, Scope)]
