@@ -41,6 +41,8 @@ def _whole(ex: Exchange, timing: Timing) -> None:
 
 def _wishes(ex: Exchange) -> Iterator[tuple[str, str]]:
     """The profiles that are asked for and that there are, strongest first, and who asks."""
+    if not ex.provider.latency.profiles:
+        return
     step, player = ex.step_latency or ("", "")
     kept = (ex.tenant.peek("latency", ex.provider.id) or {}).get("profile")
     for name, by in (

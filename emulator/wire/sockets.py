@@ -45,8 +45,11 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take no offer to speak another protocol (Java's client makes one): the parser would drop the body."""
-        head, end, rest = (b"", b"", b"") if self._in_message else data.partition(b"\r\n\r\n")
-        super().data_received(_UPGRADE.sub(b"", head + end, count=1) + rest if end else data)
+        if not self._in_message:
+            head, end, rest = data.partition(b"\r\n\r\n")
+            if b"upgrade" in head.lower():
+                data = _UPGRADE.sub(b"", head + end, count=1) + rest if end else data
+        super().data_received(data)
 
     def on_message_complete(self) -> None:
         self._in_message = False
