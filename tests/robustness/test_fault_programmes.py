@@ -34,6 +34,7 @@ def values(argument: Argument) -> st.SearchStrategy[Any]:
     return {
         "count": st.integers(0, 40),
         "duration": st.sampled_from([0, "1ms", "5ms"]),
+        "wait": st.sampled_from([0, "1ms", "90s"]),
         "text": st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1, max_size=8),
         "flag": st.booleans(),
         "form": st.sampled_from(get_args(RetryForm)),
@@ -156,7 +157,7 @@ def test_a_probability_is_above_zero_and_at_most_one(handle: Handle, probability
     ("arguments", "told"),
     [
         ({}, ("retry-after", "17")),
-        ({"form": "milliseconds"}, ("retry-after-ms", "17000")),
+        ({"form": "milliseconds"}, ("retry-after-ms", "16200")),
         ({"form": "date"}, ("retry-after", "Fri, 15 Jan 2027 08:00:17 GMT")),
         ({"form": "nonsense"}, ("retry-after", "soon")),
         ({"form": "absent"}, None),
@@ -166,7 +167,7 @@ def test_a_probability_is_above_zero_and_at_most_one(handle: Handle, probability
 def test_a_refusal_says_in_every_form_when_to_come_again(
     emulator: Emulation, arguments: dict[str, Any], told: tuple[str, str] | None
 ) -> None:
-    """As long as the provider's own Retry-After, unless another time is given."""
+    """As long as the refusal knows, as exactly as the form can say it, unless another time is given."""
     emulator.clock.freeze(1_800_000_000)
     handle = emulator["peakprivacy"]
     handle.fail("rate_limited", facts={"reset_after": 16.2}, fault={"retry_after": arguments})
