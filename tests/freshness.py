@@ -31,6 +31,7 @@ def _argument(argument: Argument) -> dict[str, Any]:
     kinds: dict[str, dict[str, Any]] = {
         "count": {"type": "integer", "minimum": 0},
         "duration": {"$ref": "#/components/schemas/Duration"},
+        "moment": {"$ref": "#/components/schemas/Duration"},
         "text": {"type": "string"},
         "flag": {"type": "boolean"},
         "refusal": {"$ref": "#/components/schemas/Refusal"},

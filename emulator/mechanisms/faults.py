@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Layer = Literal["listener", "handshake", "connection", "framing", "stream", "content"]
-ArgumentKind = Literal["count", "duration", "text", "flag", "refusal", "event", "form"]
+ArgumentKind = Literal["count", "duration", "moment", "text", "flag", "refusal", "event", "form"]
 RetryForm = Literal["seconds", "date", "milliseconds", "nonsense", "absent"]
 
 
