@@ -15,6 +15,7 @@ from emulator.mechanisms.faults import Fault
 from emulator.stages.route import split_tenant
 from emulator.wire import breaking, sockets
 
+_TURN = 256  # frames after which others have a turn, also those who know that the client left
 _PATIENCE = 0.25  # seconds of waiting that need not notice a client that hangs up
 
 
@@ -131,8 +132,10 @@ class _Sender:
         try:
             clock = asyncio.get_running_loop().time
             began = clock()
-            for frame in frames:
+            for number, frame in enumerate(frames, 1):
                 await self._pause(began + frame.at - clock())
+                if number % _TURN == 0:
+                    await asyncio.sleep(0)
                 if self.transport is not None and self.transport.is_closing():
                     self.gone.set()  # an unpaced stream leaves `_watch` no turn
                 if self.hung_up:
