@@ -14,6 +14,8 @@ from emulator.stages.route import split_tenant
 from emulator.wire import breaking, sockets
 
 _CONTROL = "/_emulator"
+_TURN = 256  # frames after which others have a turn, also those who know that the client left
+_LARGE = 65536  # bytes of a frame after which they have it, too
 _PATIENCE = 0.25  # seconds of waiting that need not notice a client that hangs up
 
 
@@ -141,6 +143,8 @@ class _Sender:
                 return
             await self._send({"type": "http.response.body", "body": frame.data, "more_body": True})
             self.frames += 1
+            if self.frames % _TURN == 0 or len(frame.data) > _LARGE:
+                await asyncio.sleep(0)
         if reply.complete:
             await self._body(b"", more=False)
 

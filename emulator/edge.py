@@ -1,7 +1,7 @@
 """From raw HTTP to a finished exchange and back: what the socket server and the in-process transport share."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Reversible
 from urllib.parse import parse_qsl
 
 import orjson
@@ -21,7 +21,7 @@ def answer(
     method: str,
     path: str,
     query: str,
-    headers: Sequence[tuple[str, str]],
+    headers: Reversible[tuple[str, str]],
     body: bytes,
     mount: str | None = None,
     tenant: str | None = None,

@@ -96,6 +96,8 @@ class Frame:
     data: bytes
     event: int = 0
     """The number of the event it belongs to; of several, the last."""
+    due: float = 0.0
+    """When it would leave at pace 1."""
 
 
 @dataclass(slots=True)

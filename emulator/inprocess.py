@@ -168,6 +168,8 @@ class _Transport:
         """A fault below HTTP as the library tells of it; a silence at the end is not waited for."""
         silence = broken.ends_at - (broken.heard[-1].at if broken.heard else 0.0)
         patience = _patience(request)
+        if patience is not None and broken.head_at > patience:
+            raise self.library.ReadTimeout("timed out")
         error = None if broken.complaint is None else self._error(broken.complaint, broken.heard)
         if error is not None and patience is not None and silence > patience:
             error = self.library.ReadTimeout("timed out")

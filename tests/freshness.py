@@ -32,6 +32,7 @@ def _argument(argument: Argument) -> dict[str, Any]:
         "count": {"type": "integer", "minimum": 0},
         "duration": {"$ref": "#/components/schemas/Duration"},
         "wait": {"$ref": "#/components/schemas/Duration"},
+        "moment": {"$ref": "#/components/schemas/Duration"},
         "text": {"type": "string"},
         "flag": {"type": "boolean"},
         "refusal": {"$ref": "#/components/schemas/Refusal"},

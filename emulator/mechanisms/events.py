@@ -1,6 +1,7 @@
 """A stream before it is framed: events with their time, and the operations that bend them."""
 
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any, Literal
 
 from emulator.mechanisms.expressions import Scope
@@ -42,6 +43,11 @@ class Timeline:
     ending: Ending = "complete"
     cut_after_bytes: int | None = None
     line_end: bytes = b"\n"
+
+
+def due(events: list[Event]) -> list[float]:
+    """The moment of each event at pace 1, in seconds."""
+    return list(accumulate(event.delay + event.wait for event in events))
 
 
 def bend(timeline: Timeline, patch: Patch, scope: Scope) -> None:

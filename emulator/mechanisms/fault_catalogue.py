@@ -11,7 +11,13 @@ from emulator.mechanisms.faults import Argument, Fault, FaultKind
 _BYTES = Argument("count", "bytes of the body that still arrive; 0: the head alone")
 _EVENTS = Argument("count", "events of a stream that still arrive")
 _AFTER = Argument("duration", "how long the connection stays silent before that", 0.0)
-_AT = Argument("event", "the number of an event, counted from 0 (or from the end, below 0), or a kind of events", 1)
+_TIME = Argument("moment", "time of the stream, as at pace 1: what is due until then still arrives")
+_AT = Argument(
+    "event",
+    "the number of an event, counted from 0 (or from the end, below 0), a kind of events, or a time of the stream as "
+    "at pace 1 (`2s`): the first event that is due later",
+    1,
+)
 _HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>\n"
 _SORRY = "I'm sorry, but I can't help with that."
 
@@ -57,14 +63,14 @@ _CONNECTION = (
         "connection",
         "the connection is reset (RST): instead of a reply, or after so much of it",
         "a server that crashes, a load balancer that drops its connections",
-        {"after_bytes": _BYTES, "after_events": _EVENTS, "after": _AFTER},
+        {"after_bytes": _BYTES, "after_events": _EVENTS, "after_time": _TIME, "after": _AFTER},
     ),
     FaultKind(
         "close",
         "connection",
         "the connection is closed (FIN): instead of a reply (an empty one), or after so much of it",
         "a worker that is restarted, a keep-alive that runs out just as a request is sent",
-        {"after_bytes": _BYTES, "after_events": _EVENTS, "after": _AFTER},
+        {"after_bytes": _BYTES, "after_events": _EVENTS, "after_time": _TIME, "after": _AFTER},
     ),
     FaultKind(
         "hang",
@@ -74,6 +80,7 @@ _CONNECTION = (
         {
             "after_bytes": _BYTES,
             "after_events": _EVENTS,
+            "after_time": _TIME,
             "duration": Argument("duration", "how long nothing comes", 30.0),
         },
     ),
@@ -115,6 +122,13 @@ _FRAMING = (
         {"by": Argument("count", "bytes too many", 10, 10**6)},
     ),
     FaultKind(
+        "conflicting_lengths",
+        "framing",
+        "two Content-Length headers that differ: the first is right, the second promises more",
+        "two proxies that each count; some clients refuse such a reply, others believe the first or the last",
+        {"by": Argument("count", "how much more the second says; 0 counts as 1", 10, 10**6)},
+    ),
+    FaultKind(
         "bad_chunk_size",
         "framing",
         "a chunk whose size is no number, then the connection closes",
@@ -144,9 +158,12 @@ _FRAMING = (
     FaultKind(
         "duplicate_headers",
         "framing",
-        "every header, or the one named, comes twice",
+        "every header, or the one named, comes twice, the second time with another value if one is given",
         "two proxies that each add what they think is missing",
-        {"name": Argument("text", "the header that comes twice; without it all do")},
+        {
+            "name": Argument("text", "the header that comes twice; without it all do"),
+            "value": Argument("text", "what the second one of that name says; for lengths, see conflicting_lengths"),
+        },
     ),
     FaultKind(
         "wrong_content_type",
@@ -191,8 +208,9 @@ _STREAM = (
         "the stream stops and the connection closes without the end that HTTP asks for",
         "a model server that is shut down or runs out of memory while it writes",
         {
-            "after_events": Argument("count", "events that still arrive; without it, and without `after_bytes`, none"),
+            "after_events": Argument("count", "events that still arrive; none, where nothing else says how much"),
             "after_bytes": Argument("count", "bytes that still arrive"),
+            "after_time": _TIME,
         },
     ),
     FaultKind(
@@ -208,7 +226,8 @@ _STREAM = (
         "the provider's error body as an event of a stream that began with 200, and the end",
         "an overload that shows after the first tokens",
         {
-            "after_events": Argument("count", "events before it", 0),
+            "after_events": Argument("count", "events before it; none, where nothing else says so"),
+            "after_time": _TIME,
             "refuse": Argument("refusal", "whose body it is", "server_error"),
             "event": Argument("text", "its `event:` line"),
         },

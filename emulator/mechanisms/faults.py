@@ -12,7 +12,7 @@ from typing import Any, Literal
 from emulator.mechanisms.records import record
 
 Layer = Literal["listener", "handshake", "connection", "framing", "stream", "content"]
-ArgumentKind = Literal["count", "duration", "wait", "text", "flag", "refusal", "event", "form"]
+ArgumentKind = Literal["count", "duration", "moment", "wait", "text", "flag", "refusal", "event", "form"]
 RetryForm = Literal["seconds", "date", "milliseconds", "nonsense", "absent"]
 
 

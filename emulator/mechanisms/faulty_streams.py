@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from emulator.mechanisms.clock import parse_duration
 from emulator.mechanisms.encoding import Encoding
-from emulator.mechanisms.events import Event, Timeline, places
+from emulator.mechanisms.events import Event, Timeline, due, places
 from emulator.mechanisms.faults import Fault
 
 
@@ -15,8 +16,7 @@ def disturb(timeline: Timeline, fault: Fault, encoding: Encoding, error: Any) ->
     `error` is the event data of the refusal that `error_event` names.
     """
     if fault.name == "error_event":
-        position = min(fault["after_events"], len(timeline.events))
-        timeline.events[position:] = [Event("error", error, name=fault["event"])]
+        timeline.events[_kept(timeline, fault) or 0 :] = [Event("error", error, name=fault["event"])]
         return True
     if fault.name in _IN_BYTES:
         return _IN_BYTES[fault.name](timeline, fault, encoding)
@@ -24,15 +24,28 @@ def disturb(timeline: Timeline, fault: Fault, encoding: Encoding, error: Any) ->
 
 
 def _aimed(timeline: Timeline, fault: Fault) -> list[int]:
-    return places(timeline.events, fault["at_event"])
+    at = fault["at_event"]
+    if isinstance(at, str) and at[:1].isdigit():  # no kind of events begins so
+        later = [place for place, moment in enumerate(due(timeline.events)) if moment > parse_duration(at)]
+        return later[:1]
+    return places(timeline.events, at)
+
+
+def _kept(timeline: Timeline, fault: Fault) -> int | None:
+    """How many events come before the fault; None where neither their number nor a time says so."""
+    counts = [] if fault["after_events"] is None else [int(fault["after_events"])]
+    if fault["after_time"] is not None:
+        counts.append(sum(moment <= fault["after_time"] for moment in due(timeline.events)))
+    return min(counts, default=None)
 
 
 def _cut(timeline: Timeline, fault: Fault) -> bool:
     timeline.ending = "cut"
     if fault["after_bytes"] is not None:
         timeline.cut_after_bytes = fault["after_bytes"]
-    if fault["after_events"] is not None or fault["after_bytes"] is None:
-        del timeline.events[fault["after_events"] or 0 :]
+    kept = _kept(timeline, fault)
+    if kept is not None or fault["after_bytes"] is None:
+        del timeline.events[kept or 0 :]
     return True
 
 

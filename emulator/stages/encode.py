@@ -191,9 +191,10 @@ def _frames(timeline: Timeline, plan: StreamPlan, pace: float) -> list[Frame]:
     """Events framed, each with the moment it leaves; a scale of 0 sends all at once."""
     frame = FRAMINGS[plan.framing]
     frames: list[Frame] = []
-    at, sent = 0.0, 0
+    at, due, sent = 0.0, 0.0, 0
     for number, event in enumerate(timeline.events):
         at += event.delay * pace + event.wait
+        due += event.delay + event.wait
         data = frame(event, plan.encoding)
         if timeline.line_end != b"\n":
             data = data.replace(b"\n", timeline.line_end)
@@ -201,14 +202,14 @@ def _frames(timeline: Timeline, plan: StreamPlan, pace: float) -> list[Frame]:
             data = data[: max(timeline.cut_after_bytes - sent, 0)]
         sent += len(data)
         if event.merged and frames:
-            frames[-1] = Frame(at, frames[-1].data + data, number)
+            frames[-1] = Frame(at, frames[-1].data + data, number, due)
             continue
         if not event.split and not event.split_character:
-            frames.append(Frame(at, data, number))
+            frames.append(Frame(at, data, number, due))
             continue
         for i, part in enumerate(_parts(data, _offsets(event, data))):
             at += event.split_gap if i else 0.0
-            frames.append(Frame(at, part, number))
+            frames.append(Frame(at, part, number, due))
     return frames
 
 

@@ -26,6 +26,8 @@ class Broken:
     """The body as far as a client's HTTP library hears it; None: it hears of no reply at all."""
     complaint: Complaint | None = "closed"
     """What such a library has to say at the end."""
+    head_at: float = 0.0
+    """When the head is whole."""
 
 
 def broken(reply: Reply, fault: Fault, version: str) -> Broken:
@@ -74,11 +76,11 @@ def _stopped(reply: Reply, fault: Fault, chunked: bool) -> Broken:
     silence = fault["duration"] if fault.name == "hang" else fault["after"]
     ending: Ending = "reset" if fault.name == "reset" else "close"
     complaint: Complaint = "reset" if fault.name == "reset" else "closed"
-    if fault["after_bytes"] is None and fault["after_events"] is None:
+    if fault["after_bytes"] is None and fault["after_events"] is None and fault["after_time"] is None:
         return Broken([], silence, ending, None, complaint)
     writes, heard, left = [Frame(0.0, _head(reply, chunked))], [], fault["after_bytes"]
     for frame in _body(reply):
-        late = fault["after_events"] is not None and reply.frames is not None and frame.event >= fault["after_events"]
+        late = reply.frames is not None and _late(frame, fault)
         data = frame.data if left is None else frame.data[:left]
         if late or not data:
             break
@@ -88,13 +90,20 @@ def _stopped(reply: Reply, fault: Fault, chunked: bool) -> Broken:
     return Broken(writes, writes[-1].at + silence, ending, heard, complaint)
 
 
+def _late(frame: Frame, fault: Fault) -> bool:
+    """Whether a frame belongs to an event that comes no more."""
+    events, moment = fault["after_events"], fault["after_time"]
+    return (events is not None and frame.event >= events) or (moment is not None and frame.due > moment)
+
+
 def _stalled_headers(reply: Reply, fault: Fault, chunked: bool) -> Broken:
     head, body = _head(reply, chunked), _body(reply)
     writes = [Frame(0.0, head[: fault["at_byte"]]), Frame(fault["duration"], head[fault["at_byte"] :])]
     late = [replace(frame, at=frame.at + fault["duration"]) for frame in body]
     writes += [_framed(frame, len(frame.data), chunked) for frame in late if frame.data]
     writes += [Frame(writes[-1].at, b"0\r\n\r\n")] if chunked and reply.complete else []
-    return Broken(writes, writes[-1].at, heard=late, complaint=None if reply.complete else "closed")
+    complaint: Complaint | None = None if reply.complete else "closed"
+    return Broken(writes, writes[-1].at, heard=late, complaint=complaint, head_at=fault["duration"])
 
 
 def _garbage(reply: Reply, fault: Fault, chunked: bool) -> Broken:
@@ -113,6 +122,14 @@ def _wrong_length(reply: Reply, fault: Fault, chunked: bool) -> Broken:
     return Broken(writes, writes[-1].at, heard=heard, complaint="closed" if told > len(body) else None)
 
 
+def _conflicting_lengths(reply: Reply, fault: Fault, chunked: bool) -> Broken:
+    right = len(whole_body(reply))
+    second = f"content-length: {right + max(fault['by'], 1)}\r\n\r\n".encode()
+    head = raw_head(reply, ("content-length", str(right)))[: -len(b"\r\n")] + second
+    writes = [Frame(0.0, head), *_body(reply)]
+    return Broken(writes, writes[-1].at, complaint="no HTTP")
+
+
 def _bad_chunk_size(reply: Reply, fault: Fault, chunked: bool) -> Broken:
     without = replace(reply, headers=[(n, v) for n, v in reply.headers if n.lower() != "content-length"])
     heard = _body(reply)[: fault["after_events"]] if reply.frames is not None else []
@@ -129,5 +146,6 @@ _FAULTS: dict[str, Callable[[Reply, Fault, bool], Broken]] = {
     "garbage": _garbage,
     "content_length_too_long": _wrong_length,
     "content_length_too_short": _wrong_length,
+    "conflicting_lengths": _conflicting_lengths,
     "bad_chunk_size": _bad_chunk_size,
 }

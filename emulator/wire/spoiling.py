@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 from emulator.exchange import Frame, Reply
 from emulator.mechanisms.clock import http_date
@@ -37,7 +38,13 @@ def _huge_header(reply: Reply, fault: Fault, now: float) -> None:
 
 
 def _duplicate_headers(reply: Reply, fault: Fault, now: float) -> None:
-    reply.headers += [header for header in reply.headers if fault["name"] in (None, header[0])]
+    name, value = fault["name"], fault["value"]
+    if name is None:
+        reply.headers += reply.headers
+        return
+    found = [header for header in reply.headers if header[0].lower() == name.lower()]
+    differs = value is not None and name.lower() != "content-length"
+    reply.headers += [(header[0], value) for header in found] if differs else found
 
 
 def _wrong_content_type(reply: Reply, fault: Fault, now: float) -> None:
@@ -55,7 +62,7 @@ def _slow_body(reply: Reply, fault: Fault, now: float) -> None:
     size, late, slow = max(fault["bytes"], 1), 0.0, []
     for frame in frames:
         for start in range(0, len(frame.data), size):
-            slow.append(Frame(frame.at + late, frame.data[start : start + size], frame.event))
+            slow.append(replace(frame, at=frame.at + late, data=frame.data[start : start + size]))
             late += fault["gap"]
     reply.frames = slow
 

@@ -277,7 +277,7 @@ def test_frames_leave_when_it_is_planned(tmp_path: Path, pace: float) -> None:
         )
         assert exchange is not None
         exchange.release()
-        planned = next(note for note in exchange.trace if note["stage"] == "encode")
+        planned = next(details for stage, _, details in exchange.trace if stage == "encode")
         if stream:
             assert reply.frames is not None
             moments = list(accumulate([planned["first_event"], *planned["gaps"]]))

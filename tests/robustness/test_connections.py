@@ -21,7 +21,12 @@ from emulator.mechanisms.fault_catalogue import FAULTS, OF_CONNECTIONS
 
 MESSAGES: Any = [{"role": "user", "content": "Hello"}]
 CLIENT_HELLO = bytes.fromhex("160301")
-SHORT = 0.3  # seconds of a client's patience
+SHORT = 0.3  # seconds
+
+
+def patience(fault: str) -> float:
+    """A client's timeout: short where it is what the test waits for."""
+    return SHORT if fault in ("accept_and_hang", "tls_stall") else 20.0
 
 
 def serving(*, tls: bool) -> EmulatorServer:
@@ -232,7 +237,7 @@ def test_httpx(emulation: Emulation, fault: str) -> None:
     """The same over the socket and in-process."""
     url = f"{emulation['generalcompute'].base_url}/models"
     for options in ({"verify": trust(emulation)}, {"transport": emulation.transport()}):
-        client: Any = httpx.Client(timeout=SHORT, **options)
+        client: Any = httpx.Client(timeout=patience(fault), **options)
         with client, emulation.connections(fault):
             with pytest.raises(httpx.TransportError) as error:
                 client.get(url)
@@ -245,14 +250,21 @@ def test_openai(emulation: Emulation, fault: str, monkeypatch: pytest.MonkeyPatc
     for name, value in handle.env.items():
         monkeypatch.setenv(name, value)
     expected = openai.APITimeoutError if "Timeout" in SEEN[fault][0] else openai.APIConnectionError
-    with OpenAI(base_url=handle.base_url, api_key=handle.api_key, max_retries=0, timeout=SHORT) as client:
+    with OpenAI(base_url=handle.base_url, api_key=handle.api_key, max_retries=0) as client:
+        impatient = client.with_options(timeout=patience(fault))
         with emulation.connections(fault), pytest.raises(openai.APIConnectionError) as error:
-            client.chat.completions.create(model=handle.models[0], messages=MESSAGES)
+            impatient.chat.completions.create(model=handle.models[0], messages=MESSAGES)
         assert type(error.value) is expected
         assert client.chat.completions.create(model=handle.models[0], messages=MESSAGES).choices
-        emulation.connections("accept_and_hang", times=1)
-        again = client.with_options(max_retries=2)
-        assert again.chat.completions.create(model=handle.models[0], messages=MESSAGES).choices
+
+
+def test_openai_tries_again(plain: EmulatorServer) -> None:
+    handle = plain.tenant()["generalcompute"]
+    with (
+        plain.tenant().connections("accept_and_hang", times=1),
+        OpenAI(base_url=handle.base_url, api_key=handle.api_key, max_retries=1, timeout=1) as client,
+    ):
+        assert client.chat.completions.create(model=handle.models[0], messages=MESSAGES).choices
 
 
 def test_hang_over_http_is_a_read_timeout(plain: EmulatorServer) -> None:
@@ -292,7 +304,7 @@ def test_interception_raises_what_the_library_does_on_a_socket(
     inside = Emulation(make_runtime(["generalcompute"], pace=0), DEFAULT_TENANT, None, {})
 
     async def asynchronous(url: str) -> None:
-        timeout = aiohttp.ClientTimeout(sock_connect=SHORT)
+        timeout = aiohttp.ClientTimeout(sock_connect=patience(fault))
         async with aiohttp.ClientSession(timeout=timeout) as session:
             with pytest.raises(AIOHTTP[fault]):
                 await session.get(url, ssl=trust(emulation))
@@ -300,7 +312,7 @@ def test_interception_raises_what_the_library_does_on_a_socket(
     for given, base in ((emulation, handle.base_url), (inside, inside["generalcompute"].base_url)):
         with inside.intercept(), given.connections(fault):
             with pytest.raises(REQUESTS[fault]):
-                requests.get(f"{base}/models", timeout=SHORT)
+                requests.get(f"{base}/models", timeout=patience(fault))
             asyncio.run(asynchronous(f"{base}/models"))
     with inside.intercept():
         assert requests.get(f"{inside['generalcompute'].base_url}/models", timeout=20).status_code == 401

@@ -3,6 +3,7 @@
 A reply with a fault is compared with the reply of the same seed without it.
 """
 
+import asyncio
 import gzip
 import json
 import zlib
@@ -142,6 +143,13 @@ def content_length_too_long(came: Came, healthy: Came) -> None:
 @case(by=3)
 def content_length_too_short(came: Came, healthy: Came) -> None:
     assert (came.header(b"content-length"), came.tail) == (b"%d" % (len(healthy.tail) - 3), healthy.tail)
+
+
+@case(by=3)
+def conflicting_lengths(came: Came, healthy: Came) -> None:
+    lengths = [value for name, value in came.headers if name == b"content-length"]
+    assert lengths == [b"%d" % (len(healthy.tail) + more) for more in (0, 3)]
+    assert came.tail == healthy.tail
 
 
 @case(STREAM, after_events=1, size="g7")
@@ -422,3 +430,46 @@ def test_an_application_gets_the_same_in_process(
         assert in_process[1].startswith(over_socket[1])
     else:
         assert over_socket == in_process
+
+
+SILENCES = [
+    {"hang": {"duration": "9000h"}},
+    {"hang": {"after_bytes": 0, "duration": "9000h"}},
+    {"hang": {"after_events": 2, "duration": "9000h"}},
+    {"stall": {"at_event": 2, "duration": "9000h"}},
+    {"split_event": {"at_event": 2, "gap": "9000h"}},
+    {"stalled_headers": {"duration": "9000h"}},
+    {"reset": {"after": "9000h"}},
+    {"close": {"after_events": 2, "after": "9000h"}},
+]
+
+
+@pytest.mark.parametrize("fault", SILENCES)
+def test_a_silence_ends_with_the_patience_of_the_client(
+    emulator: Emulation, emulator_server: EmulatorServer, handle: Handle, fault: dict[str, Any]
+) -> None:
+    """With the client's own timeout, and after the same bytes, over the socket and in-process."""
+    content = body_of(emulator_server, handle, **STREAM)
+    found = []
+    for transport in (None, emulator.transport()):
+        handle.reset()
+        handle.fail(fault=fault)
+        with httpx.Client(transport=transport, timeout=0.2) as client:
+            found.append(answer(client, f"{handle.base_url}/chat/completions", content, handle))
+    assert found[0] == found[1]
+    assert found[0][0] == "ReadTimeout"
+
+
+@pytest.mark.parametrize("fault", SILENCES)
+def test_a_silence_ends_asynchronously_too(
+    emulator: Emulation, emulator_server: EmulatorServer, handle: Handle, fault: dict[str, Any]
+) -> None:
+    content = body_of(emulator_server, handle, **STREAM)
+    handle.fail(fault=fault)
+
+    async def ask() -> None:
+        async with httpx.AsyncClient(transport=emulator.transport(), timeout=0.2) as client:
+            await client.post(f"{handle.base_url}/chat/completions", content=content, headers=handle.headers)
+
+    with pytest.raises(httpx.ReadTimeout):
+        asyncio.run(ask())

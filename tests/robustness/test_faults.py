@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
+import httpx
 import pytest
-from wire_client import PROVIDERS, Reply, Wire, answered, chat, outcome
+from wire_client import PROVIDERS, Reply, Wire, answered, chat, operation_of, outcome, with_header
 
 from emulator import Emulation, EmulatorServer, Handle
 
@@ -113,6 +115,69 @@ def test_a_stream_cut_after_bytes(handle: Handle, emulator_server: EmulatorServe
     handle.fail(fault={"cut": {"after_bytes": after}})
     reply = undisturbed(emulator_server, handle, version=version, **STREAM)
     assert (reply.status, len(reply.body), reply.complete) == (200, after, False)
+
+
+def moment(server: EmulatorServer, handle: Handle, event: int) -> float:
+    """A time of the provider's stream, right before an event is due at pace 1."""
+    plan = operation_of(server, handle.id).stream
+    assert plan is not None
+    return plan.first_event + (event - 0.5) * plan.gap
+
+
+@pytest.mark.parametrize("name", ["cut", "reset", "close", "hang", "error_event"])
+def test_a_stream_until_a_time(handle: Handle, emulator_server: EmulatorServer, name: str) -> None:
+    """A time is the stream's own: unpaced, the same events come."""
+    silence = {"duration": "1ms"} if name == "hang" else {}
+    handle.fail(fault={name: {"after_time": moment(emulator_server, handle, 3), **silence}})
+    came = bytearray()
+    with Wire(emulator_server.url) as wire, suppress(ConnectionResetError):
+        wire.send(with_header(chat(emulator_server, handle, **STREAM), "Connection: close"))
+        while data := wire.socket.recv(65536):
+            came += data
+    assert came.count(b"data: {") == (4 if name == "error_event" else 3)
+    assert b"[DONE]" not in came
+
+
+def test_what_comes_first_of_events_bytes_and_time_ends_a_stream(
+    handle: Handle, emulator_server: EmulatorServer
+) -> None:
+    third = moment(emulator_server, handle, 3)
+    for fault in ({"after_time": third, "after_events": 1}, {"after_time": 0, "after_events": 50}):
+        handle.fail(fault={"cut": fault})
+    found = [events(undisturbed(emulator_server, handle, **STREAM).body) for _ in range(2)]
+    assert [len(one) for one in found] == [1, 0]
+
+
+@pytest.mark.parametrize("name", ["stall", "duplicate_event", "malformed_json", "split_event", "comment_storm"])
+def test_a_fault_at_a_time(emulator: Emulation, handle: Handle, emulator_server: EmulatorServer, name: str) -> None:
+    emulator.clock.freeze(1_800_000_000)
+    found = []
+    for at in (3, f"{moment(emulator_server, handle, 3) * 1000:.0f}ms"):
+        handle.reset()
+        arguments = {"duration": "1ms"} if name == "stall" else {}
+        handle.fail(fault={name: {"at_event": at, **arguments}})
+        found.append(undisturbed(emulator_server, handle, **STREAM))
+    assert found[0] == found[1]
+    assert "x-emulator-notice" not in found[0].headers
+
+
+def test_a_time_that_a_stream_never_comes_to(handle: Handle, emulator_server: EmulatorServer) -> None:
+    handle.fail(fault={"duplicate_event": {"at_event": "24h"}})
+    reply = undisturbed(emulator_server, handle, **STREAM)
+    assert reply.headers["x-emulator-notice"] == "the fault duplicate_event found nothing to act on in this reply"
+    with pytest.raises(ValueError, match='"2 fortnights" is not a duration'):
+        handle.fail(fault={"duplicate_event": {"at_event": "2 fortnights"}})
+
+
+def test_two_headers_that_contradict_each_other(handle: Handle, emulator_server: EmulatorServer) -> None:
+    handle.fail(fault={"duplicate_headers": {"name": "Content-Type", "value": "text/html"}}, times=2)
+    raw = with_header(chat(emulator_server, handle), "Connection: close")
+    with Wire(emulator_server.url) as wire:
+        head = wire.send(raw).rest().partition(b"\r\n\r\n")[0].split(b"\r\n")
+    types = [line for line in head if line.startswith(b"content-type: ")]
+    assert types == [b"content-type: application/json", b"content-type: text/html"]
+    reply = httpx.get(f"{handle.base_url}/models", headers=handle.headers)
+    assert reply.headers["content-type"] == "application/json, text/html"
 
 
 @VERSIONS

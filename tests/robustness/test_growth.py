@@ -13,7 +13,8 @@ from emulator.mechanisms import windows
 from emulator.mechanisms.expressions import Scope
 from emulator.mechanisms.journal import MOST_ENTRIES
 from emulator.mechanisms.store import Tenant
-from emulator.provider import Operation, Provider
+from emulator.operation import Operation
+from emulator.provider import Provider
 
 PROVIDERS = {name: family.base for name, family in make_runtime(pace=0).providers.items()}
 OPERATIONS = [(name, operation) for name, provider in PROVIDERS.items() for operation in provider.operations]

@@ -69,7 +69,23 @@ def test_no_other_name(server: EmulatorServer) -> None:
         TlsWire(server.url, server.ca_file, "api.test")
 
 
-@pytest.mark.parametrize("leave", [Wire.hang_up, Wire.reset], ids=["FIN", "RST"])
+LEAVING = pytest.mark.parametrize("leave", [Wire.hang_up, Wire.reset], ids=["FIN", "RST"])
+
+
+@LEAVING
+def test_an_unpaced_stream_stops_when_nobody_reads(server: EmulatorServer, handle: Handle, leave: Any) -> None:
+    words = 40_000  # 8 MB of events: more than the sockets' buffers take
+    handle.play([{"reply": {"text": "word " * words}}])
+    assert server.ca_file is not None
+    wire = TlsWire(server.url, server.ca_file, buffer=4096)
+    wire.send(chat(server, handle, stream=True)).more()
+    leave(wire)
+    client = outcome(server, handle)
+    assert client["hung_up"]
+    assert client["frames_sent"] < words
+
+
+@LEAVING
 def test_a_client_that_leaves_is_noticed(server: EmulatorServer, handle: Handle, leave: Any) -> None:
     handle.fail(fault={"stall": {"at_event": 1, "duration": "1h"}})
     assert server.ca_file is not None

@@ -134,8 +134,8 @@ class Wire:
 class TlsWire(Wire):
     """The same within TLS. What ended the connection is TCP's: a reset is one, whatever a TLS library calls it."""
 
-    def __init__(self, url: str, trust: Path | str, host: str = "localhost") -> None:
-        super().__init__(url)
+    def __init__(self, url: str, trust: Path | str, host: str = "localhost", buffer: int | None = None) -> None:
+        super().__init__(url, buffer)
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = ssl.create_default_context(cafile=trust).wrap_bio(self._in, self._out, server_hostname=host)
         try:

@@ -5,7 +5,8 @@ from typing import Any, get_args, get_type_hints
 
 from emulator.catalog.stored import RECORDS
 from emulator.mechanisms.faults import FaultKind
-from emulator.provider import Operation, Provider
+from emulator.operation import Operation
+from emulator.provider import Provider
 
 
 def classes(hint: Any) -> Iterator[type[Any]]:

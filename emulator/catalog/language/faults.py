@@ -2,21 +2,30 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, create_model, model_validator
+from pydantic import AfterValidator, Field, create_model, model_validator
 
 from emulator.catalog.language.base import Duration, Model
 from emulator.mechanisms import faults
+from emulator.mechanisms.clock import parse_duration
 from emulator.mechanisms.fault_catalogue import FAULTS, OF_CONNECTIONS, OF_REQUESTS, fault
 from emulator.refusals import RefusalName
+
+
+def _event(at: int | str) -> int | str:
+    if isinstance(at, str) and at[:1].isdigit():
+        parse_duration(at)
+    return at
+
 
 _TYPES: dict[faults.ArgumentKind, Any] = {
     "count": Annotated[int, Field(ge=0, strict=True)],
     "duration": Duration,
     "wait": Duration,
+    "moment": Duration,
     "text": str,
     "flag": Annotated[bool, Field(strict=True)],
     "refusal": RefusalName,
-    "event": Annotated[int, Field(strict=True)] | str,
+    "event": Annotated[Annotated[int, Field(strict=True)] | str, AfterValidator(_event)],
     "form": faults.RetryForm,
 }
 
