@@ -64,6 +64,8 @@ def requests(server: Server, calls: Sequence[Call], connections: int, seconds: f
     if not found:
         raise Failed(f"wrk: {(done.stdout + done.stderr)[-300:]}")
     said = json.loads(found[1])
+    if not said["requests"]:
+        raise Failed("nothing was answered in time")
     rate = said["requests"] / (said["us"] / 1e6)
     return Requests(said["requests"], rate, said["p50"] / 1000, said["p99"] / 1000, said["failures"])
 

@@ -97,7 +97,7 @@ def many_providers(plan: Plan) -> list[Measure]:
         started(*data)
         starts: list[Pair[float]] = paired(plan.at_most(3), started, lambda: started(*data))
         with targets.emulator() as four, targets.emulator(*data) as fifty:
-            rates = in_turn(plan, four, fifty, lambda server: load(server, 32, 1))
+            rates = in_turn(plan, four, fifty, lambda server: load(server, 32, 2))
             operations = _operations(fifty)
     what = f"{copies.PROVIDERS} providers, {operations:,} operations"
     samples = [pair.time(lambda ms: ms) for pair in starts]

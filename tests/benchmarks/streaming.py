@@ -17,7 +17,7 @@ def unpaced(server: Server, connections: int, seconds: float) -> Streams:
     """Whole streams for about some seconds. Raises Failed."""
     call = targets.streamed(server.ready)
     probe = streams(server, call, connections, 2 * connections, seconds=10)
-    count = max(connections, int(probe.rate * seconds))
+    count = max(2 * connections, int(probe.rate * seconds))
     done = streams(server, call, connections, count, seconds=4 * seconds + 10)
     if done.failures or done.late or abs(done.events_each - EVENTS) > 1:
         raise Failed(f"{done.failures} streams failed, and one has {done.events_each:g} events")
