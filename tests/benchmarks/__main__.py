@@ -74,20 +74,16 @@ def main(rows: tuple[str, ...], pairs: int) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers are ended on the way out
     CACHE.mkdir(exist_ok=True)
     to_load_cpu()
-    began, lines = time.monotonic(), []
+    began = time.monotonic()
+    results: dict[str, Any] = {"date": datetime.now(UTC).date().isoformat(), "machine": described(), "lines": []}
     for row in sorted(map(int, rows)) or ROWS:
         at = time.monotonic()
         found = measured(row, Plan(pairs))
-        lines += found
+        results["lines"] += found
+        results["minutes"] = round((time.monotonic() - began) / 60, 1)
+        CACHE.joinpath("results.json").write_text(as_text(results), encoding="utf-8")
         click.echo(f"{report.text(found).partition(chr(10))[2]}   [{time.monotonic() - at:.0f} s]", err=True)
-    results = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "minutes": (time.monotonic() - began) / 60,
-        "machine": described(),
-        "lines": lines,
-    }
-    CACHE.joinpath("results.json").write_text(as_text(results), encoding="utf-8")
-    click.echo(report.text(lines))
+    click.echo(report.text(results["lines"]))
     if not rows:
         publish(results)
 

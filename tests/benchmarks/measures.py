@@ -1,8 +1,9 @@
 """What a row says: samples of a figure, each beside its reference, and the goal they are held to."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import median
+from time import monotonic
 from typing import Any, Generic, Literal, TypeVar
 
 from .machine import Server, Use, Watch
@@ -11,6 +12,7 @@ Figure = TypeVar("Figure")
 
 QUIET = 12.0
 """Percent of all CPUs that others may use while a pair is measured, before the figure is called noisy."""
+_FEWEST = 3
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,12 @@ class Plan:
     pairs: int = 5
     more: int = 2
     """Pairs that are measured on top, when too few of them were quiet."""
+    seconds: float = 60
+    """What a row takes no more pairs after, once it has three."""
 
     def at_most(self, pairs: int) -> "Plan":
         """For what takes long: fewer pairs, and none on top."""
-        return Plan(min(self.pairs, pairs), more=0)
+        return replace(self, pairs=min(self.pairs, pairs), more=0)
 
 
 Change = Callable[[float, float], float]
@@ -168,9 +172,12 @@ class Pair(Generic[Figure]):
 def paired(
     plan: Plan, reference: Callable[[], Figure], tested: Callable[[], Figure], servers: Sequence[Server] = ()
 ) -> list[Pair[Figure]]:
-    """Both in turn, `plan.pairs` times; a few times more while fewer than that were quiet."""
+    """Both in turn, `plan.pairs` times: a few times more while fewer were quiet, fewer when it takes long."""
     pairs: list[Pair[Figure]] = []
+    until = monotonic() + plan.seconds
     while sum(pair.foreign <= QUIET for pair in pairs) < plan.pairs and len(pairs) < plan.pairs + plan.more:
+        if len(pairs) >= _FEWEST and monotonic() > until:
+            break
         (first, first_use), (second, second_use) = (_watched(side, servers) for side in (reference, tested))
         pairs.append(Pair(first, second, first_use, second_use))
     return pairs

@@ -41,8 +41,9 @@ def latency(plan: Plan) -> list[Measure]:
 
 
 def failures(row: int, what: str, pairs: Sequence[Pair[Requests]] | Sequence[Pair[Streams]]) -> Measure:
-    """All replies of all pairs that failed: no middle of them is taken."""
-    own, others = (sum(getattr(pair, side).failures for pair in pairs) for side in ("tested", "reference"))
+    """All replies of all pairs that failed or came too late: no middle of them is taken."""
+    sides = [(pair.tested, pair.reference) for pair in pairs]
+    own, others = (sum(done.failures + done.late for done in side) for side in zip(*sides, strict=True))
     foreign = max(pair.foreign for pair in pairs)
     return Measure(row, what, UVICORN, Goal("<=", 0), [Sample(own, own, others, foreign)], unit="failures")
 

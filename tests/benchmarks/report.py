@@ -36,8 +36,9 @@ def cells(line: Line) -> list[str]:
     beside = "" if line["beside"] is None else f" | {line['reference']} {figure(line['beside'], shown or unit)}"
     sides = f"{figure(line['tested'], shown or unit)}{beside}"
     cpu = "" if line["cpu"] is None else figure(line["cpu"], unit)
-    noisy = line["foreign"] > QUIET
-    noise = f"{line['foreign']:.0f} %{' (noisy)' if noisy else ''}"
+    remarks = ["noisy"] if line["foreign"] > QUIET else []
+    remarks += [f"{len(line['samples'])} pairs"] if 1 < len(line["samples"]) < 5 else []
+    noise = f"{line['foreign']:.0f} %" + (f" ({', '.join(remarks)})" if remarks else "")
     return [str(line["row"]), line["what"], figure(line["value"], unit), spread, cpu, goal, verdict(line), sides, noise]
 
 

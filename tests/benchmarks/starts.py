@@ -32,14 +32,15 @@ def started(*arguments: str) -> float:
 
 
 def memory(plan: Plan) -> list[Measure]:
-    """Resident megabytes: at start, and what 10,000 and then 100,000 requests add."""
+    """Resident megabytes: at start, and what 10,000 and then 100,000 requests add, or as many as there is time for."""
     with targets.emulator() as server:
-        sizes = [server.memory()]
+        sizes, made = [server.memory()], []
         watch = Watch(server)
         for count in (10_000, 100_000):
-            done = streams(server, server.ready, 32, count, seconds=150)
+            done = streams(server, server.ready, 32, count, seconds=plan.seconds)
             if done.failures:
-                raise Failed(f"{done.failures} of {count:,} requests failed or were not made in time")
+                raise Failed(f"{done.failures} of the replies are no 2xx")
+            made.append(count - done.late)
             sizes.append(server.memory())
         use = watch.use()
     start, some, many = sizes
@@ -50,8 +51,8 @@ def memory(plan: Plan) -> list[Measure]:
 
     return [
         line("at start", 60, start),
-        line("that 10,000 requests add", 5, max(some - start, 0)),
-        line("that the next 100,000 add", 2, max(many - some, 0)),
+        line(f"that {made[0]:,} requests add", 5, max(some - start, 0)),
+        line(f"that the next {made[1]:,} add", 2, max(many - some, 0)),
     ]
 
 
@@ -96,7 +97,7 @@ def many_providers(plan: Plan) -> list[Measure]:
         started(*data)
         starts: list[Pair[float]] = paired(plan.at_most(3), started, lambda: started(*data))
         with targets.emulator() as four, targets.emulator(*data) as fifty:
-            rates = in_turn(plan, four, fifty, lambda server: load(server, 32, 1))
+            rates = in_turn(plan, four, fifty, lambda server: load(server, 32, 2))
             operations = _operations(fifty)
     what = f"{copies.PROVIDERS} providers, {operations:,} operations"
     samples = [pair.time(lambda ms: ms) for pair in starts]

@@ -17,9 +17,9 @@ def unpaced(server: Server, connections: int, seconds: float) -> Streams:
     """Whole streams for about some seconds. Raises Failed."""
     call = targets.streamed(server.ready)
     probe = streams(server, call, connections, 2 * connections, seconds=10)
-    count = max(connections, int(probe.rate * seconds))
+    count = max(2 * connections, int(probe.rate * seconds))
     done = streams(server, call, connections, count, seconds=4 * seconds + 10)
-    if done.failures or abs(done.events_each - EVENTS) > 1:
+    if done.failures or done.late or abs(done.events_each - EVENTS) > 1:
         raise Failed(f"{done.failures} streams failed, and one has {done.events_each:g} events")
     return done
 
@@ -48,7 +48,7 @@ def first_event(plan: Plan) -> list[Measure]:
 def paced(server: Server, connections: int) -> Streams:
     """Two streams a connection at 20 ms a token; the starts are spread over the length of one."""
     call = targets.streamed(server.ready)
-    return streams(server, call, connections, 2 * connections, seconds=40, ramp=_SPAN, gap=GAP)
+    return streams(server, call, connections, 2 * connections, seconds=25, ramp=_SPAN, gap=GAP)
 
 
 def _error(span: float) -> float:
