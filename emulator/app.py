@@ -38,13 +38,15 @@ class EmulatorApp:
         if scope["type"] != "http":
             await self._control(scope, receive, send)
             return
-        tenant, path = split_tenant(scope["path"])
+        whole = scope["path"].removeprefix(scope.get("root_path", ""))  # another application may have it further down
+        tenant, path = split_tenant(whole)
         if path == _CONTROL or path.startswith(_CONTROL + "/"):
-            await self._control({**scope, "path": path, "raw_path": path.encode(), "tenant": tenant}, receive, send)
+            own = {"path": path, "raw_path": path.encode(), "root_path": "", "tenant": tenant}
+            await self._control({**scope, **own}, receive, send)
             return
-        await self._emulate(scope, receive, send)
+        await self._emulate(whole, scope, receive, send)
 
-    async def _emulate(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _emulate(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read(receive)
         if body is None:
             return
@@ -52,7 +54,7 @@ class EmulatorApp:
         reply, exchange = answer(
             self.runtime,
             method=scope["method"],
-            path=scope["path"],
+            path=path,
             query=scope.get("query_string", b"").decode("latin-1"),
             headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]],
             body=body,

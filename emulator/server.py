@@ -25,6 +25,8 @@ from emulator.wire.listeners import Listener
 from emulator.wire.sockets import Protocol
 
 if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
     from emulator.handles import Emulation, Handle
 
 log = logging.getLogger("emulator")
@@ -82,9 +84,18 @@ def create_app(
     seed: int = 0,
     pace: float = 1.0,
     speed: float = 1.0,
-) -> EmulatorApp:
-    """The ASGI application for any server. Raises what `make_runtime` raises."""
-    return EmulatorApp(make_runtime(providers, data=data, seed=seed, pace=pace, speed=speed))
+) -> "Starlette":
+    """The Starlette application, for any server or as a part of another one; `state.runtime` is what it answers from.
+
+    Raises what `make_runtime` raises.
+    """
+    from starlette.applications import Starlette  # a server of ours has no use for it before the control API is asked
+    from starlette.routing import Mount
+
+    runtime = make_runtime(providers, data=data, seed=seed, pace=pace, speed=speed)
+    app = Starlette(routes=[Mount("/", app=EmulatorApp(runtime))])
+    app.state.runtime = runtime
+    return app
 
 
 def uvicorn_config(app: EmulatorApp) -> uvicorn.Config:

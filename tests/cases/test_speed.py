@@ -194,7 +194,7 @@ def fast() -> Iterator[EmulatorServer]:
 
 def test_the_control_api_tells_the_speed(fast: EmulatorServer) -> None:
     assert httpx.get(f"{fast.url}/_emulator/clock").json()["speed"] == 10
-    assert create_app(["nugen"], speed=3).runtime.time.speed == 3
+    assert create_app(["nugen"], speed=3).state.runtime.time.speed == 3
 
 
 @pytest.mark.parametrize("speed", [0, -1, math.nan, math.inf])

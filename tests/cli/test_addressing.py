@@ -1,7 +1,13 @@
 """How a request finds its provider and its tenant."""
 
+import asyncio
+
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from emulator import create_app
 
 from .serving import Served
 
@@ -78,3 +84,16 @@ def test_tenants_are_isolated(served: Served, tenant: str) -> None:
     served.control("reset", {}, tenant)
     assert served.journal(tenant) == []
     assert len(served.journal(other)) == 2
+
+
+@pytest.mark.parametrize("prefix", ["", "/emulated"])
+def test_within_another_application(prefix: str) -> None:
+    """`create_app` gives an application of Starlette, which can be a part of another one."""
+    whole = Starlette(routes=[Mount(prefix, app=create_app(["generalcompute"]))])
+
+    async def asked(path: str) -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(whole), base_url="http://any") as client:
+            return await client.get(prefix + path, headers={"Authorization": "Bearer gc_x"})
+
+    assert asyncio.run(asked("/~blue/generalcompute/v1/models")).json()["object"] == "list"
+    assert [e["path"] for e in asyncio.run(asked("/~blue/_emulator/journal")).json()] == ["/v1/models"]
