@@ -204,7 +204,7 @@ def _frames(timeline: Timeline, plan: StreamPlan, pace: float) -> list[Frame]:
         if event.merged and frames:
             frames[-1] = Frame(at, frames[-1].data + data, number, due)
             continue
-        if not event.split and not event.split_character:
+        if data and not event.split and not event.split_character:
             frames.append(Frame(at, data, number, due))
             continue
         for i, part in enumerate(_parts(data, _offsets(event, data))):
