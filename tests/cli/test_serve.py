@@ -243,7 +243,10 @@ def test_what_cannot_be_served_is_exit_2_with_a_hint(run: Run, case: str) -> Non
     assert hint.startswith("hint: ")
 
 
-@pytest.mark.parametrize("arguments", [["--pace", "-1"], ["--pace", "slow"], ["--port", "http"], ["--speed", "1"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--pace", "-1"], ["--pace", "slow"], ["--port", "http"], ["--speed", "0"], ["--speed", "fast"], ["--haste", "1"]],
+)
 def test_wrong_options_are_usage_errors(run: Run, arguments: list[str]) -> None:
     result = run("serve", *arguments)
     assert result.exit_code == 2
