@@ -6,6 +6,7 @@ The fixture language, the control API's schema, the command line and the README'
 from collections.abc import Mapping
 from typing import Any
 
+from emulator.mechanisms import entrances
 from emulator.mechanisms.faults import Argument, Fault, FaultKind
 
 _BYTES = Argument("count", "bytes of the body that still arrive; 0: the head alone")
@@ -20,42 +21,6 @@ _AT = Argument(
 )
 _HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>\n"
 _SORRY = "I'm sorry, but I can't help with that."
-
-_LISTENER = (
-    FaultKind(
-        "refuse",
-        "listener",
-        "the connection is refused: nothing listens at the port",
-        "a service that is down or being deployed, a port that is closed by mistake",
-    ),
-    FaultKind(
-        "accept_and_hang",
-        "listener",
-        "the connection is accepted, nothing is ever read from it, and nothing comes",
-        "a process that hangs, a host whose accept queue is all that is left of it",
-    ),
-)
-
-_HANDSHAKE = (
-    FaultKind(
-        "tls_stall",
-        "handshake",
-        "the TLS handshake is begun by the client and never answered",
-        "an overloaded TLS terminator, a middlebox that swallows what it does not know",
-    ),
-    FaultKind(
-        "tls_expired",
-        "handshake",
-        "the certificate expired years ago; all else about it is right",
-        "a renewal that nobody noticed had stopped",
-    ),
-    FaultKind(
-        "tls_wrong_host",
-        "handshake",
-        "the certificate is for another host; all else about it is right",
-        "a load balancer's default certificate, a proxy in between, a wrong DNS entry",
-    ),
-)
 
 _CONNECTION = (
     FaultKind(
@@ -398,7 +363,7 @@ _CONTENT = (
 )
 
 FAULTS: dict[str, FaultKind] = {
-    kind.name: kind for kind in (*_LISTENER, *_HANDSHAKE, *_CONNECTION, *_FRAMING, *_STREAM, *_CONTENT)
+    kind.name: kind for kind in (*entrances.FAULTS, *_CONNECTION, *_FRAMING, *_STREAM, *_CONTENT)
 }
 OF_CONNECTIONS = [kind.name for kind in FAULTS.values() if kind.before_requests]
 OF_REQUESTS = [kind.name for kind in FAULTS.values() if not kind.before_requests]
