@@ -9,6 +9,41 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
 
+from emulator.mechanisms.faults import FaultKind
+
+FAULTS = (
+    FaultKind(
+        "refuse",
+        "listener",
+        "the connection is refused: nothing listens at the port",
+        "a service that is down or being deployed, a port that is closed by mistake",
+    ),
+    FaultKind(
+        "accept_and_hang",
+        "listener",
+        "the connection is accepted, nothing is ever read from it, and nothing comes",
+        "a process that hangs, a host whose accept queue is all that is left of it",
+    ),
+    FaultKind(
+        "tls_stall",
+        "handshake",
+        "the TLS handshake is begun by the client and never answered",
+        "an overloaded TLS terminator, a middlebox that swallows what it does not know",
+    ),
+    FaultKind(
+        "tls_expired",
+        "handshake",
+        "the certificate expired years ago; all else about it is right",
+        "a renewal that nobody noticed had stopped",
+    ),
+    FaultKind(
+        "tls_wrong_host",
+        "handshake",
+        "the certificate is for another host; all else about it is right",
+        "a load balancer's default certificate, a proxy in between, a wrong DNS entry",
+    ),
+)
+
 
 @dataclass(eq=False, slots=True)
 class Setting:

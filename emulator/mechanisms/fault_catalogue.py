@@ -6,7 +6,7 @@ The fixture language, the control API's schema, the command line and the README'
 from collections.abc import Mapping
 from typing import Any
 
-from emulator.mechanisms.connection_faults import HANDSHAKE, LISTENER
+from emulator.mechanisms import entrances
 from emulator.mechanisms.faults import Argument, Fault, FaultKind
 
 _BYTES = Argument("count", "bytes of the body that still arrive; 0: the head alone")
@@ -363,7 +363,7 @@ _CONTENT = (
 )
 
 FAULTS: dict[str, FaultKind] = {
-    kind.name: kind for kind in (*LISTENER, *HANDSHAKE, *_CONNECTION, *_FRAMING, *_STREAM, *_CONTENT)
+    kind.name: kind for kind in (*entrances.FAULTS, *_CONNECTION, *_FRAMING, *_STREAM, *_CONTENT)
 }
 OF_CONNECTIONS = [kind.name for kind in FAULTS.values() if kind.before_requests]
 OF_REQUESTS = [kind.name for kind in FAULTS.values() if not kind.before_requests]

@@ -42,6 +42,8 @@ class Protocol(HttpToolsProtocol):
     """HTTP/1.1 that hands its transport to the application, and has no page of its own for broken requests."""
 
     _in_message = False
+    _pipelined: tuple[Any, ...] = ()
+    """Cycles whose replies were not complete when the next request came."""
 
     def data_received(self, data: bytes) -> None:
         """Take no offer to speak another protocol (Java's client makes one): the parser would drop the body."""
@@ -59,6 +61,19 @@ class Protocol(HttpToolsProtocol):
         super().on_message_begin()
         self._in_message = True
         self.scope["extensions"] = {EXTENSION: {"transport": self.transport}}
+
+    def on_headers_complete(self) -> None:
+        before = self.cycle
+        super().on_headers_complete()
+        if before is not None and not before.response_complete:
+            self._pipelined = (*self._pipelined, before)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell every request of it, and not the last one alone: they would wait for ever."""
+        for cycle in self._pipelined:
+            cycle.disconnected = not cycle.response_complete
+            cycle.message_event.set()
+        super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
         self.transport.write(

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from wire_client import PROVIDERS, Reply, Wire, answered, chat, operation_of, outcome, with_header
+from wire_client import PROVIDERS, Reply, Wire, answered, chat, operation_of, outcome, outcomes, with_header
 
 from emulator import Emulation, EmulatorServer, Handle
 
@@ -240,6 +240,7 @@ def test_the_requests_behind_a_fault_in_a_pipeline_are_lost_with_it(
             assert wire.rest().count(b"HTTP/1.1 200 OK") <= 1
         except ConnectionResetError:
             assert "reset" in fault
+    assert len(outcomes(emulator_server, handle)) == 2  # nothing waits for a connection that is gone
 
 
 def test_faults_are_taken_one_a_request(handle: Handle, emulator_server: EmulatorServer) -> None:
