@@ -66,7 +66,7 @@ class Protocol(HttpToolsProtocol):
         before = self.cycle
         super().on_headers_complete()
         if before is not None and not before.response_complete:
-            self._pipelined = (*self._pipelined, before)
+            self._pipelined = (*(cycle for cycle in self._pipelined if not cycle.response_complete), before)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell every request of it, and not the last one alone: they would wait for ever."""
