@@ -14,7 +14,7 @@ from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.faults import Fault, Layer
 from emulator.mechanisms.journal import Entry, Note
 from emulator.mechanisms.latency import Timing
-from emulator.mechanisms.limits import Limit, Window, told
+from emulator.mechanisms.limits import Limit, Pool, Window, told
 from emulator.mechanisms.patches import Headers, Target
 from emulator.mechanisms.store import Store, Tenant
 from emulator.operation import Operation, concerns
@@ -203,16 +203,15 @@ class Exchange:
 
     def limit(self, rule: LimitRule, *, looking: bool = False) -> Limit:
         """A limit as this exchange meets it; one that only looks at it leaves no trace of itself in the store."""
+        own = self._window(rule, rule.name, rule, looking)
+        return Limit(own, None if rule.pool is None else self._window(rule, f"{rule.name}/pool", rule.pool, looking))
+
+    def _window(self, rule: LimitRule, name: str, share: LimitRule | Pool, looking: bool) -> Window:
+        """The window of one share of a limit."""
         kind = "in_flight" if rule.algorithm == "concurrency" else "windows"
-
-        def window(name: str, key: Expression, capacity: Expression) -> Window:
-            cell = f"{self.provider.id}:{name}:{key(self.scope)}"
-            state = self.tenant.peek(kind, cell) or {} if looking else windows.held(self.tenant, kind, cell)
-            return Window(state, rule.algorithm, capacity.number(self.scope), rule.per)
-
-        own = window(rule.name, rule.key, rule.capacity)
-        pool = rule.pool
-        return Limit(own, None if pool is None else window(f"{rule.name}/pool", pool.key, pool.capacity))
+        cell = f"{self.provider.id}:{name}:{share.key.evaluate(self.scope)}"
+        state = self.tenant.peek(kind, cell) or {} if looking else windows.held(self.tenant, kind, cell)
+        return Window(state, rule.algorithm, share.capacity.number(self.scope), rule.per)
 
     def release(self) -> None:
         """The reply is sent, or nobody wants it: be counted nowhere. To say so again changes nothing."""

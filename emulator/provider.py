@@ -207,16 +207,16 @@ class Provider:
             return self.compile_steps(play["name"], play["steps"])
         return self.scenarios.get(play["name"])
 
-    def limits_of(self, operation: str | None) -> tuple[LimitRule, ...]:
-        """The limits that are about an operation (None: about a request that met none)."""
+    def limits_of(self, operation: str | None) -> Mapping[str, LimitRule]:
+        """The limits that are about an operation (None: about a request that met none), by name."""
         found = self._limits_by_operation.get(operation)
         if found is None:
-            found = tuple(rule for rule in self.limits if concerns(rule.operations, operation))
+            found = {rule.name: rule for rule in self.limits if concerns(rule.operations, operation)}
             self._limits_by_operation[operation] = found
         return found
 
     @cached_property
-    def _limits_by_operation(self) -> dict[str | None, tuple[LimitRule, ...]]:
+    def _limits_by_operation(self) -> dict[str | None, dict[str, LimitRule]]:
         return {}
 
     @cached_property

@@ -95,7 +95,7 @@ def _choice(
     script: Script,
     thinking: Mapping[str, str] | None,
 ) -> dict[str, Any]:
-    words = topic_words(asked)
+    words = topic_words(asked) if script.text is None else []  # what is said already needs no topic
     calls = _tool_calls(request, entropy, words, script)
     text, reason = script.text, "stop"
     if text is None:

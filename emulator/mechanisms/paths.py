@@ -1,6 +1,6 @@
 """Paths through JSON data."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 
@@ -19,9 +19,9 @@ def walk(data: Any, path: Iterable[str]) -> Any:
 class Lookup(dict[str, Any]):
     """A mapping of known keys whose values are made when a path asks for them."""
 
-    def __init__(self, keys: Iterable[str], make: Callable[[str], Any]) -> None:
+    def __init__(self, keys: Collection[str], make: Callable[[str], Any]) -> None:
         super().__init__()
-        self._keys = tuple(keys)
+        self._keys = keys
         self._make = make
 
     def __contains__(self, key: object) -> bool:
