@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emulator import Emulation, EmulatorServer, Handle, make_runtime
-from emulator.mechanisms.fault_catalogue import FAULTS
+from emulator.mechanisms.fault_catalogue import FAULTS, OF_REQUESTS
 
 LATENCY = """\
 latency:
@@ -192,7 +192,7 @@ def test_every_end_releases_once(emulation: Emulation, handle: Handle, way: str,
 
 
 @pytest.mark.parametrize("socket", [True, False], ids=["socket", "in-process"])
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", OF_REQUESTS)
 def test_every_fault_releases_once(
     emulation: Emulation, handle: Handle, client: httpx.Client, fault: str, socket: bool
 ) -> None:
