@@ -54,5 +54,5 @@ def crowd(plan: Plan) -> list[Measure]:
     tails = [pair.figure(lambda done: done.p99, ratio) for pair in pairs]
     return [
         Measure(4, "chat completion, 256 connections, p99", UVICORN, Goal("<=", 3), tails, shown="ms"),
-        failures(4, "chat completion, 256 connections, failures", pairs),
+        failures(4, "chat completion, 256 connections, failed or late", pairs),
     ]

@@ -22,7 +22,11 @@ def verdict(line: Line) -> str:
     value, bound, unit = line["value"], line["goal"]["bound"], line["unit"]
     if line["met"]:
         return "met"
-    return f"missed by {100 * abs(value - bound) / bound:.0f} %" if bound else f"missed: {figure(value, unit)}"
+    if not bound:
+        return f"missed: {figure(value, unit)}"
+    if value > 2 * bound:
+        return f"missed: {figure(value / bound)} times the goal"
+    return f"missed by {100 * abs(value - bound) / bound:.0f} %"
 
 
 def cells(line: Line) -> list[str]:
@@ -62,7 +66,7 @@ def table(lines: Sequence[Line]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-_LEFT, _WIDTH, _STEP, _TOP = 350, 400, 22, 64
+_LEFT, _WIDTH, _STEP, _TOP = 390, 400, 22, 64
 _FURTHEST = 16.0
 
 

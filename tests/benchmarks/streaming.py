@@ -67,7 +67,7 @@ def _crowd(plan: Plan, row: int, connections: int, bounds: tuple[float, ...]) ->
         return Measure(row, f"{what}, span error {name}", UVICORN, Goal("<=", bound), samples, unit="%", shown="%")
 
     found = [errors(name, bound) for name, bound in zip(("p50", "p99"), bounds, strict=False)]
-    return [*found, failures(row, f"{what}, failures", pairs)]
+    return [*found, failures(row, f"{what}, failed or late", pairs)]
 
 
 def five_hundred(plan: Plan) -> list[Measure]:
