@@ -30,6 +30,7 @@ def played_step(step: Step, when: Expression | None, where: str, *, paced: bool 
     return PlayedStep(
         times=times,
         lasts=step.lasts,
+        after=step.after,
         operation=step.operation,
         when=when,
         refuse=step.refuse,

@@ -22,6 +22,8 @@ class Step:
     times: int | None
     lasts: float | None
     """Seconds of the clock after which it is over, met or not."""
+    after: float | None
+    """Seconds of the clock before it begins."""
     operation: str | None
     when: Expression | None
     refuse: RefusalName | None
@@ -64,7 +66,7 @@ def start(plays: Plays, name: str, by: str, steps: str | None = None) -> dict[st
 
 def unfinished(play: dict[str, Any], scenario: Scenario, now: float) -> Step | None:
     """The step a play has come to, unless it is at its end or only goes on as usual."""
-    step = current(play, scenario, now) if "since" in play else _at(play, scenario)
+    step = _come_to(play, scenario, now) if "since" in play else _at(play, scenario)
     rest = scenario.steps[play["index"] :]
     return step if any(not step.open_end for step in rest) else None
 
@@ -74,13 +76,28 @@ def _at(play: dict[str, Any], scenario: Scenario) -> Step | None:
 
 
 def current(play: dict[str, Any], scenario: Scenario, now: float) -> Step | None:
-    """The step a play has come to, after those whose time is over; its own time runs from the first look."""
+    """The step a play has come to; None when it is at its end, or before the next one begins."""
+    step = _come_to(play, scenario, now)
+    waits = step is not None and step.after is not None and now < play.setdefault("since", now) + step.after
+    return None if waits else step
+
+
+def _come_to(play: dict[str, Any], scenario: Scenario, now: float) -> Step | None:
+    """The step after those whose time is over, begun or not; the first one's time runs from the first look."""
     while (step := _at(play, scenario)) is not None and step.lasts is not None:
-        over = play.setdefault("since", now) + step.lasts
+        over = play.setdefault("since", now) + (step.after or 0.0) + step.lasts
         if now < over:
             break
         _go_on(play, over)
     return step
+
+
+def passed(play: dict[str, Any], scenario: Scenario, now: float) -> dict[str, Any]:
+    """Why a play has nothing for a request: it is exhausted, its next step has not begun, or is for others."""
+    step = _come_to(play, scenario, now)
+    if step is None:
+        return {"exhausted": True}
+    return {"missed": step.where} if current(play, scenario, now) is not None else {"before": step.where}
 
 
 def _go_on(play: dict[str, Any], at: float) -> None:

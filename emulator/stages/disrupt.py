@@ -11,6 +11,7 @@ def disrupt(ex: Exchange) -> None:
     plays = _plays(ex)
     found = scenarios.next_step(plays, ex.provider.played, ex.active.id, ex.scope, ex.now) if plays else None
     if found is None:
+        _tell_passed(ex, plays)
         return
     play, step = found
     spared = step.probability is not None and ex.scope.entropy.random.random() >= step.probability
@@ -24,6 +25,15 @@ def disrupt(ex: Exchange) -> None:
     ex.script = step.script
     if step.refuse is not None:
         raise Refused(step.refuse, **step.facts)
+
+
+def _tell_passed(ex: Exchange, plays: scenarios.Plays) -> None:
+    """Note what had nothing for this request, and why; of what is exhausted, the latest."""
+    for play in plays:
+        scenario = ex.provider.played(play)
+        why = scenarios.passed(play, scenario, ex.now) if scenario is not None else {}
+        if why and ("exhausted" not in why or play is plays[-1]):
+            ex.note("disrupt", play["name"], by=play["by"], **why)
 
 
 def _plays(ex: Exchange) -> scenarios.Plays:

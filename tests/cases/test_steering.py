@@ -159,3 +159,52 @@ def test_nothing_else_tells_the_reply_from_the_providers(emulator: Emulation, pr
     assert names >= (EVERYWHERE if reply.body else EVERYWHERE - {"content-type"})
     of_the_provider = {name for name in names - EVERYWHERE if not name.startswith("x-ratelimit-")}
     assert of_the_provider <= {f"access-control-allow-{what}" for what in ("origin", "methods", "headers")}
+
+
+class TestSequences:
+    def test_four_lines(self, emulator: Emulation, handle: Handle, asking: Caller) -> None:
+        """429 twice, a 502 after half a minute, a reply that is cut, then fine."""
+        emulator.clock.freeze()
+        handle.play(
+            [{"times": 2, "refuse": "rate_limited"}, {"after": "30s", "refuse": "bad_gateway"}, {"times": 1}, {}]
+        )
+        assert [asking.ask().status for _ in range(4)] == [429, 429, 200, 200]
+        emulator.clock.advance("29s")
+        assert asking.ask().status == 200
+        emulator.clock.advance("1s")
+        assert [asking.ask().status for _ in range(3)] == [502, 200, 200]
+
+    def test_the_first_step_waits_from_the_first_request(
+        self, emulator: Emulation, handle: Handle, asking: Caller
+    ) -> None:
+        emulator.clock.freeze()
+        handle.play([{"after": "10s", "for": "5s", "refuse": "unavailable"}, {}])
+        statuses = []
+        for _ in range(4):
+            statuses.append(asking.ask().status)
+            emulator.clock.advance("5s")
+        assert statuses == [200, 200, 503, 200]
+
+    def test_a_step_that_has_not_begun_is_still_to_come(
+        self, emulator: Emulation, handle: Handle, asking: Caller
+    ) -> None:
+        handle.play([{"after": "1h", "refuse": "bad_gateway"}])
+        assert asking.ask().status == 200
+        assert emulator.unfinished()
+        emulator.clock.advance("1h")
+        assert asking.ask().status == 502
+        assert not emulator.unfinished()
+
+    def test_a_miss_is_told_from_the_end(self, emulator: Emulation, handle: Handle, asking: Caller) -> None:
+        def why() -> list[str]:
+            asking.ask()
+            notes = [note for note in handle.journal[-1].raw["trace"] if note["stage"] == "disrupt"]
+            return [key for note in notes for key in note if key in ("missed", "before", "exhausted", "step")]
+
+        handle.play([{"refuse": "rate_limited", "when": "body.model == 'another'"}])
+        assert why() == ["missed"]
+        emulator.reset()
+        handle.play([{"refuse": "rate_limited", "after": "10s"}])
+        assert why() == ["before"]
+        emulator.clock.advance("10s")
+        assert [why(), why()] == [["step"], ["exhausted"]]

@@ -36,6 +36,10 @@ class Step(Model):
         alias="for",
         description="How long it is so, on the clock: from the end of the step before, or the first request.",
     )
+    after: Duration | None = Field(
+        None,
+        description="How long after the step before, or the first request, it begins; until then all is as usual.",
+    )
     operation: str | None = None
     when: Expr | None = None
     refuse: RefusalName | None = None
