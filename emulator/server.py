@@ -109,6 +109,7 @@ def uvicorn_config(app: EmulatorApp) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # nobody asks who is behind a proxy
         date_header=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,

@@ -5,14 +5,15 @@ from typing import Any
 
 from emulator.exchange import Exchange, Frame
 from emulator.mechanisms.encoding import Encoding
-from emulator.mechanisms.events import Event, EventKind, Timeline, bend
+from emulator.mechanisms.events import Event, Timeline, bend
 from emulator.mechanisms.faults import Fault
 from emulator.mechanisms.faulty_streams import disturb
 from emulator.mechanisms.latency import Timing
-from emulator.mechanisms.tokens import pieces
 from emulator.operation import StreamPlan
+from emulator.provider import Quirk
 from emulator.wire.framing import FRAMINGS
 from emulator.wire.spoiling import SPOILING
+from emulator.wire.writers import EventWriter, FrameWriter
 
 _MOST_GAPS = 1000
 """Gaps that a journal entry holds."""
@@ -84,9 +85,21 @@ def _bytes(content: Any, encoding: Encoding) -> bytes:
 
 
 def _encode_stream(ex: Exchange, plan: StreamPlan) -> None:
+    ex.reply.headers[0] = ("content-type", plan.media_type)
     quirks, faults = list(ex.quirks("stream")), ex.faults_of("stream")
-    plain = not quirks and not faults
-    timeline = Timeline(_events(ex, plan, plain))
+    if quirks or faults:
+        _encode_bent(ex, plan, quirks, faults)
+        return
+    writer = FrameWriter(ex, plan)
+    writer.write()
+    apart = ex.runtime.pace > 0 or ex.faults_of("framing", "connection")
+    ex.reply.frames = writer.frames if apart else _joined(writer.frames)
+
+
+def _encode_bent(ex: Exchange, plan: StreamPlan, quirks: list[Quirk], faults: list[Fault]) -> None:
+    writer = EventWriter(ex, plan)
+    writer.write()
+    timeline = Timeline(writer.events)
     for quirk in quirks:
         for patch in quirk.patches:
             bend(timeline, patch, ex.scope)
@@ -94,75 +107,8 @@ def _encode_stream(ex: Exchange, plan: StreamPlan) -> None:
         error = _error_event(ex, fault) if fault.name == "error_event" else None
         if not disturb(timeline, fault, ex.provider.encoding, error):
             ex.idle.append(fault)
-    ex.reply.headers[0] = ("content-type", plan.media_type)
-    if plain and ex.runtime.pace == 0 and not ex.faults_of("framing", "connection"):
-        ex.reply.frames = _joined(timeline, plan)
-    else:
-        ex.reply.frames = _frames(timeline, plan, ex.runtime.pace)
+    ex.reply.frames = _frames(timeline, plan, ex.runtime.pace)
     ex.reply.complete = timeline.ending == "complete"
-
-
-def _events(ex: Exchange, plan: StreamPlan, plain: bool) -> list[Event]:
-    """The undisturbed stream: every event the plan has a template for, in the order of completion."""
-    assert ex.completion is not None and ex.request is not None
-    writer = _Writer(ex, plan, plain)
-    writer.one("open")
-    for choice in ex.completion["choices"]:
-        writer.one("role", choice=choice)
-        writer.pieces("content", pieces(choice["text"] or "", plan.spaces, plan.blanks))
-        for index, call in enumerate(choice["tool_calls"] or []):
-            writer.one("tool_call", call={**call, "index": index})
-            writer.pieces("arguments", pieces(call["arguments"]))
-        writer.one("finish")
-    if plan.usage == "always" or (plan.usage == "on_request" and ex.request["include_usage"]):
-        writer.one("usage")
-    writer.one("close")
-    if plan.terminator is not None:
-        writer.events.append(Event("done", plan.terminator))
-    writer.one("trailer")  # some send one more after the end, which clients that stop there never read
-    return writer.events
-
-
-class _Writer:
-    """Writes the events of a stream one after another. Of a `plain` stream nobody looks at them again."""
-
-    def __init__(self, ex: Exchange, plan: StreamPlan, plain: bool) -> None:
-        self.ex = ex
-        self.plan = plan
-        self.plain = plain
-        self.events: list[Event] = []
-
-    def one(self, kind: EventKind, **variables: Any) -> None:
-        """An event of a kind, if the plan has such."""
-        for name, value in variables.items():
-            self.ex.scope[name] = value
-        template = self.plan.events.get(kind)
-        if template is None:
-            return
-        delay = self._delay()
-        if self.ex.timing is not None:
-            self.ex.scope["timing"] = self.ex.timing.facts
-        self.events.append(Event(kind, template(self.ex.scope), delay))
-
-    def pieces(self, kind: EventKind, texts: list[str]) -> None:
-        """An event for each piece of a text; where they differ in the piece alone, the rest is encoded once."""
-        template, dumps = self.plan.events.get(kind), self.plan.encoding.dumps
-        around = template.around(self.ex.scope, "piece", dumps) if self.plain and template and texts else None
-        if around is None:
-            for text in texts:
-                self.one(kind, piece=text)
-            return
-        before, after = around
-        for text in texts:
-            self.events.append(Event(kind, before + dumps(text) + after, self._delay()))
-
-    def _delay(self) -> float:
-        """Seconds before the next event."""
-        timing = self.ex.timing
-        if timing is None:
-            return self.plan.gap if self.events else self.plan.first_event
-        assert self.ex.request is not None
-        return timing.gap() if self.events else timing.first_token(self.ex.request["prompt_tokens"])
 
 
 def _error_event(ex: Exchange, fault: Fault) -> Any:
@@ -172,19 +118,10 @@ def _error_event(ex: Exchange, fault: Fault) -> Any:
     return (entry.body or ex.provider.envelope)(ex.scope)
 
 
-def _joined(timeline: Timeline, plan: StreamPlan) -> list[Frame]:
-    """All events in as few writes as a connection takes well: nothing needs them apart."""
-    frame = FRAMINGS[plan.framing]
-    frames: list[Frame] = []
-    parts: list[bytes] = []
-    size = 0
-    for number, event in enumerate(timeline.events):
-        parts.append(frame(event, plan.encoding))
-        size += len(parts[-1])
-        if size > _MOST_JOINED or number == len(timeline.events) - 1:
-            frames.append(Frame(0.0, b"".join(parts), number))
-            parts, size = [], 0
-    return frames
+def _joined(frames: list[Frame]) -> list[Frame]:
+    """The same bytes in as few writes as a connection takes well: nothing needs the events apart."""
+    whole = b"".join([frame.data for frame in frames])
+    return [Frame(0.0, whole[i : i + _MOST_JOINED], frames[-1].event) for i in range(0, len(whole), _MOST_JOINED)]
 
 
 def _frames(timeline: Timeline, plan: StreamPlan, pace: float) -> list[Frame]:
