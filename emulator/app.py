@@ -138,21 +138,18 @@ class _Sender:
     async def _stream(self, reply: Reply, frames: list[Frame], extra: Sequence[tuple[str, str]] = ()) -> None:
         """Frames at their moments; stops when the client hangs up."""
         await self._start(reply, extra)
-        clock = asyncio.get_running_loop().time
+        send, clock = self._send, asyncio.get_running_loop().time
+        unseen = self.transport.is_closing if self.transport is not None else lambda: True
         began = clock()
-        for frame in frames:
-            if (began + frame.at > clock() or self._unseen()) and not await self._reach(began + frame.at):
+        for number, frame in enumerate(frames, 1):
+            if (began + frame.at > clock() or unseen()) and not await self._reach(began + frame.at):
                 return
-            await self._send({"type": "http.response.body", "body": frame.data, "more_body": True})
-            self.frames += 1
-            if self.frames % _TURN == 0 or len(frame.data) > _LARGE:
+            await send({"type": "http.response.body", "body": frame.data, "more_body": True})
+            self.frames = number
+            if number % _TURN == 0 or len(frame.data) >= _LARGE:
                 await asyncio.sleep(0)
         if reply.complete:
             await self._body(b"", more=False)
-
-    def _unseen(self) -> bool:
-        """Whether the client is gone, or may be without the transport telling so."""
-        return self.transport is None or bool(self.transport.is_closing())
 
     async def _reach(self, moment: float) -> bool:
         """Wait for a moment of the loop's clock; False when the client hung up meanwhile."""

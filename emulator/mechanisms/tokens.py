@@ -6,10 +6,7 @@ from typing import Literal
 
 from emulator.mechanisms.records import record
 
-_PIECES = {
-    "before": re.compile(r"\s*\S+\s*$|\s*\S+", re.UNICODE),
-    "after": re.compile(r"^\s*\S+\s*|\S+\s*", re.UNICODE),
-}
+_PIECES = {"before": re.compile(r"\s*\S+"), "after": re.compile(r"\S+\s*")}
 
 
 @record
@@ -39,8 +36,12 @@ def pieces(text: str, spaces: Literal["before", "after"] = "before", blanks: int
     """
     if not text:
         return []
-    found = _PIECES[spaces].findall(text)
-    words = found if "".join(found) == text else [text]
+    words: list[str] = _PIECES[spaces].findall(text)
+    if not words:
+        return [text]
+    if spare := len(text) - sum(map(len, words)):  # spaces with no word on that side go with the one on the other
+        words[-1] += text[-spare:] if spaces == "before" else ""
+        words[0] = text[:spare] + words[0] if spaces == "after" else words[0]
     if blanks is None:
         return words
     return [piece for i, word in enumerate(words) for piece in (["", word] if i and i % blanks == 0 else [word])]

@@ -17,8 +17,6 @@ from emulator.wire.writers import EventWriter, FrameWriter
 
 _MOST_GAPS = 1000
 """Gaps that a journal entry holds."""
-_MOST_JOINED = 65536
-"""Bytes of events that are joined; a client that reads no more is noticed between the writes."""
 
 
 def encode(ex: Exchange) -> None:
@@ -90,10 +88,9 @@ def _encode_stream(ex: Exchange, plan: StreamPlan) -> None:
     if quirks or faults:
         _encode_bent(ex, plan, quirks, faults)
         return
-    writer = FrameWriter(ex, plan)
+    writer = FrameWriter(ex, plan, joined=ex.runtime.pace == 0 and not ex.faults_of("framing", "connection"))
     writer.write()
-    apart = ex.runtime.pace > 0 or ex.faults_of("framing", "connection")
-    ex.reply.frames = writer.frames if apart else _joined(writer.frames)
+    ex.reply.frames = writer.frames
 
 
 def _encode_bent(ex: Exchange, plan: StreamPlan, quirks: list[Quirk], faults: list[Fault]) -> None:
@@ -116,12 +113,6 @@ def _error_event(ex: Exchange, fault: Fault) -> Any:
     entry = ex.error_entry(fault["refuse"], {}) or ex.provider.errors["server_error"][0]
     ex.scope["error"] = entry.error(ex.scope)
     return (entry.body or ex.provider.envelope)(ex.scope)
-
-
-def _joined(frames: list[Frame]) -> list[Frame]:
-    """The same bytes in as few writes as a connection takes well: nothing needs the events apart."""
-    whole = b"".join([frame.data for frame in frames])
-    return [Frame(0.0, whole[i : i + _MOST_JOINED], frames[-1].event) for i in range(0, len(whole), _MOST_JOINED)]
 
 
 def _frames(timeline: Timeline, plan: StreamPlan, pace: float) -> list[Frame]:

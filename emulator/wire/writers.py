@@ -9,6 +9,8 @@ from emulator.operation import StreamPlan
 from emulator.wire.framing import FRAMINGS
 
 _MARK = b"\x00here\x00"
+_MOST_JOINED = 65536
+"""Bytes of events that are joined; a client that reads no more is noticed between the writes."""
 
 
 class EventWriter:
@@ -72,10 +74,18 @@ class EventWriter:
 class FrameWriter(EventWriter):
     """Writes the frames of a stream that nothing bends: what its pieces share is rendered and framed once."""
 
-    def __init__(self, ex: Exchange, plan: StreamPlan) -> None:
+    def __init__(self, ex: Exchange, plan: StreamPlan, *, joined: bool) -> None:
+        """`joined`: nothing needs the events apart, so they come in as few writes as a connection takes well."""
         super().__init__(ex, plan)
         self.frames: list[Frame] = []
-        self.at = self.due = 0.0
+        self.joined = joined
+        self._at = self._due = 0.0
+
+    def write(self) -> None:
+        super().write()
+        if self.joined:
+            whole = b"".join([frame.data for frame in self.frames])
+            self.frames = [Frame(0.0, whole[i : i + _MOST_JOINED]) for i in range(0, len(whole), _MOST_JOINED)]
 
     def pieces(self, kind: EventKind, texts: list[str]) -> None:
         template, encoding = self.plan.events.get(kind), self.plan.encoding
@@ -85,14 +95,24 @@ class FrameWriter(EventWriter):
             return
         framed = FRAMINGS[self.plan.framing](Event(kind, _MARK.join(around)), encoding)
         before, after = framed.split(_MARK)
-        dumps, push, delay = encoding.dumps, self._push, self.delay
-        for text in texts:
-            push(before + dumps(text) + after, delay())
+        dumps, delays = encoding.dumps, self._delays(len(texts))
+        written = [before + dumps(text) + after for text in texts]
+        if self.joined:
+            self._push(b"".join(written), 0.0)
+            return
+        for data, delay in zip(written, delays, strict=True):
+            self._push(data, delay)
 
     def add(self, kind: EventKind, data: Any, delay: float) -> None:
         self._push(FRAMINGS[self.plan.framing](Event(kind, data), self.plan.encoding), delay)
 
+    def _delays(self, count: int) -> list[float]:
+        """The times before so many events."""
+        if self.begun and self.ex.timing is None:
+            return [self.plan.gap] * count
+        return [self.delay() for _ in range(count)]
+
     def _push(self, data: bytes, delay: float) -> None:
-        self.at += delay * self.ex.runtime.pace
-        self.due += delay
-        self.frames.append(Frame(self.at, data, len(self.frames), self.due))
+        self._at += delay * self.ex.runtime.pace
+        self._due += delay
+        self.frames.append(Frame(self._at, data, len(self.frames), self._due))
