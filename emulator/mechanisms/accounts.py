@@ -207,13 +207,14 @@ class Account:
         return {name: [item["id"] for kind, item in made if kind.name == name] for name in given}
 
     def _load(self, kind: ResourceType, given: Item) -> Item:
-        own = {name: value for name, value in given.items() if name in ("id", "created_at") or name in kind.fields}
+        own = kind.own(given)
         item: Item = {"id": kind.id(self.scope), "created_at": self.now, **own}
         body, self.scope["body"] = self.scope["body"], given
         try:
             resources.computed({n: t for n, t in kind.fields.items() if n not in own}, item, self.scope)
         finally:
             self.scope["body"] = body
+        kind.require_all(item)
         for reference in kind.references:
             for target in resources.targets(item, reference):
                 if self.find(reference.resource, target) is None:

@@ -84,6 +84,21 @@ class ResourceType:
     """Items that a collection begins with."""
     seed_when: Expression | None
 
+    def known(self) -> dict[str, None]:
+        """The names of its fields: those that are computed, or that the items have with which a collection begins."""
+        seeded = (name for item in self.seed for name in item if name != "status")
+        return dict.fromkeys(self.fields or seeded)
+
+    def own(self, given: Item) -> Item:
+        """What is given of an item's own fields."""
+        known = {"id", "created_at", *self.known()}
+        return {name: value for name, value in given.items() if name in known}
+
+    def require_all(self, item: Item) -> None:
+        """Raises ExpressionError for an item that is without some of its fields."""
+        if missing := [name for name in self.known() if name not in item]:
+            raise ExpressionError(f"{', '.join(missing)}: not given")
+
 
 def new_collection() -> Collection:
     """`due` says when a timed transition of an item comes, and to which state; `numbers`, which insertion it was."""

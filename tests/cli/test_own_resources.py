@@ -30,7 +30,24 @@ def test_every_account_begins_with_them(serve: Serve, tmp_path: Path) -> None:
     assert names == ["research-a6000", "llm-h100", "batch-a6000", "trainer"]
 
 
+def test_a_stock_of_ones_own_is_drawn_from(serve: Serve, tmp_path: Path) -> None:
+    """A kind whose fields are only known by those a collection begins with."""
+    stock = (
+        "gpu_stock: [{id: US-1/RTX-A6000, region: US-1, tier: legacy, model: RTX-A6000, available: 9, color: red}]\n"
+    )
+    instance = (
+        "instance: [{name: own, tier: legacy, region: US-1, gpu_model: RTX-A6000, gpu_count: 2, status: ACTIVE,\n"
+    )
+    served = serve("barrack", "--data", written(tmp_path, stock + instance + "  image: ubuntu-22.04-cuda-12.2}]\n"))
+    stocks = served.get("/barrack/api/gpu-stocks/?region=US-1", "brk-new-1").json()["stocks"]
+    assert {one["model"]: one["available"] for one in stocks}["RTX-A6000"] == 7
+
+
 BROKEN = {
+    "half a stock": (
+        "gpu_stock:\n  - {id: US-1/A40, region: US-1}\n",
+        "gpu_stock[0]: tier, model, available: not given",
+    ),
     "no mapping": ("- 1\n", "barrack.yaml:1 is not a mapping of kinds of resources to lists"),
     "an unknown kind": ("\nserver: []\n", 'barrack.yaml:2 server: "server" does not exist; there are region, gpu,'),
     "no list": ("ssh_key: {name: a}\n", "barrack.yaml:1 ssh_key: is not a list of resources, each with its fields"),
