@@ -7,6 +7,7 @@ from fnmatch import translate
 from functools import cached_property
 from typing import Any, Literal
 
+from emulator.mechanisms.fault_catalogue import OF_REQUESTS
 from emulator.mechanisms.records import record
 from emulator.refusals import REFUSALS, RefusalName
 
@@ -82,6 +83,12 @@ def steered(key: str) -> RefusalName | None:
     return next((name for name in REFUSALS if key == _STEERED + name), None) if key.startswith(_STEERED) else None
 
 
+def faulty(key: str) -> str | None:
+    """The fault a test credential asks for: `emu-reset` asks for `reset`."""
+    name = key.removeprefix(_STEERED)
+    return name if name != key and name in OF_REQUESTS else None
+
+
 def misspelt(key: str) -> bool:
-    """Whether a key looks like a test credential that names no refusal."""
-    return key.startswith(_STEERED) and key != "emu-ok" and steered(key) is None
+    """Whether a key looks like a test credential that names nothing there is."""
+    return key.startswith(_STEERED) and key != "emu-ok" and steered(key) is None and faulty(key) is None

@@ -7,6 +7,8 @@ import re
 
 from emulator.exchange import Exchange
 from emulator.mechanisms import credentials, scenarios
+from emulator.mechanisms.fault_catalogue import OF_REQUESTS, fault
+from emulator.mechanisms.faults import Fault
 from emulator.refusals import REFUSALS
 
 _CODE = re.compile(r"\bcode=\"?(\d{3})\b")
@@ -20,6 +22,8 @@ def steer(ex: Exchange) -> None:
         _latency(ex, name.strip())
     if _queued(ex):
         return
+    if asked := ex.headers.get("x-emulator-fault"):
+        _fault(ex, asked.strip(), "X-Emulator-Fault")
     if "x-emulator-refuse" in ex.headers:
         _force(ex, ex.headers["x-emulator-refuse"].strip(), "X-Emulator-Refuse")
     elif code := _CODE.search(ex.headers.get("prefer", "")):
@@ -27,8 +31,11 @@ def steer(ex: Exchange) -> None:
     elif ex.credential is not None and (ex.active.secured or credentials.steered(ex.credential.key)):
         if name := credentials.steered(ex.credential.key):
             _force(ex, name, "the key")
+        elif asked := credentials.faulty(ex.credential.key):
+            _fault(ex, asked, "the key")
         elif credentials.misspelt(ex.credential.key):
-            ex.notices.append(f"the key {ex.credential.key} names no refusal; there are {', '.join(REFUSALS)}")
+            there = f"refusals {', '.join(REFUSALS)}; faults {', '.join(OF_REQUESTS)}"
+            ex.notices.append(f"the key {ex.credential.key} names no refusal and no fault; there are {there}")
 
 
 def _queued(ex: Exchange) -> bool:
@@ -65,6 +72,27 @@ def _force_status(ex: Exchange, status: int) -> None:
     ex.forced, ex.forced_status = name, status
     ex.preference_applied = f"code={status}"
     ex.note("steer", name, by=f"Prefer: code={status}")
+
+
+def _fault(ex: Exchange, asked: str, asked_by: str) -> None:
+    """Let the reply meet a fault, by its name or as JSON with its arguments: `{"cut": {"after_events": 2}}`."""
+    try:
+        chosen = fault(asked, {}) if asked in OF_REQUESTS else _declared_fault(ex, asked)
+    except ValueError as error:
+        ex.notices.append(f"{asked_by}: {asked} is not a fault of replies: {error}")
+        return
+    ex.faults.append(chosen)
+    ex.note("steer", chosen.name, by=asked_by)
+
+
+def _declared_fault(ex: Exchange, asked: str) -> Fault:
+    """The fault that JSON says. Raises ValueError with what would be right."""
+    if not asked.startswith("{"):
+        raise ValueError(f"there are {', '.join(OF_REQUESTS)}")
+    (step,) = ex.provider.compile_steps("X-Emulator-Fault", f'[{{"fault": {asked}}}]').steps
+    if step.fault is None:
+        raise ValueError("name one")
+    return step.fault
 
 
 def _latency(ex: Exchange, name: str) -> None:

@@ -1,16 +1,24 @@
 """Asking for an outcome by header, `Prefer` or key; and being told what cannot be had."""
 
 import json
+from typing import Any
 
 import pytest
 
 from emulator import Emulation, Handle
+from emulator.edge import answer
+from emulator.mechanisms.fault_catalogue import OF_REQUESTS
 from emulator.refusals import REFUSALS
 
 from .catalogue import OPERATIONS, PROVIDERS, Caller, caller
 from .raw import RawReply, send
 
 NOTICE = "x-emulator-notice"
+BODY: dict[str, Any] = {
+    "model": "gpt-oss-120b",
+    "messages": [{"role": "user", "content": "Hello"}],
+    "stream": True,
+}
 EVERYWHERE = {"content-type", "content-length", "date"}
 
 
@@ -208,3 +216,65 @@ class TestSequences:
         assert why() == ["before"]
         emulator.clock.advance("10s")
         assert [why(), why()] == [["step"], ["exhausted"]]
+
+
+class TestFaults:
+    """By header and by key: the same bytes as by a call."""
+
+    @pytest.mark.parametrize("name", OF_REQUESTS)
+    def test_by_name(self, emulator: Emulation, handle: Handle, name: str) -> None:
+        """What is planned, without waiting for it."""
+
+        def planned(key: str = handle.api_key, **headers: str) -> tuple[Any, list[str]]:
+            emulator.clock.freeze(1_800_000_000)
+            given = {"content-type": "application/json", "authorization": f"Bearer {key}", **headers}
+            reply, exchange = answer(
+                emulator.runtime,
+                method="POST",
+                path=f"/~{emulator.tenant}/generalcompute/v1/chat/completions",
+                query="",
+                headers=given.items(),
+                body=json.dumps(BODY).encode(),
+            )
+            assert exchange is not None
+            exchange.release()
+            notes = [what for stage, what, _ in exchange.trace if stage == "steer"]
+            emulator.reset()
+            return (reply.status, reply.body, reply.frames, reply.complete, reply.breakage), notes
+
+        by_header, notes = planned(**{"x-emulator-fault": name})
+        assert notes == [name]
+        assert planned(**{"x-emulator-fault": json.dumps({name: {}})}) == (by_header, notes)
+        assert planned(key=f"emu-{name}")[1] == [name]
+        handle.fail(fault={name: {}})
+        assert planned() == (by_header, [])
+
+    def test_of_a_name_of_both_the_key_means_the_refusal(self, asking: Caller) -> None:
+        assert set(OF_REQUESTS) & set(REFUSALS) == {"malformed_json"}
+        assert asking.ask(key="emu-malformed_json").status == 400
+
+    def test_arguments(self, asking: Caller) -> None:
+        asking.body = {**(asking.body or {}), "stream": True}
+        reply = asking.ask(X_Emulator_Fault='{"error_event": {"after_events": 1, "refuse": "rate_limited"}}')
+        assert reply.body.count(b"data: ") == 2
+
+    @pytest.mark.parametrize(
+        ("asked", "told"),
+        [
+            ("cut_off", "there are reset, close"),
+            ("refuse", "there are reset, close"),
+            ('{"refuse": {}}', "meets connections before any request"),
+            ('{"cut": {"after_events": -1}}', "after_events"),
+            ('{"cut": {}', "delimiter"),
+            ("{}", "name one"),
+        ],
+    )
+    def test_what_is_none_is_told(self, asking: Caller, asked: str, told: str) -> None:
+        reply = asking.ask(X_Emulator_Fault=asked)
+        assert reply.status == 200
+        assert told in (reply.header(NOTICE) or "")
+
+    def test_what_a_test_has_queued_is_stronger(self, handle: Handle, asking: Caller) -> None:
+        handle.fail("server_error")
+        assert asking.ask(X_Emulator_Fault="html_gateway_page").status == 500
+        assert b"<html>" in asking.ask(X_Emulator_Fault="html_gateway_page").body
