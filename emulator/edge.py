@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Reversible
+from sys import intern
 from urllib.parse import parse_qsl
 
 import orjson
@@ -32,11 +33,12 @@ def answer(
     `path` is decoded, `query` is not. `mount` is the provider that owns the port, `tenant` the one to use
     when the path names none. Raises nothing.
     """
-    first = {name.lower(): value for name, value in reversed(headers)}  # of a repeated header the first
+    # Of a repeated header the first. Of names there are few, and the journal keeps them a thousand times.
+    first = {intern(name.lower()): value for name, value in reversed(headers)}
     if len(body) > MOST_BODY:
         return own_reply(413, f"the body is larger than {MOST_BODY} bytes", "send less"), None
     fields = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
-    exchange = Exchange(runtime, method, path, fields, first, body, mount, tenant)
+    exchange = Exchange(runtime, intern(method), path, fields, first, body, mount, tenant)
     try:
         pipeline.run(exchange)
     except Unaddressed as missing:

@@ -1,6 +1,6 @@
 """The types stages share: an exchange, the refusal that ends one early, and the reply."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -220,15 +220,18 @@ class Exchange:
                 cell, units = self.held.pop()
                 cell["used"] -= units
 
-    def quirks(self, target: Target) -> Iterator[Quirk]:
+    def quirks(self, target: Target) -> Sequence[Quirk]:
         """The provider's quirks of one target that are meant for this exchange."""
-        for quirk in self.provider.quirks_by_target.get(target, ()):
-            if self.meant(quirk.operations) and self.holds(quirk.when):
-                yield quirk
+        found = self._quirks.get(target, ())
+        return found and [quirk for quirk in found if self.holds(quirk.when)]
+
+    @property
+    def _quirks(self) -> Mapping[Target, tuple[Quirk, ...]]:
+        return self.provider.quirks_of(self.operation.id if self.operation else None)
 
     def faults_of(self, *layers: Layer) -> list[Fault]:
         """The faults of some layers that this exchange meets: of quirks, then what is asked for."""
-        if not self.faults and "fault" not in self.provider.quirks_by_target:
+        if not self.faults and "fault" not in self._quirks:
             return []
         known = [fault.at_pace(self.runtime.pace) for quirk in self.quirks("fault") for fault in quirk.faults]
         return [fault for fault in [*known, *self.faults] if fault.layer in layers]

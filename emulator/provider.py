@@ -219,11 +219,19 @@ class Provider:
     def _limits_by_operation(self) -> dict[str | None, dict[str, LimitRule]]:
         return {}
 
+    def quirks_of(self, operation: str | None) -> Mapping[Target, tuple[Quirk, ...]]:
+        """The quirks that are about an operation (None: about a request that met none), by target."""
+        found = self._quirks_by_operation.get(operation)
+        if found is None:
+            meant = [quirk for quirk in self.quirks if concerns(quirk.operations, operation)]
+            targets = dict.fromkeys(quirk.target for quirk in meant)
+            found = {target: tuple(quirk for quirk in meant if quirk.target == target) for target in targets}
+            self._quirks_by_operation[operation] = found
+        return found
+
     @cached_property
-    def quirks_by_target(self) -> Mapping[Target, tuple[Quirk, ...]]:
-        """The quirks of each target that has any."""
-        targets = dict.fromkeys(quirk.target for quirk in self.quirks)
-        return {target: tuple(quirk for quirk in self.quirks if quirk.target == target) for target in targets}
+    def _quirks_by_operation(self) -> dict[str | None, Mapping[Target, tuple[Quirk, ...]]]:
+        return {}
 
     @cached_property
     def document(self) -> Mapping[str, Any]:

@@ -1,16 +1,36 @@
 """The journal: one entry an exchange, the newest thousand a tenant, each in a cell of its own."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from emulator.mechanisms.store import Tenant
 
 Note = tuple[str, str, Mapping[str, Any]]
 """What a stage did: its name, what it was, details."""
 
+SENT_WHOLE: Mapping[str, Any] = {"frames_sent": 0, "hung_up": False}
+"""What becomes of a reply that is no stream."""
 MOST_ENTRIES = 1000
 _MOST_BODY = 65536
 _SECRET = frozenset({"authorization", "api-token", "x-api-key", "api_key", "cookie", "proxy-authorization"})
+
+
+class Facts(NamedTuple):
+    """The moment (Unix seconds), address and outcome of an exchange."""
+
+    at: float
+    method: str
+    path: str
+    matched: bool
+    status: int
+    provider: str | None = None
+    operation: str | None = None
+    refusal: str | None = None
+    streamed: bool = False
+    principal: Mapping[str, Any] = {}
+    usage: Any = None
+    charged: Mapping[str, str] | None = None
+    notices: Sequence[str] = ()
 
 
 class Entry:
@@ -18,23 +38,27 @@ class Entry:
 
     __slots__ = ("_body", "_facts", "_headers", "_trace", "client", "number")
 
-    def __init__(self, facts: Mapping[str, Any], headers: Mapping[str, str], body: bytes, trace: list[Note]) -> None:
-        """`facts` has the request's moment, address and outcome; `trace` may still grow."""
+    def __init__(self, facts: Facts, headers: Mapping[str, str], body: bytes, trace: Iterable[Note] = ()) -> None:
         self.number = 0
         self._facts = facts
         self._headers = headers
         self._body = body[:_MOST_BODY]
-        self._trace = trace
-        self.client: dict[str, Any] | None = None
+        self._trace = tuple(trace)
+        self.client: Mapping[str, Any] | None = None
         """What became of the reply at the client's end."""
 
     def shown(self) -> dict[str, Any]:
         """The entry as plain data. Of the request it has the headers, credentials hidden, and 64 KiB of the body."""
-        principal = {name: fact for name, fact in self._facts["principal"].items() if name != "id"}
-        request = {"headers": _shown_headers(self._headers), "body": self._body.decode("utf-8", "replace")}
-        trace = [{"stage": stage, "what": what, **details} for stage, what, details in self._trace]
-        seen = {"principal": principal, "request": request, "trace": trace, "client": self.client}
-        return {"number": self.number, **self._facts, **seen}
+        facts = self._facts
+        return {
+            "number": self.number,
+            **facts._asdict(),
+            "principal": {name: fact for name, fact in facts.principal.items() if name != "id"},
+            "notices": list(facts.notices),
+            "request": {"headers": _shown_headers(self._headers), "body": self._body.decode("utf-8", "replace")},
+            "trace": [{"stage": stage, "what": what, **details} for stage, what, details in self._trace],
+            "client": None if self.client is None else dict(self.client),
+        }
 
 
 def append(tenant: Tenant, entry: Entry) -> None:

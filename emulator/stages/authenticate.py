@@ -15,4 +15,4 @@ def authenticate(ex: Exchange) -> None:
         raise Refused(found, key=ex.credential.key)
     ex.principal = found
     ex.scope["principal"] = found
-    ex.note("authenticate", "principal", facts={k: v for k, v in found.items() if k != "id"})
+    ex.note("authenticate", "principal")
