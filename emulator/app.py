@@ -81,12 +81,9 @@ def _remember(exchange: Exchange, sender: "_Sender") -> None:
 
 async def _read(receive: Receive) -> bytes | None:
     """The whole body, or None when the client hung up. What is past the limit is read and thrown away."""
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body"):  # as most come
-        body: bytes = message.get("body", b"")
-        return body if len(body) <= MOST_BODY else bytes(MOST_BODY + 1)
     chunks, size = [], 0
     while True:
+        message = await receive()
         if message["type"] == "http.disconnect":
             return None
         chunk = message.get("body", b"")
@@ -95,7 +92,6 @@ async def _read(receive: Receive) -> bytes | None:
             chunks.append(chunk)
         if not message.get("more_body"):
             return b"".join(chunks) if size <= MOST_BODY else bytes(MOST_BODY + 1)
-        message = await receive()
 
 
 class _Sender:

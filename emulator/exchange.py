@@ -227,11 +227,11 @@ class Exchange:
 
     @property
     def _quirks(self) -> Mapping[Target, tuple[Quirk, ...]]:
-        return self.provider.quirks_of(self.operation.id if self.operation else None)
+        return self.provider.quirks_of[self.operation.id if self.operation else None]
 
     def faults_of(self, *layers: Layer) -> list[Fault]:
         """The faults of some layers that this exchange meets: of quirks, then what is asked for."""
-        if not self.faults and "fault" not in self._quirks:
+        if not self.faults and not self._quirks.get("fault"):
             return []
         known = [fault.at_pace(self.runtime.pace) for quirk in self.quirks("fault") for fault in quirk.faults]
         return [fault for fault in [*known, *self.faults] if fault.layer in layers]

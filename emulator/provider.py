@@ -207,31 +207,25 @@ class Provider:
             return self.compile_steps(play["name"], play["steps"])
         return self.scenarios.get(play["name"])
 
-    def limits_of(self, operation: str | None) -> Mapping[str, LimitRule]:
-        """The limits that are about an operation (None: about a request that met none), by name."""
-        found = self._limits_by_operation.get(operation)
-        if found is None:
-            found = {rule.name: rule for rule in self.limits if concerns(rule.operations, operation)}
-            self._limits_by_operation[operation] = found
-        return found
+    @cached_property
+    def limits_of(self) -> Mapping[str | None, Mapping[str, LimitRule]]:
+        """The limits that are about each operation (None: about a request that met none), by name."""
+        return {
+            operation: {rule.name: rule for rule in self.limits if concerns(rule.operations, operation)}
+            for operation in (None, *self.operations)
+        }
 
     @cached_property
-    def _limits_by_operation(self) -> dict[str | None, dict[str, LimitRule]]:
-        return {}
-
-    def quirks_of(self, operation: str | None) -> Mapping[Target, tuple[Quirk, ...]]:
-        """The quirks that are about an operation (None: about a request that met none), by target."""
-        found = self._quirks_by_operation.get(operation)
-        if found is None:
-            meant = [quirk for quirk in self.quirks if concerns(quirk.operations, operation)]
-            targets = dict.fromkeys(quirk.target for quirk in meant)
-            found = {target: tuple(quirk for quirk in meant if quirk.target == target) for target in targets}
-            self._quirks_by_operation[operation] = found
-        return found
-
-    @cached_property
-    def _quirks_by_operation(self) -> dict[str | None, Mapping[Target, tuple[Quirk, ...]]]:
-        return {}
+    def quirks_of(self) -> Mapping[str | None, Mapping[Target, tuple[Quirk, ...]]]:
+        """The quirks that are about each operation (None: about a request that met none), by target."""
+        targets = dict.fromkeys(quirk.target for quirk in self.quirks)
+        return {
+            operation: {
+                target: tuple(q for q in self.quirks if q.target == target and concerns(q.operations, operation))
+                for target in targets
+            }
+            for operation in (None, *self.operations)
+        }
 
     @cached_property
     def document(self) -> Mapping[str, Any]:

@@ -195,10 +195,8 @@ def topic_words(text: str) -> list[str]:
     """The telling words of a prompt, each once, in order, at most eight, none longer than 40 characters."""
     telling: list[str] = []
     for found in _WORD.findall(text[:_MOST_READ]):
-        if found.lower() in COMMON_WORDS:
-            continue
         word = found.rstrip("'-")
-        if word not in telling and len(word) <= 40 and word.lower() not in COMMON_WORDS:
+        if word.lower() not in COMMON_WORDS and len(word) <= 40 and word not in telling:
             telling.append(word)
             if len(telling) == 8:
                 break

@@ -1,6 +1,7 @@
 """Content -> bytes, or the frames of a stream with their times; then stream quirks and faults."""
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from emulator.exchange import Exchange, Frame
@@ -84,7 +85,7 @@ def _bytes(content: Any, encoding: Encoding) -> bytes:
 
 def _encode_stream(ex: Exchange, plan: StreamPlan) -> None:
     ex.reply.headers[0] = ("content-type", plan.media_type)
-    quirks, faults = list(ex.quirks("stream")), ex.faults_of("stream")
+    quirks, faults = ex.quirks("stream"), ex.faults_of("stream")
     if quirks or faults:
         _encode_bent(ex, plan, quirks, faults)
         return
@@ -93,7 +94,7 @@ def _encode_stream(ex: Exchange, plan: StreamPlan) -> None:
     ex.reply.frames = writer.frames
 
 
-def _encode_bent(ex: Exchange, plan: StreamPlan, quirks: list[Quirk], faults: list[Fault]) -> None:
+def _encode_bent(ex: Exchange, plan: StreamPlan, quirks: Sequence[Quirk], faults: list[Fault]) -> None:
     writer = EventWriter(ex, plan)
     writer.write()
     timeline = Timeline(writer.events)
@@ -123,17 +124,12 @@ def _frames(timeline: Timeline, plan: StreamPlan, pace: float) -> list[Frame]:
     for number, event in enumerate(timeline.events):
         at += event.delay * pace + event.wait
         due += event.delay + event.wait
-        data = frame(event, plan.encoding)
-        if timeline.line_end != b"\n":
-            data = data.replace(b"\n", timeline.line_end)
+        data = frame(event, plan.encoding).replace(b"\n", timeline.line_end)
         if timeline.cut_after_bytes is not None:
             data = data[: max(timeline.cut_after_bytes - sent, 0)]
         sent += len(data)
         if event.merged and frames:
             frames[-1] = Frame(at, frames[-1].data + data, number, due)
-            continue
-        if data and not event.split and not event.split_character:
-            frames.append(Frame(at, data, number, due))
             continue
         for i, part in enumerate(_parts(data, _offsets(event, data))):
             at += event.split_gap if i else 0.0

@@ -9,7 +9,7 @@ def limit(ex: Exchange) -> None:
         return
     now, scope = ex.now, ex.scope
     wanted = []
-    for rule in ex.provider.limits_of(ex.active.id).values():
+    for rule in ex.provider.limits_of[ex.active.id].values():
         if rule.when is not None and not rule.when.holds(scope):
             continue
         limited, cost = ex.limit(rule), float(rule.cost.evaluate(scope) or 0)

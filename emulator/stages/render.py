@@ -67,7 +67,7 @@ def _tell(ex: Exchange, refusal: Refused) -> None:
 
 def _limits(ex: Exchange) -> Lookup:
     """How every limit stands for this principal, for headers and bodies to tell; few tell of all."""
-    rules = ex.provider.limits_of(ex.operation.id if ex.operation else None)
+    rules = ex.provider.limits_of[ex.operation.id if ex.operation else None]
 
     def facts(name: str) -> dict[str, Any]:
         rule = rules[name]
