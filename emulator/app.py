@@ -1,26 +1,26 @@
-"""The ASGI application: HTTP in, pipeline, HTTP out. The control API is Starlette's."""
+"""Who answers a request: a provider through the pipeline, or the emulator itself under `/_emulator/`; and ASGI."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine
 from functools import cached_property
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from emulator.edge import MOST_BODY, answer, own_reply
-from emulator.exchange import Exchange, Frame, Reply, Runtime
-from emulator.mechanisms.faults import Fault
+from emulator.edge import answer, own_reply
+from emulator.exchange import Exchange, Reply, Runtime
 from emulator.stages.route import split_tenant
-from emulator.wire import breaking, sockets
+from emulator.wire.reading import MOST_BODY, Request
 
 _CONTROL = "/_emulator"
 _TURN = 256  # frames after which others have a turn, also those who know that the client left
-_LARGE = 65536  # bytes of a frame after which they have it, too
-_PATIENCE = 0.25  # seconds of waiting that need not notice a client that hangs up
 
 
 class EmulatorApp:
-    """Answers as every provider of a runtime, and as the emulator itself under `/_emulator/`."""
+    """Answers as every provider of a runtime, and as the emulator itself under `/_emulator/`.
+
+    Our own server asks `respond`; any other server finds an ASGI application.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
@@ -34,17 +34,50 @@ class EmulatorApp:
 
         return control_app(self.runtime)
 
+    def respond(
+        self, request: Request, port: int
+    ) -> tuple[Reply, Exchange | None] | Coroutine[Any, Any, tuple[Reply, Exchange | None]]:
+        """The answer to a request that came to a port; of the control API it comes later. Raises nothing."""
+        if _CONTROL in request.path and (own := _own_address(request.path)) is not None:
+            return self._control_reply(request, *own)
+        return answer(
+            self.runtime,
+            method=request.method,
+            path=request.path,
+            query=request.query,
+            headers=request.headers,
+            body=request.body,
+            mount=self.mounts.get(port),
+        )
+
+    async def _control_reply(self, request: Request, tenant: str | None, path: str) -> tuple[Reply, None]:
+        """What the control API says, taken from its ASGI messages."""
+        reply, incoming = Reply(), [{"type": "http.request", "body": request.body, "more_body": False}]
+
+        async def receive() -> Message:
+            return incoming.pop() if incoming else {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                reply.status = message["status"]
+                reply.headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in message["headers"]]
+            else:
+                reply.body += message.get("body", b"")
+
+        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in request.headers]
+        scope = {"type": "http", "method": request.method, "query_string": request.query.encode("latin-1")}
+        await self._control({**scope, **_own_scope(tenant, path), "headers": headers}, receive, send)
+        return reply, None
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._control(scope, receive, send)
             return
         whole = scope["path"].removeprefix(scope.get("root_path", ""))  # another application may have it further down
-        tenant, path = split_tenant(whole)
-        if path == _CONTROL or path.startswith(_CONTROL + "/"):
-            own = {"path": path, "raw_path": path.encode(), "root_path": "", "tenant": tenant}
-            await self._control({**scope, **own}, receive, send)
-            return
-        await self._emulate(whole, scope, receive, send)
+        if (own := _own_address(whole)) is not None:
+            await self._control({**scope, **_own_scope(*own)}, receive, send)
+        else:
+            await self._emulate(whole, scope, receive, send)
 
     async def _emulate(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read(receive)
@@ -65,18 +98,17 @@ class EmulatorApp:
             await sender.send(reply)
         finally:
             if exchange is not None:
-                _remember(exchange, sender)
+                exchange.sent(sender.frames, hung_up=sender.hung_up)
 
 
-def _remember(exchange: Exchange, sender: "_Sender") -> None:
-    """The exchange is over: add to the journal what became of the reply at the client's end."""
-    exchange.release()
-    if exchange.entry is None or (exchange.entry.client is not None and not sender.hung_up):
-        return
-    with exchange.runtime.store.lock:
-        exchange.entry.client = {"frames_sent": sender.frames, "hung_up": sender.hung_up}
-        exchange.tenant.touched.add(("journal", str(exchange.entry.number)))
-        exchange.runtime.store.commit(exchange.tenant)
+def _own_address(path: str) -> tuple[str | None, str] | None:
+    """The tenant and the path below it, if it is the control API's."""
+    tenant, below = split_tenant(path)
+    return (tenant, below) if below == _CONTROL or below.startswith(_CONTROL + "/") else None
+
+
+def _own_scope(tenant: str | None, path: str) -> dict[str, Any]:
+    return {"path": path, "raw_path": path.encode(), "root_path": "", "tenant": tenant}
 
 
 async def _read(receive: Receive) -> bytes | None:
@@ -95,18 +127,19 @@ async def _read(receive: Receive) -> bytes | None:
 
 
 class _Sender:
-    """Sends one reply and knows how far it came."""
+    """Sends one reply over ASGI and knows how far it came. What is wrong below HTTP, ASGI has no message for."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.scope = scope
-        self.receive = receive
+        self._scope = scope
+        self._receive = receive
         self._send = send
+        self._watch: asyncio.Task[None] | None = None
         self.frames = 0
         self.hung_up = False
-        self.transport: Any = scope.get("extensions", {}).get(sockets.EXTENSION, {}).get("transport")
-        self._watch: asyncio.Task[None] | None = None
 
     async def send(self, reply: Reply) -> None:
+        if reply.breakage is not None:
+            reply = own_reply(502, f"this server cannot do the fault {reply.breakage.name}", "use emulator serve")
         try:
             if not reply.wait or await self._reach(asyncio.get_running_loop().time() + reply.wait):
                 await self._deliver(reply)
@@ -115,83 +148,38 @@ class _Sender:
                 self._watch.cancel()
 
     async def _deliver(self, reply: Reply) -> None:
-        if reply.breakage is not None:
-            await self._break(reply, reply.breakage)
-        elif reply.exact_head and self.transport is not None:
-            self.transport.write(breaking.raw_reply(reply))
-            self.transport.close()
-            await self._closed()
-        elif reply.frames is None:
-            await self._start(reply)
+        await self._send(_head(reply))
+        if reply.frames is None:
             await self._body(reply.body, more=False)
-        elif self.scope.get("http_version") == "1.0" and not reply.has("content-length"):  # chunks came with HTTP/1.1
-            missing = 0 if reply.complete else 1  # so that the client can tell that it was cut
-            length = sum(len(frame.data) for frame in reply.frames) + missing
-            await self._stream(reply, reply.frames, [("content-length", str(length))])
-        else:
-            await self._stream(reply, reply.frames)
-
-    async def _stream(self, reply: Reply, frames: list[Frame], extra: Sequence[tuple[str, str]] = ()) -> None:
-        """Frames at their moments; stops when the client hangs up."""
-        await self._start(reply, extra)
-        send, clock = self._send, asyncio.get_running_loop().time
-        unseen = self.transport.is_closing if self.transport is not None else lambda: True
-        began = clock()
-        for number, frame in enumerate(frames, 1):
-            if (began + frame.at > clock() or unseen()) and not await self._reach(began + frame.at):
+            return
+        began = asyncio.get_running_loop().time()
+        for number, frame in enumerate(reply.frames, 1):
+            if not await self._reach(began + frame.at):
                 return
-            await send({"type": "http.response.body", "body": frame.data, "more_body": True})
+            await self._body(frame.data, more=True)
             self.frames = number
-            if number % _TURN == 0 or len(frame.data) >= _LARGE:
+            if number % _TURN == 0:
                 await asyncio.sleep(0)
         if reply.complete:
             await self._body(b"", more=False)
 
     async def _reach(self, moment: float) -> bool:
         """Wait for a moment of the loop's clock; False when the client hung up meanwhile."""
+        self._watch = self._watch or asyncio.ensure_future(self._closed())
         seconds = moment - asyncio.get_running_loop().time()
-        if seconds > _PATIENCE or self.transport is None:
-            self._watch = self._watch or asyncio.ensure_future(self._closed())
-            await asyncio.wait({self._watch}, timeout=max(seconds, 0.0))
-        elif seconds > 0:
-            await asyncio.sleep(seconds)
-        gone = self._watch is not None and self._watch.done()
-        self.hung_up = gone or (self.transport is not None and self.transport.is_closing())
+        if seconds > 0:
+            await asyncio.wait({self._watch}, timeout=seconds)
+        self.hung_up = self._watch.done()
         return not self.hung_up
 
     async def _closed(self) -> None:
-        while (await self.receive())["type"] != "http.disconnect":
+        while (await self._receive())["type"] != "http.disconnect":
             pass
-
-    async def _break(self, reply: Reply, fault: Fault) -> None:
-        """The reply as a fault leaves it; a server without the extension cannot."""
-        if self.transport is None:
-            excuse = own_reply(502, f"this server cannot do the fault {fault.name}", "use emulator serve")
-            await self._start(excuse)
-            await self._body(excuse.body, more=False)
-            return
-        broken = breaking.broken(reply, fault, self.scope.get("http_version", "1.1"))
-        began = asyncio.get_running_loop().time()
-        for frame in [*broken.writes, Frame(broken.ends_at, b"")]:
-            if not await self._reach(began + frame.at):
-                break
-            self.transport.write(frame.data)
-        if broken.ending == "reset":
-            sockets.reset(self.transport)
-        else:
-            self.transport.close()
-        await (self._watch or self._closed())
-
-    async def _start(self, reply: Reply, extra: Sequence[tuple[str, str]] = ()) -> None:
-        await self._send(_head(reply, extra))
 
     async def _body(self, data: bytes, *, more: bool) -> None:
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
 
-def _head(reply: Reply, extra: Sequence[tuple[str, str]]) -> Message:
-    headers = [
-        (name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
-        for name, value in (*reply.headers, *extra)
-    ]
+def _head(reply: Reply) -> Message:
+    headers = [(name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in reply.headers]
     return {"type": "http.response.start", "status": reply.status, "headers": headers}

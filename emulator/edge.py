@@ -11,9 +11,9 @@ from emulator import pipeline
 from emulator.exchange import Exchange, Reply, Runtime, Unaddressed
 from emulator.stages.record import record_unaddressed
 from emulator.stages.route import DEFAULT_TENANT, split_tenant
+from emulator.wire.reading import MOST_BODY
 
 log = logging.getLogger("emulator")
-MOST_BODY = 64 * 1024 * 1024
 
 
 def answer(

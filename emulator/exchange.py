@@ -126,7 +126,7 @@ class Reply:
         return any(n.lower() == name for n, _ in self.headers)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Exchange:
     """One request and its reply, with every fact the stages add."""
 
@@ -219,6 +219,16 @@ class Exchange:
             while self.held:
                 cell, units = self.held.pop()
                 cell["used"] -= units
+
+    def sent(self, frames: int = 0, *, hung_up: bool = False) -> None:
+        """So many frames of the reply are sent, and no more will be: release, and tell the journal."""
+        self.release()
+        if self.entry is None or (self.entry.client is not None and not hung_up):
+            return
+        with self.runtime.store.lock:
+            self.entry.client = {"frames_sent": frames, "hung_up": hung_up}
+            self.tenant.touched.add(("journal", str(self.entry.number)))
+            self.runtime.store.commit(self.tenant)
 
     def quirks(self, target: Target) -> Sequence[Quirk]:
         """The provider's quirks of one target that are meant for this exchange."""

@@ -58,7 +58,7 @@ def run(exchange: Exchange) -> None:
             settle(exchange)
             delay(exchange)
         except Refused as refusal:
-            exchange.refusal = refusal
+            exchange.refusal = Refused(refusal.name, **refusal.facts)  # without the traceback, which holds the exchange
         except ExpressionError as error:  # a fixture's expression met data it was not written for
             exchange.notices.append(str(error))
             exchange.refusal = Refused("server_error")

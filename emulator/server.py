@@ -22,7 +22,7 @@ from emulator.mechanisms.store import SQLiteStore, Store
 from emulator.stages.route import DEFAULT_TENANT
 from emulator.wire.certificates import Authority, own_hosts
 from emulator.wire.listeners import Listener
-from emulator.wire.sockets import Protocol
+from emulator.wire.protocol import Protocol
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -138,6 +138,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, app: EmulatorApp, listeners: Sequence[Listener]) -> None:
         super().__init__(uvicorn_config(app))
+        self._app = app
         self.listeners = listeners
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -145,7 +146,7 @@ class _Server(uvicorn.Server):
         loop, state = asyncio.get_running_loop(), self.server_state
 
         def protocol() -> Protocol:
-            return Protocol(self.config, state, self.lifespan.state, loop)
+            return Protocol(self._app.respond, state.connections, state.tasks, loop)
 
         for listener in self.listeners:
             await listener.serve(protocol, state.connections)

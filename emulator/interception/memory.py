@@ -3,15 +3,13 @@
 import io
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote
-
-import httptools
 
 from emulator.edge import answer
 from emulator.exchange import Exchange, Frame
 from emulator.inprocess import Pacing
 from emulator.interception.blocks import Block
 from emulator.wire.delivery import octets
+from emulator.wire.reading import Request, RequestReader
 
 
 class Question:
@@ -19,38 +17,26 @@ class Question:
 
     def __init__(self, block: Block) -> None:
         self._block = block
-        self._url = b""
-        self._headers: list[tuple[str, str]] = []
-        self._body: list[bytes] = []
-        self._parser = httptools.HttpRequestParser(self)
+        self._reader = RequestReader()
         self.answer: Iterator[Frame] | None = None
         self._exchange: Exchange | None = None
 
     def feed(self, data: bytes) -> None:
-        self._parser.feed_data(data)
+        self._reader.feed(data)
+        if self._reader.whole:
+            self._ask(self._reader.whole.popleft())
 
-    def on_url(self, url: bytes) -> None:
-        self._url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
-
-    def on_body(self, body: bytes) -> None:
-        self._body.append(body)
-
-    def on_message_complete(self) -> None:
-        path, _, query = self._url.decode("ascii").partition("?")
-        method = self._parser.get_method().decode("ascii")
+    def _ask(self, request: Request) -> None:
         reply, self._exchange = answer(
             self._block.runtime,
-            method=method,
-            path=unquote(path),
-            query=query,
-            headers=self._headers,
-            body=b"".join(self._body),
+            method=request.method,
+            path=request.path,
+            query=request.query,
+            headers=request.headers,
+            body=request.body,
             tenant=self._block.tenant,
         )
-        self.answer = self._whole(octets(reply, method))
+        self.answer = self._whole(octets(reply, request.method))
 
     def _whole(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         try:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from heapq import heappop, heappush
 from typing import Any
+from weakref import proxy
 
 from emulator.mechanisms import ledger, resources
 from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
@@ -18,8 +19,7 @@ from emulator.mechanisms.resources import Collection, Conflict, Item, Reference,
 from emulator.mechanisms.templates import Template
 
 Data = dict[str, Any]
-_MOST_DRAWS = 100
-"""Of an id that nobody has yet."""
+_MOST_DRAWS = 100  # of an id that nobody has yet
 
 
 @record
@@ -49,7 +49,7 @@ class AccountRules:
 class Account:
     """One account at one moment. Expressions see its money as `account`."""
 
-    __slots__ = ("data", "events", "now", "rules", "scope")
+    __slots__ = ("__weakref__", "data", "events", "now", "rules", "scope")
 
     def __init__(self, rules: AccountRules, data: Data, scope: Scope, now: float) -> None:
         """`data` is the account's cell, empty when it is new. Raises ExpressionError for a fixture that miscounts."""
@@ -59,7 +59,7 @@ class Account:
         self.now = now
         self.events: list[dict[str, Any]] = []
         """What happened to resources while nobody looked, oldest first."""
-        scope.owner = self
+        scope.owner = proxy(self)  # one that held it would make garbage of both
         outer = scope["item"]
         if not data:
             try:

@@ -1,6 +1,7 @@
 """Status, headers and content: of the reply, or of the error entry a refusal becomes. Then quirks."""
 
 from typing import Any
+from weakref import proxy
 
 from emulator.exchange import Exchange, Refused
 from emulator.mechanisms import patches
@@ -68,11 +69,12 @@ def _tell(ex: Exchange, refusal: Refused) -> None:
 def _limits(ex: Exchange) -> Lookup:
     """How every limit stands for this principal, for headers and bodies to tell; few tell of all."""
     rules = ex.provider.limits_of[ex.operation.id if ex.operation else None]
+    mine = proxy(ex)  # what is in its scope and held it would be garbage that only the collector finds
 
     def facts(name: str) -> dict[str, Any]:
         rule = rules[name]
-        known = next((limited for taker, limited in ex.taken if taker is rule), None)
-        return told((known or ex.limit(rule, looking=True)).facts(ex.now), ex.runtime.time)
+        known = next((limited for taker, limited in mine.taken if taker is rule), None)
+        return told((known or mine.limit(rule, looking=True)).facts(mine.now), mine.runtime.time)
 
     return Lookup(rules, facts)
 

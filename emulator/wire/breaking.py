@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Literal
 
@@ -10,6 +11,8 @@ from emulator.mechanisms.faults import Fault
 from emulator.mechanisms.records import record
 from emulator.wire.spoiling import whole_body
 
+_CONTROLS = dict.fromkeys([*range(9), *range(10, 32), 127], "?")
+"""Characters that would end a header."""
 Ending = Literal["close", "reset"]
 Complaint = Literal["closed", "reset", "no HTTP"]
 
@@ -37,21 +40,23 @@ def broken(reply: Reply, fault: Fault, version: str) -> Broken:
 
 
 def raw_head(reply: Reply, *more: tuple[str, str]) -> bytes:
-    """Status line and headers, with their names as written; `more` replace those of the same name."""
+    """Status line and headers; `more` replace those of the same name. Names go out in lower case, or as meant."""
+    headers = reply.headers if reply.exact_head else [(name.lower(), value) for name, value in reply.headers]
+    if more:
+        replaced = {name for name, _ in more}
+        headers = [*((n, v) for n, v in headers if n.lower() not in replaced), *more]
+    if not "".join([value for _, value in headers]).isprintable():
+        headers = [(name, value.translate(_CONTROLS)) for name, value in headers]
+    head = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    return f"HTTP/1.1 {reply.status} {_phrase(reply.status)}\r\n{head}\r\n".encode("latin-1", "replace")
+
+
+@lru_cache
+def _phrase(status: int) -> str:
     try:
-        phrase = HTTPStatus(reply.status).phrase
+        return HTTPStatus(status).phrase
     except ValueError:
-        phrase = ""
-    replaced = {name for name, _ in more}
-    headers = [*((n, v) for n, v in reply.headers if n.lower() not in replaced), *more]
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    return f"HTTP/1.1 {reply.status} {phrase}\r\n{head}\r\n".encode("latin-1", "replace")
-
-
-def raw_reply(reply: Reply) -> bytes:
-    """A whole reply with its header names as written; the connection closes after it."""
-    body = whole_body(reply)
-    return raw_head(reply, ("content-length", str(len(body))), ("connection", "close")) + body
+        return ""
 
 
 def _head(reply: Reply, chunked: bool) -> bytes:

@@ -1,4 +1,4 @@
-"""A reply as it reaches a client without a socket: the parts of its body with their moments, and its raw bytes."""
+"""A reply as it reaches a client: the parts of its body with their moments, and its raw bytes."""
 
 import errno
 import os
@@ -7,7 +7,10 @@ from dataclasses import replace
 
 from emulator.exchange import Frame, Reply
 from emulator.mechanisms.patches import Headers
-from emulator.wire.breaking import broken, raw_head, raw_reply
+from emulator.wire.breaking import Broken, broken, raw_head
+
+_CHUNKED = ("transfer-encoding", "chunked")
+_CLOSES = (("connection", "close"),)
 
 
 def body_parts(reply: Reply, method: str) -> tuple[list[Frame], bool]:
@@ -17,42 +20,58 @@ def body_parts(reply: Reply, method: str) -> tuple[list[Frame], bool]:
     return reply.frames if reply.frames is not None else [Frame(0.0, reply.body)], reply.complete
 
 
-def octets(reply: Reply, method: str) -> Iterator[Frame]:
-    """The bytes of an HTTP/1.1 connection on which the reply is sent; it closes after the last of them.
+def whole(reply: Reply, method: str, *, closes: bool) -> bytes | None:
+    """All bytes of a reply that comes at once, as most do; None for any other."""
+    if reply.frames is not None or reply.breakage is not None or reply.wait:
+        return None
+    head = raw_head(reply, *(_CLOSES if closes else ()))
+    return head if method == "HEAD" else head + reply.body
 
-    A frame without bytes is a silence. A reset is none: raises ConnectionResetError where one is to happen.
+
+def octets(reply: Reply, method: str, version: str = "1.1", *, closes: bool = False) -> Iterator[Frame]:
+    """The bytes with which a reply goes over an HTTP connection, to a client of HTTP `version`.
+
+    With `closes` it says that the connection ends with it. One that is broken ends it anyway, with a reset where the
+    iterator raises ConnectionResetError. A frame without bytes is a silence.
     """
-    for frame in _octets(reply, method):
-        yield replace(frame, at=frame.at + reply.wait) if reply.wait else frame
-
-
-def _octets(reply: Reply, method: str) -> Iterator[Frame]:
     if reply.breakage is not None:
-        left = broken(reply, reply.breakage, "1.1")
-        yield from left.writes
-        yield Frame(left.ends_at, b"")
-        if left.ending == "reset":
-            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
-    elif reply.exact_head:
-        yield Frame(0.0, raw_reply(reply))
+        frames = _broken(broken(reply, reply.breakage, version))
     else:
-        yield from _message(reply, method)
+        frames = _message(reply, method, version, closes=closes)
+    return (replace(frame, at=frame.at + reply.wait) for frame in frames) if reply.wait else frames
+
+
+def _broken(left: Broken) -> Iterator[Frame]:
+    yield from left.writes
+    yield Frame(left.ends_at, b"")
+    if left.ending == "reset":
+        raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
 
 def sent_headers(reply: Reply) -> Headers:
     """The reply's headers and the one that says where the body ends."""
-    return [*reply.headers, ("transfer-encoding", "chunked")] if _chunked(reply) else reply.headers
+    return [*reply.headers, _CHUNKED] if _unsized(reply) else reply.headers
 
 
-def _chunked(reply: Reply) -> bool:
+def _unsized(reply: Reply) -> bool:
     return reply.frames is not None and not reply.has("content-length")
 
 
-def _message(reply: Reply, method: str) -> Iterator[Frame]:
+def _message(reply: Reply, method: str, version: str, *, closes: bool) -> Iterator[Frame]:
+    more, chunked = [*(_CLOSES if closes else ())], False
+    if _unsized(reply) and version == "1.0":  # chunks came with HTTP/1.1
+        more.append(("content-length", str(_size(reply))))
+    elif _unsized(reply):
+        chunked = method != "HEAD"
+        more.append(_CHUNKED)
+    yield Frame(0.0, raw_head(reply, *more))
     parts, complete = body_parts(reply, method)
-    chunked = _chunked(reply)
-    yield Frame(0.0, raw_head(reply, *([("transfer-encoding", "chunked")] if chunked else [])))
     for part in parts:
-        yield Frame(part.at, b"%x\r\n%b\r\n" % (len(part.data), part.data) if chunked else part.data)
+        yield Frame(part.at, b"%x\r\n%b\r\n" % (len(part.data), part.data)) if chunked else part
     if chunked and complete:
         yield Frame(parts[-1].at if parts else 0.0, b"0\r\n\r\n")
+
+
+def _size(reply: Reply) -> int:
+    """Bytes of a stream; of one that is cut one more, so that a client can tell."""
+    return sum(len(frame.data) for frame in reply.frames or ()) + (0 if reply.complete else 1)

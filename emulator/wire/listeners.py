@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from emulator.mechanisms.entrances import Entrance, Setting
-from emulator.wire.sockets import BACKLOG, Protocol, bind, listen
+from emulator.wire.protocol import Protocol
+from emulator.wire.sockets import BACKLOG, bind, listen
 
 Contexts = Callable[[str | None], ssl.SSLContext]
 """A server's half of TLS: as it should be for None, or as a fault has it."""
@@ -94,7 +95,7 @@ class Listener(Entrance):
             self._accept_by_hand()
         if self.fault is not None:
             for connection in list(self._connections):
-                if connection.server and connection.server[1] == self.port:
+                if connection.port == self.port:
                     connection.shutdown()
 
     def _stop_accepting(self) -> None:

@@ -78,6 +78,20 @@ def test_ever_new_keys() -> None:
     assert round(mine.remaining) == 970_000
 
 
+@pytest.mark.parametrize(("name", "operation"), OPERATIONS)
+def test_an_exchange_leaves_no_garbage(runtime: Runtime, name: str, operation: str) -> None:
+    """All of it goes when it ends: what only the collector finds would cost every request a part of its time."""
+    provider = PROVIDERS[name]
+    ask(runtime, provider, provider.operations[operation], provider.api_key)
+    gc.collect()
+    gc.disable()
+    try:
+        ask(runtime, provider, provider.operations[operation], provider.api_key)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
 def scopes() -> set[int]:
     """The exchanges' scopes that are there, other tests' included."""
     return {id(one) for one in gc.get_objects() if isinstance(one, Scope)}

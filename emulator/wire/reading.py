@@ -1,0 +1,117 @@
+"""HTTP/1.1 requests, read as their bytes come."""
+
+import re
+from collections import deque
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+import httptools
+
+MOST_BODY = 64 * 1024 * 1024
+"""Bytes of a body that are read; of a longer one, the length is."""
+_MOST_TARGET = 65535  # bytes of an address
+_UPGRADE = re.compile(rb"\r\nUpgrade:[^\r]*(?=\r\n)", re.IGNORECASE)
+
+
+class MalformedRequest(ValueError):
+    """What came is no HTTP."""
+
+
+@dataclass(slots=True)
+class Request:
+    """One request, whole."""
+
+    method: str
+    path: str
+    """Decoded."""
+    query: str
+    """As it came."""
+    headers: list[tuple[str, str]]
+    """As they came, repeated ones too."""
+    body: bytes
+    version: str
+    """`1.1`"""
+    keep_alive: bool
+    """Whether the client may send another one on the same connection."""
+
+
+class RequestReader:
+    """Finds the requests in the bytes of one connection, and keeps them until they are taken."""
+
+    def __init__(self) -> None:
+        self.whole: deque[Request] = deque()
+        self.within = False
+        """Whether a request has begun and not ended."""
+        self.expecting = False
+        """Whether its client waits for a sign before it sends the body."""
+        self._parser = httptools.HttpRequestParser(self)
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # it may come, and is nobody's
+
+    def feed(self, data: bytes) -> None:
+        """Take in what came. Raises MalformedRequest; requests before that stay whole."""
+        try:
+            self._parser.feed_data(data if self.within else _without_offers(data))
+        except httptools.HttpParserUpgrade:
+            pass
+        except httptools.HttpParserError as error:
+            raise MalformedRequest(str(error)) from error
+
+    def on_message_begin(self) -> None:
+        self.within = True
+        self._url = b""
+        self._headers: list[tuple[str, str]] = []
+        self._body: list[bytes] = []
+        self._size = 0
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        if len(self._url) > _MOST_TARGET:
+            raise MalformedRequest("the address is too long")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        self.expecting = ("expect", "100-continue") in [
+            (n.lower(), v.lower()) for n, v in self._headers if n[0] in "eE"
+        ]
+
+    def on_body(self, body: bytes) -> None:
+        self._size += len(body)
+        if self._size <= MOST_BODY:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        self.within = self.expecting = False
+        path, query = _target(self._url)
+        version = self._parser.get_http_version()
+        self.whole.append(
+            Request(
+                self._parser.get_method().decode("ascii"),
+                path,
+                query,
+                self._headers,
+                b"".join(self._body) if self._size <= MOST_BODY else bytes(MOST_BODY + 1),
+                version,
+                version != "1.0" and self._parser.should_keep_alive(),
+            )
+        )
+
+
+def _target(url: bytes) -> tuple[str, str]:
+    """The path, decoded, and the query of a request's target, which may be a whole address."""
+    if url[:1] == b"/" and b"#" not in url:
+        path, _, query = url.partition(b"?")
+    else:
+        parsed = httptools.parse_url(url)
+        path, query = parsed.path or b"/", parsed.query or b""
+    found = path.decode("ascii")
+    return unquote(found) if "%" in found else found, query.decode("latin-1")
+
+
+def _without_offers(data: bytes) -> bytes:
+    """Take no offer to speak another protocol (Java's client makes one): the parser would drop the body."""
+    head, end, rest = data.partition(b"\r\n\r\n")
+    if b"upgrade" not in head.lower():
+        return data
+    return _UPGRADE.sub(b"", head + end, count=1) + rest if end else data
