@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from emulator.edge import answer, own_reply
+from emulator.edge import answer, by_name, own_reply
 from emulator.exchange import Exchange, Reply, Runtime
 from emulator.stages.route import split_tenant
 from emulator.wire.reading import MOST_BODY, Request
@@ -64,7 +64,7 @@ class EmulatorApp:
             else:
                 reply.body += message.get("body", b"")
 
-        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in request.headers]
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers.items()]
         scope = {"type": "http", "method": request.method, "query_string": request.query.encode("latin-1")}
         await self._control({**scope, **_own_scope(tenant, path), "headers": headers}, receive, send)
         return reply, None
@@ -89,7 +89,7 @@ class EmulatorApp:
             method=scope["method"],
             path=path,
             query=scope.get("query_string", b"").decode("latin-1"),
-            headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]],
+            headers=by_name((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
             body=body,
             mount=self.mounts.get(server[1]),
         )

@@ -1,7 +1,7 @@
 """From raw HTTP to a finished exchange and back: what the socket server and the in-process transport share."""
 
 import logging
-from collections.abc import Reversible
+from collections.abc import Iterable, Mapping
 from sys import intern
 from urllib.parse import parse_qsl
 
@@ -22,7 +22,7 @@ def answer(
     method: str,
     path: str,
     query: str,
-    headers: Reversible[tuple[str, str]],
+    headers: Mapping[str, str],
     body: bytes,
     mount: str | None = None,
     tenant: str | None = None,
@@ -30,15 +30,13 @@ def answer(
     """The reply to one request, and its exchange unless the emulator itself had to answer.
 
     The exchange is in flight until `release`, which is to be called when the reply is sent or not wanted any more.
-    `path` is decoded, `query` is not. `mount` is the provider that owns the port, `tenant` the one to use
-    when the path names none. Raises nothing.
+    `path` is decoded, `query` is not; `headers` are those of `by_name`. `mount` is the provider that owns the port,
+    `tenant` the one to use when the path names none. Raises nothing.
     """
-    # Of a repeated header the first. Of names there are few, and the journal keeps them a thousand times.
-    first = {intern(name.lower()): value for name, value in reversed(headers)}
     if len(body) > MOST_BODY:
         return own_reply(413, f"the body is larger than {MOST_BODY} bytes", "send less"), None
     fields = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
-    exchange = Exchange(runtime, intern(method), path, fields, first, body, mount, tenant)
+    exchange = Exchange(runtime, intern(method), path, fields, headers, body, mount, tenant)
     try:
         pipeline.run(exchange)
     except Unaddressed as missing:
@@ -48,6 +46,14 @@ def answer(
         log.exception("%s %s could not be answered", method, path)
         return own_reply(500, "the emulator failed on this request", "please report it with the log above"), None
     return exchange.reply, exchange
+
+
+def by_name(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Headers by their names in lower case; of a repeated one the first."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        found.setdefault(intern(name.lower()), value)
+    return found
 
 
 def _unaddressed(exchange: Exchange, head: str) -> Reply:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from emulator.mechanisms import windows
@@ -14,20 +15,28 @@ from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.faults import Fault, Layer
 from emulator.mechanisms.journal import Entry, Note
 from emulator.mechanisms.latency import Timing
-from emulator.mechanisms.limits import Limit, Pool, Window, told
+from emulator.mechanisms.limits import Limit, told
 from emulator.mechanisms.patches import Headers, Target
 from emulator.mechanisms.store import Store, Tenant
+from emulator.mechanisms.windows import WINDOWS, Window
 from emulator.operation import Operation, concerns
-from emulator.provider import ErrorEntry, LimitRule, Provider, ProviderFamily, Quirk
+from emulator.provider import ErrorEntry, LimitRule, Provider, ProviderFamily, Quirk, Shares
 from emulator.refusals import RefusalName
 
 
-def new_scope(provider: Provider, entropy: Entropy, now: float, principal: Mapping[str, Any]) -> Scope:
-    """What expressions see before anything is known of a request; `now` in Unix seconds."""
-    clock = {"unix": int(now), "seconds": now, "iso": iso8601(now)}
-    unknown: dict[str, Any] = {"query": {}, "params": {}, "body": {}}
-    known = {"principal": dict(principal), "models": provider.listed_models, "plans": provider.plans, "clock": clock}
-    return Scope(entropy, {**unknown, **known})
+def new_scope(provider: Provider, entropy: Entropy, now: float, principal: Mapping[str, Any], **known: Any) -> Scope:
+    """What expressions see before a request is looked at, and what is `known` of it; `now` in Unix seconds."""
+    variables = {
+        "query": {},
+        "params": {},
+        "body": {},
+        "principal": dict(principal),
+        "models": provider.listed_models,
+        "plans": provider.plans,
+        "clock": {"unix": int(now), "seconds": now, "iso": iso8601(now)},
+        **known,
+    }
+    return Scope(entropy, variables)
 
 
 def open_account(provider: Provider, tenant: Tenant, scope: Scope, now: float) -> Account | None:
@@ -126,70 +135,85 @@ class Reply:
         return any(n.lower() == name for n, _ in self.headers)
 
 
-@dataclass(slots=True, weakref_slot=True)
 class Exchange:
     """One request and its reply, with every fact the stages add."""
 
-    # as it came
-    runtime: Runtime
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: dict[str, str]
-    """Lower-case names; of a repeated header, the first."""
-    body: bytes
-    mount: str | None = None
-    """The provider that owns the port, if the port belongs to one."""
-    tenant_name: str | None = None
-    """The tenant to use when the path names none."""
-
     # route
-    tenant: Tenant = field(init=False)
-    provider: Provider = field(init=False)
+    tenant: Tenant
+    provider: Provider
     local_path: str = ""
     """The path as the real provider would see it."""
     now: float = 0.0
     """The moment of the exchange in Unix seconds, by the tenant's clock: one for all stages."""
-    scope: Scope = field(init=False)
+    scope: Scope
     operation: Operation | None = None
-    active: Operation = field(init=False)
+    active: Operation
     """The operation, for stages that only run when there is one."""
     credential: Credential | None = None
+    bends: Mapping[Target, tuple[Quirk, ...]]
+    """The provider's quirks that are about the operation."""
 
     # steer
     forced: RefusalName | None = None
     forced_status: int | None = None
     """Which of the refusal's replies was asked for."""
-    notices: list[str] = field(default_factory=list)
-    """What was asked of the emulator and could not be honoured, for the client to read."""
     preference_applied: str | None = None
 
     # authenticate, validate, limit, disrupt
-    principal: dict[str, Any] = field(default_factory=dict)
+    principal: Mapping[str, Any] = MappingProxyType({})
     request: dict[str, Any] | None = None
-    _account: Account | None = None
-    taken: list[tuple[LimitRule, Limit]] = field(default_factory=list)
-    """Limits that admitted the request."""
-    held: list[tuple[dict[str, Any], float]] = field(default_factory=list)
-    """Counts that it is in while it is in flight: a cell, and the units of it."""
     script: Any = None
-    faults: list[Fault] = field(default_factory=list)
-    """What a test or a scenario asks for."""
-    idle: list[Fault] = field(default_factory=list)
-    """Those of them that found nothing to act on."""
     step_latency: tuple[str, str] | None = None
     """The latency profile that a step of a scenario asks for, and who plays it."""
     timing: Timing | None = None
     """The waits of a profile; None: the stream's own pace."""
+    _account: Account | None = None
 
     # outcome
     refusal: Refused | None = None
     completion: dict[str, Any] | None = None
-    reply: Reply = field(default_factory=Reply)
+    streaming: bool = False
+    """Whether the reply is a stream."""
     charged: dict[str, str] | None = None
-    trace: list[Note] = field(default_factory=list)
     entry: Entry | None = None
     """The journal entry; what the client does later is added to it."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes,
+        mount: str | None = None,
+        tenant_name: str | None = None,
+    ) -> None:
+        """`headers` have lower-case names; of a repeated header it is the first.
+
+        `mount` is the provider that owns the port, if it belongs to one; `tenant_name` the tenant to use when the path
+        names none.
+        """
+        self.runtime = runtime
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.body = body
+        self.mount = mount
+        self.tenant_name = tenant_name
+        self.notices: list[str] = []
+        """What was asked of the emulator and could not be honoured, for the client to read."""
+        self.taken: list[tuple[LimitRule, Limit]] = []
+        """Limits that admitted the request."""
+        self.held: list[tuple[dict[str, Any], float]] = []
+        """Counts that it is in while it is in flight: a cell, and the units of it."""
+        self.faults: list[Fault] = []
+        """What a test or a scenario asks for."""
+        self.idle: list[Fault] = []
+        """Those of them that found nothing to act on."""
+        self.reply = Reply()
+        self.trace: list[Note] = []
 
     def note(self, stage: str, what: str, **details: Any) -> None:
         """Add to the trace."""
@@ -201,17 +225,20 @@ class Exchange:
         cell["used"] = cell.get("used", 0) + units
         self.held.append((cell, units))
 
-    def limit(self, rule: LimitRule, *, looking: bool = False) -> Limit:
+    def limit(self, rule: LimitRule, shares: Shares, *, looking: bool = False) -> Limit:
         """A limit as this exchange meets it; one that only looks at it leaves no trace of itself in the store."""
-        own = self._window(rule, rule.name, rule, looking)
-        return Limit(own, None if rule.pool is None else self._window(rule, f"{rule.name}/pool", rule.pool, looking))
+        own = self._window(rule, rule.name, shares[0], looking)
+        if len(shares) == 1:
+            return Limit(own)
+        return Limit(own, self._window(rule, f"{rule.name}/pool", shares[1], looking))
 
-    def _window(self, rule: LimitRule, name: str, share: LimitRule | Pool, looking: bool) -> Window:
+    def _window(self, rule: LimitRule, name: str, share: tuple[object, float], looking: bool) -> Window:
         """The window of one share of a limit."""
         kind = "in_flight" if rule.algorithm == "concurrency" else "windows"
-        cell = f"{self.provider.id}:{name}:{share.key.evaluate(self.scope)}"
+        key, capacity = share
+        cell = f"{self.provider.id}:{name}:{key}"
         state = self.tenant.peek(kind, cell) or {} if looking else windows.held(self.tenant, kind, cell)
-        return Window(state, rule.algorithm, share.capacity.number(self.scope), rule.per)
+        return WINDOWS[rule.algorithm](state, capacity, rule.per)
 
     def release(self) -> None:
         """The reply is sent, or nobody wants it: be counted nowhere. To say so again changes nothing."""
@@ -232,16 +259,12 @@ class Exchange:
 
     def quirks(self, target: Target) -> Sequence[Quirk]:
         """The provider's quirks of one target that are meant for this exchange."""
-        found = self._quirks.get(target, ())
-        return found and [quirk for quirk in found if self.holds(quirk.when)]
-
-    @property
-    def _quirks(self) -> Mapping[Target, tuple[Quirk, ...]]:
-        return self.provider.quirks_of[self.operation.id if self.operation else None]
+        found = self.bends.get(target)
+        return [quirk for quirk in found if self.holds(quirk.when)] if found else ()
 
     def faults_of(self, *layers: Layer) -> list[Fault]:
         """The faults of some layers that this exchange meets: of quirks, then what is asked for."""
-        if not self.faults and not self._quirks.get("fault"):
+        if not self.faults and "fault" not in self.bends:
             return []
         known = [fault.at_pace(self.runtime.pace) for quirk in self.quirks("fault") for fault in quirk.faults]
         return [fault for fault in [*known, *self.faults] if fault.layer in layers]
@@ -274,13 +297,3 @@ class Exchange:
             for event in self._account.events if self._account is not None else ():
                 self.note("account", "timed", **event)
         return self._account
-
-    @property
-    def streaming(self) -> bool:
-        return (
-            self.refusal is None
-            and self.completion is not None
-            and self.active.stream is not None
-            and bool(self.request and self.request["stream"])
-            and not any(fault.name == "not_a_stream" for fault in self.faults_of("stream"))
-        )

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
-from emulator.edge import answer
+from emulator.edge import answer, by_name
 from emulator.exchange import Frame, Reply, Runtime
 from emulator.wire import breaking
 from emulator.wire.delivery import body_parts, sent_headers
@@ -147,7 +147,7 @@ class _Transport:
             method=request.method,
             path=unquote(path),
             query=query,
-            headers=list(request.headers.items()),
+            headers=by_name(request.headers.items()),
             body=body,
             tenant=self.tenant,
         )

@@ -62,6 +62,7 @@ def run(exchange: Exchange) -> None:
         except ExpressionError as error:  # a fixture's expression met data it was not written for
             exchange.notices.append(str(error))
             exchange.refusal = Refused("server_error")
+        exchange.streaming &= exchange.refusal is None
         render(exchange)
         encode(exchange)
         record(exchange)

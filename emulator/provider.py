@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from emulator.mechanisms.accounts import AccountRules
+from emulator.mechanisms.codegen import Code
 from emulator.mechanisms.credentials import Place, Rule
 from emulator.mechanisms.encoding import Encoding
 from emulator.mechanisms.expressions import Expression, Scope
@@ -27,6 +28,8 @@ from emulator.mechanisms.wording import Wording
 from emulator.operation import Operation, Source, concerns
 from emulator.refusals import RefusalName
 
+Shares = tuple[tuple[object, float], ...]
+"""Whose a limit is and how much: of the own share, then of the pool."""
 CheckName = Literal["authenticate", "validate", "limit", "disrupt"]
 
 
@@ -60,6 +63,37 @@ class LimitRule:
     refuse: RefusalName
     source: Source
     where: str
+
+    def written_shares(self, code: Code) -> str:
+        """Key and capacity of its own share, and of the pool if it has one."""
+        pools = [] if self.pool is None else [(self.pool.key, self.pool.capacity)]
+        pairs = [(self.key, self.capacity), *pools]
+        return f"({''.join(f'({key.written(code)}, {size.written_number(code)}), ' for key, size in pairs)})"
+
+    @cached_property
+    def shares(self) -> Callable[[Scope], Shares]:
+        code = Code()
+        return code.function(self.written_shares(code))
+
+
+@record
+class Limits:
+    """The limits that are about an operation."""
+
+    rules: tuple[LimitRule, ...]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, LimitRule]:
+        return {rule.name: rule for rule in self.rules}
+
+    @cached_property
+    def met(self) -> Callable[[Scope], list[tuple[Shares, Any] | None]]:
+        """Of each rule its shares and what a request costs, or None where the rule is not for the request."""
+        code, written = Code(), []
+        for rule in self.rules:
+            pair = f"({rule.written_shares(code)}, {rule.cost.written(code)})"
+            written.append(pair if rule.when is None else f"({pair} if {code.called(rule.when.holds)} else None)")
+        return code.function(f"[{', '.join(written)}]")
 
 
 @record
@@ -208,10 +242,17 @@ class Provider:
         return self.scenarios.get(play["name"])
 
     @cached_property
-    def limits_of(self) -> Mapping[str | None, Mapping[str, LimitRule]]:
-        """The limits that are about each operation (None: about a request that met none), by name."""
+    def tell_limits(self) -> Callable[[Scope], list[tuple[str, Any]]]:
+        """The headers that tell how limits stand, each with its value, or null when there is nothing to tell."""
+        code = Code()
+        headers = (f"({name!r}, {template.written(code)})" for name, template in self.limit_headers.items())
+        return code.function(f"[{', '.join(headers)}]")
+
+    @cached_property
+    def limits_of(self) -> Mapping[str | None, Limits]:
+        """The limits that are about each operation (None: about a request that met none)."""
         return {
-            operation: {rule.name: rule for rule in self.limits if concerns(rule.operations, operation)}
+            operation: Limits(tuple(rule for rule in self.limits if concerns(rule.operations, operation)))
             for operation in (None, *self.operations)
         }
 

@@ -150,7 +150,7 @@ class Oracle:
 
         An emulator that is only like the refusing one lacks what the run has done to resources there.
         """
-        from emulator.edge import answer
+        from emulator.edge import answer, by_name
 
         request, address = response.request, urlsplit(response.request.url or "")
         body = request.body or b""
@@ -161,7 +161,7 @@ class Oracle:
             method=request.method or "",
             path=f"/{self._provider}{unquote(str(address.path).removeprefix(self._below))}",
             query=str(address.query),
-            headers=[(str(name), str(value)) for name, value in request.headers.items()],
+            headers=by_name((str(name), str(value)) for name, value in request.headers.items()),
             body=body.encode() if isinstance(body, str) else bytes(body),
         )
         if exchange is None:

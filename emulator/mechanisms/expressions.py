@@ -9,7 +9,7 @@ The CEL package is touched in this module only.
 import importlib.util
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 from weakref import proxy
 
+from emulator.mechanisms.codegen import Code, Step
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.functions import BOUND, BUILT_IN, FUNCTIONS, PURE, Owner
 from emulator.mechanisms.paths import Lookup, walk
@@ -36,8 +37,6 @@ Variable = Literal[
 ]  # fmt: skip
 
 Evaluate = Callable[["Scope"], Any]
-Step = str | tuple[str, ...]
-"""A key, or in brackets a path of its own, whose value is the key."""
 
 _NAME = r"[A-Za-z_]\w*(?:\.\w+)*"
 _PATH = re.compile(rf"{_NAME}(?:\[{_NAME}\](?:\.\w+)*)*")
@@ -98,10 +97,10 @@ class Scope:
 
     __slots__ = ("__weakref__", "_context", "_known", "entropy", "owner", "variables")
 
-    def __init__(self, entropy: Entropy, variables: Mapping[str, Any]) -> None:
+    def __init__(self, entropy: Entropy, variables: dict[str, Any]) -> None:
         self.entropy = entropy
         self.owner: Owner | None = None
-        self.variables: dict[str, Any] = dict(variables)
+        self.variables = variables
         self._context: Any = None
         self._known: set[str] = set()
         """The variables and functions that the CEL context has as they are now."""
@@ -134,7 +133,7 @@ class Scope:
 class Expression:
     """One compiled expression; call it with a scope."""
 
-    __slots__ = ("constant", "evaluate", "source")
+    __slots__ = ("_make", "_path", "constant", "evaluate", "source")
 
     def __init__(self, source: str | int | float | bool, names: Iterable[str]) -> None:
         """`names` are the variables that will be there. Raises ExpressionError for anything else."""
@@ -143,6 +142,8 @@ class Expression:
         """The value for an exchange. Raises ExpressionError when it cannot be computed."""
         self.constant = True
         """Whether the value is the same for every request."""
+        self._path: tuple[Step, ...] | None = None
+        self._make: Callable[[], Evaluate] | None = None
         text = self.source.strip()
         if not isinstance(source, str):
             self.evaluate = _constant(source)
@@ -153,8 +154,41 @@ class Expression:
         elif match := _STRING.fullmatch(text):
             self.evaluate = _constant(match[1] if match[1] is not None else match[2])
         else:
-            self.evaluate = _compile(self.source, text, frozenset(names))
             self.constant = False
+            self._compile(text, frozenset(names))
+
+    def _compile(self, text: str, names: frozenset[str]) -> None:
+        self.evaluate = self._evaluate_first
+        if _PATH.fullmatch(text):
+            self._path = path = _steps(text)
+            _check_names(self.source, [str(path[0]), *_roots(path)], names)
+            self._make = partial(_reached, path)
+        elif (call := _CALL.fullmatch(text)) and call[1] in FUNCTIONS:
+            self._make = _called(self.source, call, names)
+        elif has := _HAS.fullmatch(text):
+            self.evaluate = _held(self.source, has[1].split("."), has[2], names)
+        else:
+            self.evaluate = _programmed(self.source, text, names)
+
+    def _evaluate_first(self, scope: Scope) -> Any:
+        """Most expressions are never evaluated, or as a part of another function; this one is made when it is."""
+        return self._made()(scope)
+
+    def _made(self) -> Evaluate:
+        if self._make is not None:
+            self.evaluate, self._make = self._make(), None
+        return self.evaluate
+
+    def written(self, code: Code) -> str:
+        """The expression as a part of a larger function."""
+        if self.constant:
+            return code.named(self.evaluate(_NOBODY))
+        return code.called(self._made()) if self._path is None else code.path(self._path)
+
+    def written_number(self, code: Code) -> str:
+        """The same where a number is needed: anything else raises ExpressionError."""
+        number = code.called(self.number)
+        return f"(it if (it := {self.written(code)}).__class__ in (int, float) else {number})"
 
     def __call__(self, scope: Scope) -> Any:
         """The value for this exchange. Raises ExpressionError when it cannot be computed."""
@@ -183,20 +217,12 @@ class Expression:
         return float(value)
 
 
+_NOBODY: Any = None
+"""The scope of what no request changes."""
+
+
 def _constant(value: Any) -> Evaluate:
     return lambda scope: value
-
-
-def _compile(source: str, text: str, names: frozenset[str]) -> Evaluate:
-    if _PATH.fullmatch(text):
-        path = _steps(text)
-        _check_names(source, [str(path[0]), *_roots(path)], names)
-        return _reached(path)
-    if (call := _CALL.fullmatch(text)) and call[1] in FUNCTIONS:
-        return _called(source, call, names)
-    if has := _HAS.fullmatch(text):
-        return _held(source, has[1].split("."), has[2], names)
-    return _programmed(source, text, names)
 
 
 def _steps(text: str) -> tuple[Step, ...]:
@@ -216,30 +242,8 @@ def _check_names(source: str, used: Iterable[str], names: frozenset[str]) -> Non
 
 
 def _reached(path: tuple[Step, ...]) -> Evaluate:
-    """What follows a path from the variables; the common shapes have functions of their own, for speed alone."""
-    first, rest = str(path[0]), path[1:]
-    keys = [step for step in rest if isinstance(step, str)]
-    if not rest:
-        return lambda scope: scope.variables.get(first)
-    if len(keys) < len(rest):
-        return lambda scope: _follow(scope, rest, scope.variables.get(first))
-    if len(keys) == 1:
-        key = keys[0]
-
-        def reached(scope: Scope) -> Any:
-            data = scope.variables.get(first)
-            return data.get(key) if data.__class__ is dict else walk(data, keys)
-
-        return reached
-    return lambda scope: walk(scope.variables.get(first), keys)
-
-
-def _follow(scope: Scope, path: tuple[Step, ...], data: Any) -> Any:
-    """What a path leads to from a value; null where a step is missing."""
-    for step in path:
-        key = step if isinstance(step, str) else str(walk(scope.variables, step))
-        data = data.get(key) if data.__class__ is dict else walk(data, (key,))
-    return data
+    code = Code()
+    return code.function(code.path(path))
 
 
 def _held(source: str, parent: list[str], key: str, names: frozenset[str]) -> Evaluate:
@@ -253,23 +257,22 @@ def _held(source: str, parent: list[str], key: str, names: frozenset[str]) -> Ev
     return held
 
 
-def _called(source: str, call: re.Match[str], names: frozenset[str]) -> Evaluate:
+def _called(source: str, call: re.Match[str], names: frozenset[str]) -> Callable[[], Evaluate]:
     """A function of ours with plain arguments, and perhaps a path from what it gives."""
-    function = call[1]
-    arguments = [Expression(plain[0], names).evaluate for plain in re.finditer(_PLAIN, call[2])]
-    path = _steps(call[3])
+    function, path = call[1], _steps(call[3])
+    arguments = [Expression(plain[0], names) for plain in re.finditer(_PLAIN, call[2])]
     _check_names(source, _roots(path), names)
-    bound, pure = BOUND.get(function), PURE.get(function)
 
-    def called(scope: Scope) -> Any:
-        given = [argument(scope) for argument in arguments]
-        try:
-            value = bound(scope, *given) if bound is not None else pure(*given)  # type: ignore[misc]
-        except _FAILURES as error:
-            raise _failed(source, error) from None
-        return _follow(scope, path, value) if path and value is not None else value
+    def make() -> Evaluate:
+        code = Code()
+        given = [argument.written(code) for argument in arguments]
+        if function in BOUND:
+            made = f"{code.named(BOUND[function])}({', '.join(['scope', *given])})"
+        else:
+            made = f"{code.named(PURE[function])}({', '.join(given)})"
+        return code.function(code.following(made, path), (_FAILURES, partial(_failed, source)))
 
-    return called
+    return make
 
 
 def _programmed(source: str, text: str, names: frozenset[str]) -> Evaluate:

@@ -4,19 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.mechanisms import windows
 from emulator.mechanisms.clock import TimeScale
 from emulator.mechanisms.expressions import Expression
-from emulator.mechanisms.windows import Algorithm, Standing
+from emulator.mechanisms.windows import Window
 
 WAITS = ("retry_after", "reset_after")
 """Facts that are durations, which a client measures with its own clock; the first says when to come again."""
 
 
-def told(facts: Mapping[str, Any], time: TimeScale) -> dict[str, Any]:
+def told(facts: Mapping[str, Any], time: TimeScale) -> Mapping[str, Any]:
     """Facts of a limit or a refusal with their waits in a client's own seconds."""
     if time.speed == 1:
-        return dict(facts)
+        return facts
     scaled = {name: time.told(facts[name]) for name in WAITS if isinstance(facts.get(name), (int, float))}
     pool = {"pool": told(facts["pool"], time)} if isinstance(facts.get("pool"), dict) else {}
     return {**facts, **scaled, **pool}
@@ -30,55 +29,37 @@ class Pool:
     capacity: Expression
 
 
-@dataclass(slots=True)
-class Window:
-    """A window's data beside its rules."""
-
-    state: dict[str, Any]
-    algorithm: Algorithm
-    capacity: float
-    per: float
-
-    def standing(self, now: float) -> Standing:
-        return windows.standing(self.state, self.algorithm, self.capacity, self.per, now)
-
-    def left(self, now: float) -> float:
-        """Units that are free; none where more was used than there are."""
-        return max(windows.left(self.state, self.algorithm, self.capacity, self.per, now), 0.0)
-
-    def opens(self, now: float, cost: float) -> float:
-        return windows.opens(self.state, self.algorithm, self.capacity, self.per, now, cost)
-
-    def take(self, now: float, cost: float) -> None:
-        if cost:
-            windows.take(self.state, self.algorithm, self.capacity, self.per, now, cost)
-
-
-@dataclass(slots=True)
 class Limit:
     """Units come out of the own share while it lasts, and what exceeds it out of the pool."""
 
-    own: Window
-    pool: Window | None = None
-    taken: float = 0.0
-    """By this request, the pool's included."""
-    drawn: float = 0.0
-    """By this request, out of the pool."""
+    __slots__ = ("drawn", "own", "pool", "taken")
+
+    def __init__(self, own: Window, pool: Window | None = None) -> None:
+        self.own = own
+        self.pool = pool
+        self.taken = 0.0
+        """By this request, the pool's included."""
+        self.drawn = 0.0
+        """By this request, out of the pool."""
 
     def admits(self, now: float, cost: float) -> bool:
-        if self.pool is None:
-            return self.own.left(now) + 1e-9 >= cost
-        return self.own.left(now) + self.pool.left(now) + 1e-9 >= cost
+        own, pool = self.own.left(now), self.pool
+        if pool is None:
+            return (own if own > 0 else 0.0) + 1e-9 >= cost
+        return max(own, 0.0) + max(pool.left(now), 0.0) + 1e-9 >= cost
 
     def take(self, now: float, cost: float) -> None:
         """Use units; a negative cost gives some back, first those of the pool."""
-        pooled = 0.0
+        own = cost
         if self.pool is not None:
-            pooled = max(cost - self.own.left(now), 0.0) if cost > 0 else max(cost, -self.drawn)
-            self.pool.take(now, pooled)
-        self.own.take(now, cost - pooled)
+            pooled = max(cost - max(self.own.left(now), 0.0), 0.0) if cost > 0 else max(cost, -self.drawn)
+            if pooled:
+                self.pool.take(now, pooled)
+            self.drawn += pooled
+            own = cost - pooled
+        if own:
+            self.own.take(now, own)
         self.taken += cost
-        self.drawn += pooled
 
     def counts(self) -> list[tuple[dict[str, Any], float]]:
         """What this request took: data, and units of it."""
@@ -88,8 +69,8 @@ class Limit:
 
     def facts(self, now: float) -> dict[str, Any]:
         """How it stands, for headers and bodies to tell; the pool under `pool`."""
-        pool = {"pool": self.pool.standing(now).facts(now)} if self.pool is not None else {}
-        return {**self.own.standing(now).facts(now), **pool}
+        own = self.own.facts(now)
+        return own if self.pool is None else {**own, "pool": self.pool.facts(now)}
 
     def refusal(self, now: float, cost: float) -> dict[str, Any]:
         """What is told to a request that it does not admit: how it stands, what ran out, how long to wait."""
@@ -101,10 +82,10 @@ class Limit:
         own, pool = self.own, self.pool
         if pool is None:
             return own.opens(now, cost)
-        most = min(cost, own.capacity)
+        most, pooled = min(cost, own.capacity), max(pool.left(now), 0.0)
         moments = [max(own.opens(now, most), pool.opens(now, cost - most))]
-        if cost - pool.left(now) <= own.capacity:
-            moments.append(own.opens(now, cost - pool.left(now)))
-        if cost - own.left(now) <= pool.capacity:
-            moments.append(pool.opens(now, cost - own.left(now)))
+        if cost - pooled <= own.capacity:
+            moments.append(own.opens(now, cost - pooled))
+        if (rest := cost - max(own.left(now), 0.0)) <= pool.capacity:
+            moments.append(pool.opens(now, rest))
         return min(moments)

@@ -28,10 +28,13 @@ class Lookup(dict[str, Any]):
         return key in self._keys
 
     def get(self, key: str, default: Any = None) -> Any:
-        value = super().get(key)
-        if value is None and key in self._keys:
-            value = self[key] = self._make(key)
-        return default if value is None else value
+        if key not in self:
+            return default
+        return self[key]
+
+    def __missing__(self, key: str) -> Any:
+        value = self[key] = self._make(key)
+        return value
 
     def whole(self) -> dict[str, Any]:
         """The mapping with every value made."""

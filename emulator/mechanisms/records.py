@@ -3,6 +3,7 @@
 Every start of a server defines half a hundred of them, and a dataclass writes and compiles six functions for each.
 """
 
+from functools import cached_property
 from typing import Any, NoReturn, TypeVar, dataclass_transform
 
 T = TypeVar("T")
@@ -15,7 +16,8 @@ def record(plain: type[T]) -> type[T]:
     given = {name: vars(plain)[name] for name in names if name in vars(plain)}
     inherited = ("__dict__", "__weakref__", *names)
     members = {name: member for name, member in vars(plain).items() if name not in inherited}
-    members = {**_SHARED, **members, "__slots__": names, "__match_args__": names}
+    kept = ("__dict__",) if any(isinstance(member, cached_property) for member in members.values()) else ()
+    members = {**_SHARED, **members, "__slots__": (*names, *kept), "__match_args__": names}
     made: Any = type(plain.__name__, plain.__bases__, members)
     made.__init__ = _initializer(made, names, given)
     frozen: type[T] = made

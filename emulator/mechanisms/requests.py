@@ -1,8 +1,9 @@
 """From a provider's body to a neutral request: the few facts every completion API asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, get_args
 
+from emulator.mechanisms.codegen import Code
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.tokens import TokenRatio
 
@@ -11,7 +12,6 @@ NeutralField = Literal[
     "tool_choice", "response_format",
 ]  # fmt: skip
 FIELDS: tuple[str, ...] = get_args(NeutralField)
-_NOTHING: dict[str, Any] = dict.fromkeys(FIELDS)
 _MOST_CHOICES = 128
 _TYPES: dict[str, tuple[type, ...]] = {
     "messages": (list,),
@@ -25,10 +25,11 @@ _TYPES: dict[str, tuple[type, ...]] = {
 class Reader:
     """One expression, or the first that is not null of several, for each neutral field."""
 
-    __slots__ = ("_fields",)
+    __slots__ = ("_fields", "_values")
 
     def __init__(self, fields: Mapping[str, list[Expression]]) -> None:
-        self._fields = [(name, [e.evaluate for e in several], _TYPES.get(name)) for name, several in fields.items()]
+        self._fields = fields
+        self._values: Callable[[Scope], Any] = self._first_values
 
     def read(self, scope: Scope, tokens: TokenRatio) -> dict[str, Any]:
         """The neutral request: every field of `NeutralField`, and what follows from the messages.
@@ -36,22 +37,27 @@ class Reader:
         Derived are `prompt_tokens` and `longest_prompt` (tokens), `prompts` (of a request without messages, each a
         text or a list of tokens), `last_role` (str or None), `last_text`, and `asked` (the texts to be answered).
         """
-        request = _NOTHING.copy()
-        for name, expressions, types in self._fields:
-            for evaluate in expressions:
-                value = evaluate(scope)
-                if value is not None and (types is None or _is_one(value, types)):
-                    request[name] = value
-                    break
+        request: dict[str, Any] = self._values(scope)
         request["n"] = int(max(1, min(request["n"] or 1, _MOST_CHOICES)))
         if isinstance(request["max_tokens"], float):
             request["max_tokens"] = int(request["max_tokens"])
         return measured(request, tokens)
 
+    def _first_values(self, scope: Scope) -> Any:
+        """The function for all fields is made when the first request is read."""
+        code = Code()
+        values = (f"{name!r}: {_first(name, self._fields.get(name, ()), code)}" for name in FIELDS)
+        self._values = code.function(f"{{{', '.join(values)}}}")
+        return self._values(scope)
 
-def _is_one(value: Any, types: tuple[type, ...]) -> bool:
-    """Whether a value can be what a field means; a schema need not declare the field."""
-    return isinstance(value, types) and not isinstance(value, bool)
+
+def _first(name: str, expressions: Iterable[Expression], code: Code) -> str:
+    """The first value that the field can have, of several; a schema need not declare it."""
+    kinds, text = _TYPES.get(name), "None"
+    fits = " is not None" if kinds is None else f".__class__ in {code.named(kinds)}"
+    for expression in reversed([*expressions]):
+        text = f"(it if (it := {expression.written(code)}){fits} else {text})"
+    return text
 
 
 def measured(request: dict[str, Any], tokens: TokenRatio) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from emulator.mechanisms.codegen import Code
 from emulator.mechanisms.encoding import Encoding
 from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
 
@@ -19,20 +20,32 @@ _MARK = "\x00here\x00"
 _JSON = Encoding()
 
 Render = Callable[[Scope], Any]
+Write = Callable[[Code], str]
+"""A part of a template, as a part of the function that renders the whole."""
 
 
 class Template:
     """One compiled template; call it with a scope. `constant` says that no request changes it."""
 
-    __slots__ = ("constant", "holes", "render")
+    __slots__ = ("_write", "constant", "holes", "render")
 
     def __init__(self, tree: Any, names: Iterable[str]) -> None:
         """Raises ExpressionError for a hole that does not compile or names an unknown variable."""
         self.holes: list[str] = []
         """The sources of its expressions."""
-        self.render, self.constant = _compile(tree, tuple(names), self.holes)
+        self._write, self.constant = _compile(tree, tuple(names), self.holes)
+        self.render: Render = self._render_first
 
     def __call__(self, scope: Scope) -> Any:
+        return self.render(scope)
+
+    def written(self, code: Code) -> str:
+        """The template as a part of a larger function."""
+        return self._write(code)
+
+    def _render_first(self, scope: Scope) -> Any:
+        """Most templates are never rendered, so that the function is made when one is."""
+        self.render = _function(self._write)
         return self.render(scope)
 
     def around(self, scope: Scope, variable: str, dumps: Callable[[Any], bytes]) -> tuple[bytes, bytes] | None:
@@ -48,78 +61,84 @@ class Template:
         return (parts[0], parts[1]) if len(parts) == 2 else None
 
 
-def _compile(tree: Any, names: tuple[str, ...], holes: list[str]) -> tuple[Render, bool]:
+def _function(write: Write) -> Render:
+    code = Code()
+    return code.function(write(code))
+
+
+def _compile(tree: Any, names: tuple[str, ...], holes: list[str]) -> tuple[Write, bool]:
+    """How the tree is written, and whether no request changes it."""
     if isinstance(tree, str) and "${" in tree:
         return _compile_text(tree, names, holes)
     if isinstance(tree, dict) and "$each" in tree:
-        return _compile_each(tree, names, holes)
+        return _compile_each(tree, names, holes), False
     if isinstance(tree, dict):
-        return _compile_mapping(tree, names, holes)
+        return _compile_mapping(tree, names, holes), False
     if isinstance(tree, list):
         items = [_compile(item, names, holes)[0] for item in tree]
-        return (lambda scope: [item(scope) for item in items]), False
-    return (lambda scope: tree), True
+        return (lambda code: f"[{', '.join(item(code) for item in items)}]"), False
+    return (lambda code: code.named(tree)), True
 
 
-def _compile_text(text: str, names: tuple[str, ...], holes: list[str]) -> tuple[Render, bool]:
+def _compile_text(text: str, names: tuple[str, ...], holes: list[str]) -> tuple[Write, bool]:
     whole = _HOLE.fullmatch(text)
     if whole:
         expression = Expression(whole[1], names)
         holes.append(whole[1])
-        return expression.evaluate, expression.constant
-    between: list[str] = []
-    values: list[Render] = []
+        return expression.written, expression.constant
+    parts: list[str | Expression] = []
     position = 0
     for hole in _HOLE.finditer(text):
-        between.append(text[position : hole.start()])
-        values.append(Expression(hole[1], names).evaluate)
+        parts += [text[position : hole.start()], Expression(hole[1], names)]
         holes.append(hole[1])
         position = hole.end()
     rest = text[position:]
     if "${" in rest:
         raise ExpressionError(f"`{rest}` opens a hole and does not close it")
-    pairs = list(zip(between, values, strict=True))
 
-    def render(scope: Scope) -> str:
-        spliced = ""
-        for before, evaluate in pairs:
-            value = evaluate(scope)
-            spliced += before + (value if value.__class__ is str else as_text(value))
-        return spliced + rest
+    def write(code: Code) -> str:
+        spliced = [repr(part) if isinstance(part, str) else _spliced(part, code) for part in [*parts, rest] if part]
+        return f"({' + '.join(spliced)})"
 
-    return render, False
+    return write, False
 
 
-def _compile_mapping(tree: dict[Any, Any], names: tuple[str, ...], holes: list[str]) -> tuple[Render, bool]:
+def _spliced(hole: Expression, code: Code) -> str:
+    return f"(it if (it := {hole.written(code)}).__class__ is str else {code.named(as_text)}(it))"
+
+
+def _compile_mapping(tree: dict[Any, Any], names: tuple[str, ...], holes: list[str]) -> Write:
     fields = [
         (str(key).removesuffix("?"), str(key).endswith("?"), _compile(value, names, holes)[0])
         for key, value in tree.items()
     ]
-    if not any(optional for _, optional, _ in fields):
-        always = [(key, field) for key, _, field in fields]
-        return (lambda scope: {key: field(scope) for key, field in always}), False
 
-    def render(scope: Scope) -> dict[str, Any]:
-        rendered = {}
-        for key, optional, field in fields:
-            value = field(scope)
-            if value is not None or not optional:
-                rendered[key] = value
-        return rendered
+    def write(code: Code) -> str:
+        written = ((repr(key), optional, field(code)) for key, optional, field in fields)
+        return f"{{{', '.join(_optional(key, value) if o else f'{key}: {value}' for key, o, value in written)}}}"
 
-    return render, False
+    return write
 
 
-def _compile_each(tree: dict[Any, Any], names: tuple[str, ...], holes: list[str]) -> tuple[Render, bool]:
+def _optional(key: str, value: str) -> str:
+    return f"**({{{key}: it}} if (it := {value}) is not None else {{}})"
+
+
+def _compile_each(tree: dict[Any, Any], names: tuple[str, ...], holes: list[str]) -> Write:
     match = _EACH.fullmatch(str(tree["$each"]))
     if not match or set(tree) != {"$each", "$give"}:
         raise ExpressionError('a list is written {$each: "name in expression", $give: template}')
     name, items = match[1], Expression(match[2], names)
     holes.append(match[2])
     give, _ = _compile(tree["$give"], (*names, name), holes)
+    return lambda code: code.called(_each(name, _function(items.written), _function(give)))
+
+
+def _each(name: str, items: Render, give: Render) -> Render:
+    """One value of a list after the other, each as the variable `name`."""
 
     def render(scope: Scope) -> list[Any] | None:
-        values, outer = items.evaluate(scope), scope[name]
+        values, outer = items(scope), scope[name]
         if values is None:
             return None
         rendered = []
@@ -129,7 +148,7 @@ def _compile_each(tree: dict[Any, Any], names: tuple[str, ...], holes: list[str]
         scope[name] = outer
         return rendered
 
-    return render, False
+    return render
 
 
 def as_text(value: Any) -> str:

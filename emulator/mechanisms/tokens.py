@@ -26,7 +26,9 @@ class TokenRatio:
 
     def prompt(self, texts: list[str]) -> int:
         """Tokens of a chat prompt made of one text a message."""
-        return sum(self.count(text) + self.per_message for text in texts) + (self.per_request if texts else 0)
+        if not texts:
+            return 0
+        return sum(map(self.count, texts)) + self.per_message * len(texts) + self.per_request
 
 
 def pieces(text: str, spaces: Literal["before", "after"] = "before", blanks: int | None = None) -> list[str]:

@@ -1,4 +1,4 @@
-"""Rate limit windows, and requests in flight. Each is a pure function of a cell of plain data and the clock.
+"""Rate limit windows, and requests in flight. Each follows from a cell of plain data and the clock alone.
 
 All four admit a request of a given cost only while the capacity holds, and answer how much is left and when room
 comes back. `concurrency` knows no time: its units come back when they are given back, and `per` is how long a refused
@@ -6,29 +6,13 @@ request is told to wait. `limits` makes of them what a request meets.
 """
 
 import math
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from emulator.mechanisms.store import Tenant
 
 KINDS = ("windows", "in_flight")
 MOST_KEPT = 4096
 Algorithm = Literal["sliding_window", "fixed_window", "token_bucket", "concurrency"]
-
-
-class Standing(NamedTuple):
-    """What a limit says of itself: units left, and Unix seconds at which (more) room comes back."""
-
-    limit: float
-    remaining: float
-    reset: float
-
-    def facts(self, now: float) -> dict[str, Any]:
-        return {
-            "limit": _whole(self.limit),
-            "remaining": _whole(max(self.remaining, 0)),
-            "reset": self.reset,
-            "reset_after": max(self.reset - now, 0.0),
-        }
 
 
 def _whole(number: float) -> int | float:
@@ -59,71 +43,142 @@ def _last_use(state: dict[str, Any]) -> float:
     return moment
 
 
-def standing(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float) -> Standing:
-    """How the limit stands at `now`, without taking anything. `per` is in seconds."""
-    room = left(state, algorithm, capacity, per, now)
-    if algorithm == "sliding_window":
-        log = state.get("log")
-        return Standing(capacity, room, log[0][0] + per if log else now)
-    if algorithm == "fixed_window":
-        return Standing(capacity, room, now - now % per + per)
-    if algorithm == "concurrency":
-        return Standing(capacity, room, now if room > 0 else now + per)
-    return Standing(capacity, room, now + (capacity - room) * per / capacity if capacity else now + per)
+class Window:
+    """What a limit has in one cell of data, beside its rules: `capacity` units in `per` seconds."""
+
+    __slots__ = ("capacity", "per", "state")
+
+    def __init__(self, state: dict[str, Any], capacity: float, per: float) -> None:
+        self.state = state
+        self.capacity = capacity
+        self.per = per
+
+    def left(self, now: float) -> float:
+        """Units that are free at `now`; less than none where more was used than there are."""
+        return self.capacity - float(self.state.get("used", 0))
+
+    def resets(self, now: float) -> float:
+        """The moment at which (more) room comes back."""
+        raise NotImplementedError
+
+    def opens(self, now: float, cost: float) -> float:
+        """When `cost` units fit, if nobody takes any meanwhile; a whole window on for what never fits."""
+        if cost > self.capacity:
+            return now + self.per
+        short = cost - self.left(now)
+        return now if short <= 1e-9 else self._opens(now, short)
+
+    def _opens(self, now: float, short: float) -> float:
+        """When the units that it is short of are free."""
+        return self.resets(now)
+
+    def take(self, now: float, cost: float) -> None:
+        """Use units. A negative cost gives some back."""
+        self.state["used"] = self.state.get("used", 0) + cost
+
+    def facts(self, now: float) -> dict[str, Any]:
+        """How the limit stands, without taking anything."""
+        left, reset = self.left(now), self.resets(now)
+        return {
+            "limit": _whole(self.capacity),
+            "remaining": _whole(left) if left > 0 else 0,
+            "reset": reset,
+            "reset_after": max(reset - now, 0.0),
+        }
 
 
-def left(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float) -> float:
-    """The units left at `now`."""
-    if algorithm == "fixed_window":
-        return capacity - float(state["used"]) if state.get("start") == now - now % per else capacity
-    if algorithm == "sliding_window":
-        _forget(state, round(now - per, 6))  # the clock's own precision, or float dust delays the reset
-        return capacity - float(state.get("used", 0))
-    if algorithm == "concurrency":
-        return capacity - float(state.get("used", 0))
-    return min(capacity, float(state.get("level", capacity)) + (now - float(state.get("at", now))) * capacity / per)
+class FixedWindow(Window):
+    """Periods one after the other, by the clock."""
+
+    __slots__ = ()
+
+    def left(self, now: float) -> float:
+        begun = self.state.get("start") == now - now % self.per
+        return self.capacity - float(self.state["used"]) if begun else self.capacity
+
+    def resets(self, now: float) -> float:
+        return now - now % self.per + self.per
+
+    def take(self, now: float, cost: float) -> None:
+        state, start = self.state, now - now % self.per
+        state["used"] = state["used"] + cost if state.get("start") == start else cost
+        state["start"] = start
 
 
-def opens(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float, cost: float) -> float:
-    """The moment from which `cost` units fit, if nobody takes any meanwhile; a whole window on for what never fits."""
-    if cost > capacity:
-        return now + per
-    short = cost - left(state, algorithm, capacity, per, now)
-    if short <= 1e-9:
-        return now
-    if algorithm == "token_bucket":  # to the clock's next microsecond, and one for the last bits of the level
-        return now + math.ceil(short * per / capacity * 1e6) / 1e6 + 1e-6
-    if algorithm == "sliding_window":
-        for at, used in state.get("log", ()):
+class SlidingWindow(Window):
+    """What was used in the last `per` seconds: in (now - per, now]."""
+
+    __slots__ = ()
+
+    def left(self, now: float) -> float:
+        self._forget(round(now - self.per, 6))  # the clock's own precision, or float dust delays the reset
+        return super().left(now)
+
+    def resets(self, now: float) -> float:
+        log = self.state.get("log")
+        return float(log[0][0]) + self.per if log else now
+
+    def _opens(self, now: float, short: float) -> float:
+        for at, used in self.state.get("log", ()):
             short -= used
             if short <= 1e-9:
-                return float(at) + per
-    return now + per if algorithm == "concurrency" else standing(state, algorithm, capacity, per, now).reset
+                return float(at) + self.per
+        return self.resets(now)
+
+    def take(self, now: float, cost: float) -> None:
+        self._forget(round(now - self.per, 6))
+        self.state.setdefault("log", []).append([now, cost])
+        super().take(now, cost)
+
+    def _forget(self, horizon: float) -> None:
+        """Drop what left the window."""
+        log = self.state.get("log")
+        if not log or log[0][0] > horizon:
+            return
+        gone = 0
+        while gone < len(log) and log[gone][0] <= horizon:
+            self.state["used"] -= log[gone][1]
+            gone += 1
+        del log[:gone]
 
 
-def take(state: dict[str, Any], algorithm: Algorithm, capacity: float, per: float, now: float, cost: float) -> None:
-    """Use `cost` units at `now`. A negative cost gives units back."""
-    room = left(state, algorithm, capacity, per, now)
-    if algorithm == "sliding_window":
-        state.setdefault("log", []).append([now, cost])
-        state["used"] = state.get("used", 0) + cost
-    elif algorithm == "fixed_window":
-        state["start"] = now - now % per
-        state["used"] = capacity - room + cost
-    elif algorithm == "concurrency":
-        state["used"] = state.get("used", 0) + cost
-    else:
-        state["level"] = min(capacity, room - cost)
-        state["at"] = now
+class TokenBucket(Window):
+    """Filled anew, evenly, in `per` seconds."""
+
+    __slots__ = ()
+
+    def left(self, now: float) -> float:
+        level, at = float(self.state.get("level", self.capacity)), float(self.state.get("at", now))
+        return min(self.capacity, level + (now - at) * self.capacity / self.per)
+
+    def resets(self, now: float) -> float:
+        room = self.left(now)
+        return now + ((self.capacity - room) * self.per / self.capacity if self.capacity else self.per)
+
+    def _opens(self, now: float, short: float) -> float:
+        # to the clock's next microsecond, and one for the last bits of the level
+        return now + math.ceil(short * self.per / self.capacity * 1e6) / 1e6 + 1e-6
+
+    def take(self, now: float, cost: float) -> None:
+        self.state["level"] = min(self.capacity, self.left(now) - cost)
+        self.state["at"] = now
 
 
-def _forget(state: dict[str, Any], horizon: float) -> None:
-    """Drop what left a sliding window: the window at `now` is (now - per, now]."""
-    log = state.get("log")
-    if not log or log[0][0] > horizon:
-        return
-    gone = 0
-    while gone < len(log) and log[gone][0] <= horizon:
-        state["used"] -= log[gone][1]
-        gone += 1
-    del log[:gone]
+class InFlight(Window):
+    """Units come back when they are given back."""
+
+    __slots__ = ()
+
+    def resets(self, now: float) -> float:
+        return now if self.left(now) > 0 else now + self.per
+
+    def _opens(self, now: float, short: float) -> float:
+        return now + self.per
+
+
+WINDOWS: dict[Algorithm, type[Window]] = {
+    "sliding_window": SlidingWindow,
+    "fixed_window": FixedWindow,
+    "token_bucket": TokenBucket,
+    "concurrency": InFlight,
+}

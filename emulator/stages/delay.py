@@ -1,7 +1,5 @@
 """How long the reply takes: by a latency profile that is asked for, or that the provider's data mean for it."""
 
-from collections.abc import Iterator
-
 from emulator.exchange import Exchange
 from emulator.mechanisms.latency import Timing
 from emulator.mechanisms.tokens import pieces
@@ -12,7 +10,7 @@ def delay(ex: Exchange) -> None:
 
     Without a profile, the stream's own pace holds, and what is no stream comes at once.
     """
-    name, by = next(_wishes(ex), (None, None))
+    name, by = _wish(ex) if ex.provider.latency.profiles else (None, "")
     if name is None:
         name, by = _meant(ex), "data"
     if name is None:
@@ -39,21 +37,23 @@ def _whole(ex: Exchange, timing: Timing) -> None:
             timing.gap()
 
 
-def _wishes(ex: Exchange) -> Iterator[tuple[str, str]]:
-    """The profiles that are asked for and that there are, strongest first, and who asks."""
-    if not ex.provider.latency.profiles:
-        return
-    step, player = ex.step_latency or ("", "")
-    kept = (ex.tenant.peek("latency", ex.provider.id) or {}).get("profile")
-    for name, by in (
-        (step if player == "control" else "", "step"),
-        (kept, "control"),
-        (ex.headers.get("x-emulator-latency", "").strip(), "header"),
+def _wish(ex: Exchange) -> tuple[str | None, str]:
+    """The strongest profile that is asked for and that there is, and who asks."""
+    step, player = ex.step_latency or (None, "")
+    kept = ex.tenant.peek("latency", ex.provider.id)
+    asked = ex.headers.get("x-emulator-latency")
+    default = ex.runtime.latency.get(ex.provider.id)
+    if not (step or kept or asked or default):
+        return None, ""
+    wishes = (
+        (step if player == "control" else None, "step"),
+        ((kept or {}).get("profile"), "control"),
+        ((asked or "").strip(), "header"),
         (step, "step"),
-        (ex.runtime.latency.get(ex.provider.id), "default"),
-    ):
-        if name and name in ex.provider.latency.profiles:
-            yield name, by
+        (default, "default"),
+    )
+    profiles = ex.provider.latency.profiles
+    return next(((name, by) for name, by in wishes if name and name in profiles), (None, ""))
 
 
 def _meant(ex: Exchange) -> str | None:

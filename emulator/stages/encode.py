@@ -31,7 +31,8 @@ def encode(ex: Exchange) -> None:
         ex.reply.headers.append(("content-length", str(len(ex.reply.body))))
     if ex.timing is not None:
         _tell_timing(ex, ex.timing)
-    _tell_wishes(ex)
+    if ex.faults or ex.notices or ex.preference_applied:
+        _tell_wishes(ex)
     for fault in ex.faults_of("framing", "connection"):
         if fault.name in SPOILING:
             SPOILING[fault.name](ex.reply, fault, ex.now)

@@ -7,19 +7,18 @@ def limit(ex: Exchange) -> None:
     """May refuse with rate_limited, quota_exhausted or what a rule names, and insufficient_credit."""
     if not ex.active.secured:
         return
-    now, scope = ex.now, ex.scope
-    wanted = []
-    for rule in ex.provider.limits_of[ex.active.id].values():
-        if rule.when is not None and not rule.when.holds(scope):
+    now, admitted, limits = ex.now, [], ex.provider.limits_of[ex.active.id]
+    for rule, met in zip(limits.rules, limits.met(ex.scope), strict=True):
+        if met is None:
             continue
-        limited, cost = ex.limit(rule), float(rule.cost.evaluate(scope) or 0)
+        limited, cost = ex.limit(rule, met[0]), float(met[1] or 0)
         if not limited.admits(now, cost):
             facts = limited.refusal(now, cost)
             ex.note("limit", rule.name, refused=True, cost=cost, grade=rule.source.grade, **facts)
             raise Refused(rule.refuse, rule=rule.name, **facts)
-        wanted.append((rule, limited, cost))
+        admitted.append((rule, limited, cost))
     _check_balance(ex)
-    for rule, limited, cost in wanted:
+    for rule, limited, cost in admitted:
         limited.take(now, cost)
         ex.taken.append((rule, limited))
         if rule.algorithm == "concurrency":

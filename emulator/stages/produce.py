@@ -17,7 +17,7 @@ def produce(ex: Exchange) -> None:
     """May refuse with not_found, conflict, illegal_state, in_use, and whatever a guard or a stock names."""
     operation = ex.active
     for name, template in operation.facts.items():
-        ex.scope[name] = template(ex.scope)
+        ex.scope[name] = template.render(ex.scope)
     if operation.act is not None:
         _act(ex, operation.act)
     elif operation.reader is not None:
@@ -39,12 +39,18 @@ def _generate(ex: Exchange, reader: Reader) -> None:
 
 def _complete(ex: Exchange, request: dict[str, Any]) -> None:
     ex.completion = complete(request, ex.scope.entropy, ex.provider.tokens, ex.script, ex.scope["model"] or {})
+    ex.streaming = _streams(ex, request)
     for fault in ex.faults_of("content", *(("stream",) if ex.streaming else ())):
         if not faulty_content.spoil(ex.completion, request, fault, ex.scope.entropy):
             ex.idle.append(fault)
     ex.scope["completion"] = ex.completion
     ex.scope["usage"] = ex.completion["usage"]
     ex.note("produce", "scripted" if ex.script else "generated")
+
+
+def _streams(ex: Exchange, request: dict[str, Any]) -> bool:
+    asked = ex.active.stream is not None and bool(request["stream"])
+    return asked and not any(fault.name == "not_a_stream" for fault in ex.faults_of("stream"))
 
 
 def _embed(ex: Exchange, request: dict[str, Any], dimensions: Expression) -> None:

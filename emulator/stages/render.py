@@ -1,5 +1,6 @@
 """Status, headers and content: of the reply, or of the error entry a refusal becomes. Then quirks."""
 
+from collections.abc import Mapping
 from typing import Any
 from weakref import proxy
 
@@ -19,11 +20,10 @@ def render(ex: Exchange) -> None:
     else:
         ex.reply.status = ex.active.success
         if not ex.streaming:
-            ex.reply.content = ex.active.shape(ex.scope) if ex.active.shape else ex.active.example
-    for name, template in ex.provider.limit_headers.items():
-        if (value := template(ex.scope)) is not None:
-            ex.reply.headers.append((name, str(value)))
-    _bend(ex)
+            ex.reply.content = ex.active.shape.render(ex.scope) if ex.active.shape else ex.active.example
+    ex.reply.headers += [(name, str(value)) for name, value in ex.provider.tell_limits(ex.scope) if value is not None]
+    if ex.bends:
+        _bend(ex)
     ex.reply.headers.append(("date", http_date(ex.now)))
 
 
@@ -68,13 +68,14 @@ def _tell(ex: Exchange, refusal: Refused) -> None:
 
 def _limits(ex: Exchange) -> Lookup:
     """How every limit stands for this principal, for headers and bodies to tell; few tell of all."""
-    rules = ex.provider.limits_of[ex.operation.id if ex.operation else None]
+    rules = ex.provider.limits_of[ex.operation.id if ex.operation else None].by_name
     mine = proxy(ex)  # what is in its scope and held it would be garbage that only the collector finds
 
-    def facts(name: str) -> dict[str, Any]:
+    def facts(name: str) -> Mapping[str, Any]:
         rule = rules[name]
         known = next((limited for taker, limited in mine.taken if taker is rule), None)
-        return told((known or mine.limit(rule, looking=True)).facts(mine.now), mine.runtime.time)
+        limited = known or mine.limit(rule, rule.shares(mine.scope), looking=True)
+        return told(limited.facts(mine.now), mine.runtime.time)
 
     return Lookup(rules, facts)
 

@@ -9,6 +9,7 @@ from emulator.mechanisms.entropy import Entropy, fingerprint
 from emulator.provider import Provider
 
 _TENANT = re.compile(r"/~([A-Za-z0-9_.-]+)(?=/|$)")
+_PLAIN = re.compile(r"[A-Za-z0-9/_.~-]*")  # what an address may have in its path as it is
 DEFAULT_TENANT = "default"
 _MOST_BODIES = 4096
 
@@ -24,7 +25,9 @@ def route(ex: Exchange) -> None:
     ex.provider = provider = ex.runtime.provider(ex.tenant, provider_id)
     match = provider.router.match(ex.method, ex.local_path)
     ex.now = ex.runtime.clock(ex.tenant).now()
-    _open_scope(ex, match.operation if match and match.operation else "")
+    found = match.operation if match is not None else None
+    ex.bends = provider.quirks_of[found]
+    _open_scope(ex, found or "")
     if match is None:
         raise Refused("unknown_route", path=ex.local_path)
     if match.operation is None:
@@ -55,13 +58,16 @@ def _provider(ex: Exchange, path: str) -> tuple[str, str]:
 
 
 def _open_scope(ex: Exchange, operation: str) -> None:
-    ex.scope = new_scope(ex.provider, _entropy(ex, ex.provider, operation), ex.now, ex.provider.anonymous)
-    ex.scope.variables.update(
+    ex.scope = new_scope(
+        ex.provider,
+        _entropy(ex, ex.provider, operation),
+        ex.now,
+        ex.provider.anonymous,
         method=ex.method,
         url=_url(ex),
         path=ex.local_path.lstrip("/"),
         headers=ex.headers,
-        query=dict(ex.query),
+        query=ex.query,
         operation=operation,
         tenant="" if ex.tenant.name == DEFAULT_TENANT else f"~{ex.tenant.name}",
     )
@@ -71,7 +77,7 @@ def _url(ex: Exchange) -> str:
     """The address as the client called it, without the query."""
     host = ex.headers.get("host") or ex.provider.host
     scheme = "https" if host == ex.provider.host else "http"
-    return f"{scheme}://{host}{quote(ex.path)}"
+    return f"{scheme}://{host}{ex.path if _PLAIN.fullmatch(ex.path) else quote(ex.path)}"
 
 
 def _entropy(ex: Exchange, provider: Provider, operation: str) -> Entropy:

@@ -41,14 +41,19 @@ def broken(reply: Reply, fault: Fault, version: str) -> Broken:
 
 def raw_head(reply: Reply, *more: tuple[str, str]) -> bytes:
     """Status line and headers; `more` replace those of the same name. Names go out in lower case, or as meant."""
-    headers = reply.headers if reply.exact_head else [(name.lower(), value) for name, value in reply.headers]
+    headers = reply.headers
     if more:
         replaced = {name for name, _ in more}
         headers = [*((n, v) for n, v in headers if n.lower() not in replaced), *more]
-    if not "".join([value for _, value in headers]).isprintable():
-        headers = [(name, value.translate(_CONTROLS)) for name, value in headers]
-    head = "".join([f"{name}: {value}\r\n" for name, value in headers])
-    return f"HTTP/1.1 {reply.status} {_phrase(reply.status)}\r\n{head}\r\n".encode("latin-1", "replace")
+    if reply.exact_head:
+        head = "".join([f"{name}: {value}\n" for name, value in headers])
+    else:
+        head = "".join([f"{name.lower()}: {value}\n" for name, value in headers])
+    if head.count("\n") > len(headers) or not head.replace("\n", "").isprintable():
+        harmless = [(name, value.translate(_CONTROLS)) for name, value in headers]
+        head = "".join([f"{name if reply.exact_head else name.lower()}: {value}\n" for name, value in harmless])
+    lines = head.replace("\n", "\r\n")
+    return f"HTTP/1.1 {reply.status} {_phrase(reply.status)}\r\n{lines}\r\n".encode("latin-1", "replace")
 
 
 @lru_cache

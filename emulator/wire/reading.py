@@ -3,6 +3,7 @@
 import re
 from collections import deque
 from dataclasses import dataclass
+from sys import intern
 from urllib.parse import unquote
 
 import httptools
@@ -26,8 +27,8 @@ class Request:
     """Decoded."""
     query: str
     """As it came."""
-    headers: list[tuple[str, str]]
-    """As they came, repeated ones too."""
+    headers: dict[str, str]
+    """Lower-case names; of a repeated header, the first."""
     body: bytes
     version: str
     """`1.1`"""
@@ -59,7 +60,7 @@ class RequestReader:
     def on_message_begin(self) -> None:
         self.within = True
         self._url = b""
-        self._headers: list[tuple[str, str]] = []
+        self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
         self._size = 0
 
@@ -69,12 +70,12 @@ class RequestReader:
             raise MalformedRequest("the address is too long")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+        known = intern(name.lower().decode("latin-1"))  # there are few, and the journal keeps them a thousand times
+        if known not in self._headers:
+            self._headers[known] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        self.expecting = ("expect", "100-continue") in [
-            (n.lower(), v.lower()) for n, v in self._headers if n[0] in "eE"
-        ]
+        self.expecting = "expect" in self._headers and self._headers["expect"].lower() == "100-continue"
 
     def on_body(self, body: bytes) -> None:
         self._size += len(body)

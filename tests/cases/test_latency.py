@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from emulator import CommandError, Emulation, EmulatorServer, Handle, LoadError, make_runtime
 from emulator.cli import main
-from emulator.edge import answer
+from emulator.edge import answer, by_name
 from emulator.exchange import Runtime
 
 from .catalogue import PROVIDERS, caller
@@ -272,7 +272,7 @@ def test_frames_leave_when_it_is_planned(tmp_path: Path, pace: float) -> None:
             method="POST",
             path="/acme/v1/chat/completions",
             query="",
-            headers=headers.items(),
+            headers=by_name(headers.items()),
             body=json.dumps(body).encode(),
         )
         assert exchange is not None

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from emulator import Emulation, Handle
-from emulator.edge import answer
+from emulator.edge import answer, by_name
 from emulator.mechanisms.fault_catalogue import OF_REQUESTS
 from emulator.refusals import REFUSALS
 
@@ -233,7 +233,7 @@ class TestFaults:
                 method="POST",
                 path=f"/~{emulator.tenant}/generalcompute/v1/chat/completions",
                 query="",
-                headers=given.items(),
+                headers=by_name(given.items()),
                 body=json.dumps(BODY).encode(),
             )
             assert exchange is not None

@@ -7,7 +7,7 @@ from test_fault_catalogue import CASES, came
 from wire_client import body_of
 
 from emulator import Emulation, EmulatorServer, Handle, make_runtime
-from emulator.edge import answer
+from emulator.edge import answer, by_name
 from emulator.exchange import Reply, Runtime
 from emulator.handles import DEFAULT_TENANT
 from emulator.mechanisms.fault_catalogue import OF_REQUESTS
@@ -40,7 +40,7 @@ def fresh(runtime: Runtime, tenant: str = DEFAULT_TENANT) -> Handle:
 def ask(runtime: Runtime, handle: Handle, body: bytes, prefix: str = "") -> Reply:
     headers = {**handle.headers, "content-type": "application/json"}
     path = f"{prefix}/generalcompute/v1/chat/completions"
-    return answer(runtime, method="POST", path=path, query="", headers=headers.items(), body=body)[0]
+    return answer(runtime, method="POST", path=path, query="", headers=by_name(headers.items()), body=body)[0]
 
 
 def planned(runtime: Runtime, name: str, body: bytes) -> Plan:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.mechanisms.limits import Limit, Window
-from emulator.mechanisms.windows import Algorithm
+from emulator.mechanisms.limits import Limit
+from emulator.mechanisms.windows import WINDOWS, Algorithm
 
 ALGORITHMS: list[Algorithm] = ["sliding_window", "fixed_window", "token_bucket", "concurrency"]
-WINDOWS = ALGORITHMS[:3]
+TIMED = ALGORITHMS[:3]
 PER = 60.0
 KEYS = st.sampled_from("abc")
 UNITS = st.integers(0, 6)
@@ -30,7 +30,7 @@ class Shared:
     def limit(self, key: str) -> Limit:
         state = self.states.setdefault(key, {})
         return Limit(
-            Window(state, self.algorithm, self.share, PER), Window(self.pooled, self.algorithm, self.pool, PER)
+            WINDOWS[self.algorithm](state, self.share, PER), WINDOWS[self.algorithm](self.pooled, self.pool, PER)
         )
 
 
@@ -98,7 +98,7 @@ def test_what_is_given_back_goes_to_the_pool_first(algorithm: Algorithm, share: 
 
 
 @pytest.mark.parametrize("pooled", [False, True])
-@pytest.mark.parametrize("algorithm", WINDOWS)
+@pytest.mark.parametrize("algorithm", TIMED)
 @given(
     share=st.integers(1, 50),
     pool=st.integers(0, 20),

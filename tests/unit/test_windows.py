@@ -8,9 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emulator import Emulation
-from emulator.mechanisms import windows
-from emulator.mechanisms.limits import Limit, Window
-from emulator.mechanisms.windows import Algorithm
+from emulator.mechanisms.limits import Limit
+from emulator.mechanisms.windows import WINDOWS, Algorithm, Window
 
 MICRO = 1_000_000
 EPOCHS = st.sampled_from([0, 300_000, 1_700_000_000 * MICRO])
@@ -30,15 +29,18 @@ class Admitting:
         self.admitted: list[tuple[int, int]] = []
 
     def offer(self, now: int, cost: int) -> bool:
-        limit = Limit(Window(self.state, self.algorithm, float(self.capacity), self.per / MICRO))
+        limit = Limit(self.window())
         admits = limit.admits(round(now / MICRO, 6), cost)
         if admits:
             limit.take(round(now / MICRO, 6), cost)
             self.admitted.append((now, cost))
         return admits
 
-    def standing(self, now: int) -> windows.Standing:
-        return windows.standing(self.state, self.algorithm, float(self.capacity), self.per / MICRO, now / MICRO)
+    def window(self) -> Window:
+        return WINDOWS[self.algorithm](self.state, float(self.capacity), self.per / MICRO)
+
+    def facts(self, now: int) -> dict[str, Any]:
+        return self.window().facts(now / MICRO)
 
     def used(self, after: int, until: int) -> int:
         """Units admitted in (after, until]."""
@@ -55,7 +57,7 @@ def test_sliding_window_is_the_brute_force_window(
         now += gap
         fits = limit.used(now - per, now) + cost <= capacity
         assert limit.offer(now, cost) is fits
-        assert limit.standing(now).remaining == capacity - limit.used(now - per, now)
+        assert limit.facts(now)["remaining"] == capacity - limit.used(now - per, now)
     for at, _ in limit.admitted:
         assert limit.used(at - per, at) <= capacity
 
@@ -95,7 +97,7 @@ def test_room_comes_back_at_the_moment_that_reset_names(per: int, capacity: int,
     limit = Admitting("sliding_window", capacity, per)
     for _ in range(capacity):
         assert limit.offer(start * 1000, 1)
-    reset = round(limit.standing(start * 1000).reset * MICRO)
+    reset = round(limit.facts(start * 1000)["reset"] * MICRO)
     assert not limit.offer(reset - 1, 1)
     assert limit.offer(reset, 1)
 
@@ -105,8 +107,8 @@ def test_room_comes_back_at_the_moment_that_reset_names(per: int, capacity: int,
 def test_settling_corrects_what_was_taken(algorithm: Algorithm, taken: int, used: int) -> None:
     limit = Admitting(algorithm, 10, MICRO)
     assert limit.offer(0, taken)
-    windows.take(limit.state, algorithm, 10.0, 1.0, 0.0, used - taken)
-    assert limit.standing(0).remaining == 10 - used
+    limit.window().take(0.0, used - taken)
+    assert limit.facts(0)["remaining"] == 10 - used
 
 
 @given(st.lists(st.tuples(st.integers(0, 45), st.integers(1, 30)), min_size=2, max_size=6))
