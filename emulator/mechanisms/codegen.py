@@ -9,8 +9,8 @@ Step = str | tuple[str, ...]
 """A key, or in brackets a path of its own, whose value is the key."""
 
 _MAPPINGS = (dict, Lookup)
-Failing = tuple[tuple[type[Exception], ...], Callable[[Exception], Exception]]
-"""What may be raised, and what is to be raised instead."""
+Otherwise = tuple[tuple[type[Exception], ...], Callable[[Any, Exception], Any]]
+"""What may be raised, and who then gives the value, or raises: called with the scope and the error."""
 
 
 class Code:
@@ -52,13 +52,13 @@ class Code:
     def _key(self, step: Step) -> str:
         return repr(step) if isinstance(step, str) else f"str({self.path(step)})"
 
-    def function(self, text: str, failing: Failing | None = None) -> Callable[[Any], Any]:
+    def function(self, text: str, otherwise: Otherwise | None = None) -> Callable[[Any], Any]:
         """The function of a scope whose value is the expression `text`."""
-        if failing is None:
+        if otherwise is None:
             lines = [f"return {text}"]
         else:
-            kinds, told = map(self.named, failing)
-            lines = ["try:", f"    return {text}", f"except {kinds} as error:", f"    raise {told}(error) from None"]
+            kinds, instead = map(self.named, otherwise)
+            lines = ["try:", f"    return {text}", f"except {kinds} as error:", f"    return {instead}(scope, error)"]
         roots = (
             f"{root} = scope.variables.get({name!r}); {root}_has = {root}.__class__ in MAPPINGS"
             for name, root in self._roots.items()

@@ -1,4 +1,4 @@
-"""Expressions of the fixture language: plain paths natively, everything else in CEL.
+"""Expressions of the fixture language: plain paths and calls, and everything else in CEL.
 
 A plain path (`request.model`, `plans[principal.plan].requests`) is a dictionary walk in which a missing step
 gives null; so are the arguments of a function of ours (`find('disk', body.id).size`). A literal is a constant. What is
@@ -11,15 +11,16 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
-from functools import partial
+from functools import cache, partial
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 from weakref import proxy
 
 from emulator.mechanisms.codegen import Code, Step
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.functions import BOUND, BUILT_IN, FUNCTIONS, PURE, Owner
+from emulator.mechanisms.native import Written, parse
 from emulator.mechanisms.paths import Lookup, walk
 
 Variable = Literal[
@@ -167,6 +168,9 @@ class Expression:
             self._make = _called(self.source, call, names)
         elif has := _HAS.fullmatch(text):
             self.evaluate = _held(self.source, has[1].split("."), has[2], names)
+        elif native := parse(text):
+            _check_names(self.source, native.variables, names)
+            self._make = partial(_natively, self.source, text, native, names)
         else:
             self.evaluate = _programmed(self.source, text, names)
 
@@ -270,9 +274,15 @@ def _called(source: str, call: re.Match[str], names: frozenset[str]) -> Callable
             made = f"{code.named(BOUND[function])}({', '.join(['scope', *given])})"
         else:
             made = f"{code.named(PURE[function])}({', '.join(given)})"
-        return code.function(code.following(made, path), (_FAILURES, partial(_failed, source)))
+        return code.function(code.following(made, path), (_FAILURES, partial(_fail, source)))
 
     return make
+
+
+def _natively(source: str, text: str, native: Written, names: frozenset[str]) -> Evaluate:
+    """A function of Python, and CEL where that raises."""
+    code, program = Code(), cache(lambda: _programmed(source, text, names))
+    return code.function(native.write(code), (_FAILURES, lambda scope, error: program()(scope)))
 
 
 def _programmed(source: str, text: str, names: frozenset[str]) -> Evaluate:
@@ -297,6 +307,10 @@ def _programmed(source: str, text: str, names: frozenset[str]) -> Evaluate:
             raise _failed(source, error) from None
 
     return executed
+
+
+def _fail(source: str, scope: Scope, error: Exception) -> NoReturn:
+    raise _failed(source, error) from None
 
 
 def _failed(source: str, error: Exception) -> ExpressionError:
