@@ -234,10 +234,13 @@ class Exchange:
 
     def _window(self, rule: LimitRule, name: str, share: tuple[object, float], looking: bool) -> Window:
         """The window of one share of a limit."""
-        kind = "in_flight" if rule.algorithm == "concurrency" else "windows"
         key, capacity = share
-        cell = f"{self.provider.id}:{name}:{key}"
-        state = self.tenant.peek(kind, cell) or {} if looking else windows.held(self.tenant, kind, cell)
+        cell = "in_flight" if rule.algorithm == "concurrency" else "windows", f"{self.provider.id}:{name}:{key}"
+        state = self.tenant.cells.get(cell)
+        if state is None:
+            state = {} if looking else windows.held(self.tenant, *cell)
+        elif not looking:
+            self.tenant.touched.add(cell)
         return WINDOWS[rule.algorithm](state, capacity, rule.per)
 
     def release(self) -> None:

@@ -65,12 +65,12 @@ class MemoryTransport(asyncio.Transport):
         assert self._question.answer is not None
         pacing = Pacing(None)  # the client keeps its timeouts itself
         try:
-            for frame in self._question.answer:
-                seconds, _ = pacing.due(frame.at, self._loop.time())
+            for at, data in self._question.answer:
+                seconds, _ = pacing.due(at, self._loop.time())
                 await asyncio.sleep(seconds)
                 await self._going_on.wait()
-                if frame.data:
-                    self._protocol.data_received(frame.data)
+                if data:
+                    self._protocol.data_received(data)
             self._protocol.eof_received()
             self._end(None)
         except ConnectionResetError as error:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from emulator.edge import answer
-from emulator.exchange import Exchange, Frame
+from emulator.exchange import Exchange
 from emulator.inprocess import Pacing
 from emulator.interception.blocks import Block
-from emulator.wire.delivery import octets
+from emulator.wire.delivery import Octets, octets
 from emulator.wire.reading import Request, RequestReader
 
 
@@ -18,7 +18,7 @@ class Question:
     def __init__(self, block: Block) -> None:
         self._block = block
         self._reader = RequestReader()
-        self.answer: Iterator[Frame] | None = None
+        self.answer: Iterator[Octets] | None = None
         self._exchange: Exchange | None = None
 
     def feed(self, data: bytes) -> None:
@@ -38,9 +38,9 @@ class Question:
         )
         self.answer = self._whole(octets(reply, request.method))
 
-    def _whole(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+    def _whole(self, parts: Iterator[Octets]) -> Iterator[Octets]:
         try:
-            yield from frames
+            yield from parts
         finally:
             self.end()
 
@@ -81,10 +81,10 @@ class MemorySocket:
 class _Incoming(io.RawIOBase):
     """What comes back, in the parts and at the moments in which it is sent."""
 
-    def __init__(self, question: Question, frames: Iterator[Frame], pacing: Pacing) -> None:
+    def __init__(self, question: Question, parts: Iterator[Octets], pacing: Pacing) -> None:
         super().__init__()
         self._question = question
-        self._frames = frames
+        self._parts = parts
         self._pacing = pacing
         self._left = b""
 
@@ -97,11 +97,11 @@ class _Incoming(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         while not self._left:
-            frame = next(self._frames, None)
-            if frame is None:
+            part = next(self._parts, None)
+            if part is None:
                 return 0
-            self._pacing.wait(frame.at)
-            self._left = frame.data
-        part, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
-        buffer[: len(part)] = part
-        return len(part)
+            at, self._left = part
+            self._pacing.wait(at)
+        taken, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
+        buffer[: len(taken)] = taken
+        return len(taken)

@@ -60,7 +60,7 @@ class Code:
             kinds, instead = map(self.named, otherwise)
             lines = ["try:", f"    return {text}", f"except {kinds} as error:", f"    return {instead}(scope, error)"]
         roots = (
-            f"{root} = scope.variables.get({name!r}); {root}_has = {root}.__class__ in MAPPINGS"
+            f"{root} = scope.get({name!r}); {root}_has = {root}.__class__ in MAPPINGS"
             for name, root in self._roots.items()
         )
         exec("\n    ".join(["def generated(scope):", *roots, *lines]), self._known)  # noqa: S102 - our own text

@@ -12,7 +12,8 @@ from emulator.mechanisms.records import record
 from emulator.refusals import REFUSALS, RefusalName
 
 _TENANT = re.compile(r"(.*)~([A-Za-z0-9_.-]+)", re.DOTALL)
-_STEERED = "emu-"
+STEERED = "emu-"
+"""How a key begins that asks for an outcome."""
 
 
 @record
@@ -80,15 +81,15 @@ def identify(rules: tuple[Rule, ...], key: str, *, strict: bool) -> dict[str, An
 
 def steered(key: str) -> RefusalName | None:
     """The refusal a test credential asks for: `emu-rate_limited` asks for `rate_limited`."""
-    return next((name for name in REFUSALS if key == _STEERED + name), None) if key.startswith(_STEERED) else None
+    return next((name for name in REFUSALS if key == STEERED + name), None) if key.startswith(STEERED) else None
 
 
 def faulty(key: str) -> str | None:
     """The fault a test credential asks for: `emu-reset` asks for `reset`."""
-    name = key.removeprefix(_STEERED)
+    name = key.removeprefix(STEERED)
     return name if name != key and name in OF_REQUESTS else None
 
 
 def misspelt(key: str) -> bool:
     """Whether a key looks like a test credential that names nothing there is."""
-    return key.startswith(_STEERED) and key != "emu-ok" and steered(key) is None and faulty(key) is None
+    return key.startswith(STEERED) and key != "emu-ok" and steered(key) is None and faulty(key) is None

@@ -9,13 +9,12 @@ The CEL package is touched in this module only.
 import importlib.util
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from functools import cache, partial
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
 from pathlib import Path
 from typing import Any, Literal, NoReturn
-from weakref import proxy
 
 from emulator.mechanisms.codegen import Code, Step
 from emulator.mechanisms.entropy import Entropy
@@ -93,42 +92,21 @@ class ExpressionError(ValueError):
     """An expression that does not compile, or failed on a request. The text says which and why."""
 
 
-class Scope:
-    """The variables one exchange offers to expressions, its chance, and whose resources it is about."""
+class Scope(dict[str, Any]):
+    """The variables one exchange offers to expressions, its chance, and whose resources it is about.
 
-    __slots__ = ("__weakref__", "_context", "_known", "entropy", "owner", "variables")
+    A variable that is not there is null.
+    """
 
-    def __init__(self, entropy: Entropy, variables: dict[str, Any]) -> None:
+    __slots__ = ("__weakref__", "entropy", "owner")
+
+    def __init__(self, entropy: Entropy, variables: Mapping[str, Any]) -> None:
+        super().__init__(variables)
         self.entropy = entropy
         self.owner: Owner | None = None
-        self.variables = variables
-        self._context: Any = None
-        self._known: set[str] = set()
-        """The variables and functions that the CEL context has as they are now."""
 
-    def __getitem__(self, name: str) -> Any:
-        return self.variables.get(name)
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        self.variables[name] = value
-        if self._known:
-            self._known.discard(name)
-
-    def context(self, names: Iterable[str], functions: Iterable[str]) -> Any:
-        """A CEL context that holds the named variables and functions; one an exchange, filled as needed."""
-        if self._context is None:
-            self._context = _cel.Context()
-        for name in names:
-            if name not in self._known:
-                value = self.variables.get(name)
-                self._context.add_variable(name, value.whole() if isinstance(value, Lookup) else value)
-                self._known.add(name)
-        for name in functions:
-            if name + "()" not in self._known:
-                # a proxy: no garbage is looked for in the context, so that one which held its scope would stay
-                self._context.add_function(name, PURE[name] if name in PURE else partial(BOUND[name], proxy(self)))
-                self._known.add(name + "()")
-        return self._context
+    def __missing__(self, name: str) -> None:
+        return None
 
 
 class Expression:
@@ -255,7 +233,7 @@ def _held(source: str, parent: list[str], key: str, names: frozenset[str]) -> Ev
     _check_names(source, parent[:1], names)
 
     def held(scope: Scope) -> bool:
-        mapping = walk(scope.variables, parent)
+        mapping = walk(scope, parent)
         return isinstance(mapping, dict) and key in mapping
 
     return held
@@ -301,8 +279,14 @@ def _programmed(source: str, text: str, names: frozenset[str]) -> Evaluate:
             raise ExpressionError(f"`{source}` calls `{function}`, which does not exist; there are {known}")
 
     def executed(scope: Scope) -> Any:
+        context = _cel.Context()
+        for name in functions:
+            context.add_function(name, PURE[name] if name in PURE else partial(BOUND[name], scope))
         try:
-            return program.execute(scope.context(variables, functions))
+            for name in variables:
+                value = scope[name]
+                context.add_variable(name, value.whole() if isinstance(value, Lookup) else value)
+            return program.execute(context)
         except _FAILURES as error:
             raise _failed(source, error) from None
 

@@ -64,14 +64,18 @@ def measured(request: dict[str, Any], tokens: TokenRatio) -> dict[str, Any]:
     """The request with what follows from its messages or prompts, computed anew."""
     if request["messages"] is None and request["prompt"] is not None:
         return _of_prompts(request, tokens)
-    messages = [m for m in request["messages"] or [] if isinstance(m, dict)]
-    texts = [content_text(m.get("content")) for m in messages]
-    spoken = [text for m, text in zip(messages, texts, strict=True) if m.get("role") in ("user", "tool")] or texts
+    texts: list[str] = []
+    role, spoken = None, None
+    for message in request["messages"] or ():
+        if isinstance(message, dict):
+            role, content = message.get("role"), message.get("content")
+            texts.append(content if content.__class__ is str else content_text(content))
+            if role == "user" or role == "tool":
+                spoken = texts[-1]
+    last = spoken if spoken is not None else texts[-1] if texts else ""
     request["prompts"] = []
     request["prompt_tokens"] = request["longest_prompt"] = tokens.prompt(texts)
-    request["last_role"] = messages[-1].get("role") if messages else None
-    request["last_text"] = spoken[-1] if spoken else ""
-    request["asked"] = [request["last_text"]]
+    request["last_role"], request["last_text"], request["asked"] = role, last, [last]
     return request
 
 

@@ -11,6 +11,7 @@ from emulator.mechanisms.fault_catalogue import OF_REQUESTS, fault
 from emulator.mechanisms.faults import Fault
 from emulator.refusals import REFUSALS
 
+_STEERING = frozenset({"x-emulator-fault", "x-emulator-refuse", "prefer"})
 _CODE = re.compile(r"\bcode=\"?(\d{3})\b")
 
 
@@ -20,7 +21,8 @@ def steer(ex: Exchange) -> None:
         _scenario(ex, name.strip())
     if name := ex.headers.get("x-emulator-latency"):
         _latency(ex, name.strip())
-    if _queued(ex):
+    key = ex.credential.key if ex.credential is not None else ""
+    if (_STEERING.isdisjoint(ex.headers) and not key.startswith(credentials.STEERED)) or _queued(ex):
         return
     if asked := ex.headers.get("x-emulator-fault"):
         _fault(ex, asked.strip(), "X-Emulator-Fault")
@@ -28,14 +30,14 @@ def steer(ex: Exchange) -> None:
         _force(ex, ex.headers["x-emulator-refuse"].strip(), "X-Emulator-Refuse")
     elif code := _CODE.search(ex.headers.get("prefer", "")):
         _force_status(ex, int(code[1]))
-    elif ex.credential is not None and (ex.active.secured or credentials.steered(ex.credential.key)):
-        if name := credentials.steered(ex.credential.key):
+    elif ex.active.secured or credentials.steered(key):
+        if name := credentials.steered(key):
             _force(ex, name, "the key")
-        elif asked := credentials.faulty(ex.credential.key):
+        elif asked := credentials.faulty(key):
             _fault(ex, asked, "the key")
-        elif credentials.misspelt(ex.credential.key):
+        elif credentials.misspelt(key):
             there = f"refusals {', '.join(REFUSALS)}; faults {', '.join(OF_REQUESTS)}"
-            ex.notices.append(f"the key {ex.credential.key} names no refusal and no fault; there are {there}")
+            ex.notices.append(f"the key {key} names no refusal and no fault; there are {there}")
 
 
 def _queued(ex: Exchange) -> bool:

@@ -3,12 +3,13 @@
 import errno
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 
 from emulator.exchange import Frame, Reply
 from emulator.mechanisms.patches import Headers
 from emulator.wire.breaking import Broken, broken, raw_head
 
+Octets = tuple[float, bytes]
+"""When bytes leave, in seconds after the reply may, and the bytes; none are a silence."""
 _CHUNKED = ("transfer-encoding", "chunked")
 _CLOSES = (("connection", "close"),)
 
@@ -28,22 +29,23 @@ def whole(reply: Reply, method: str, *, closes: bool) -> bytes | None:
     return head if method == "HEAD" else head + reply.body
 
 
-def octets(reply: Reply, method: str, version: str = "1.1", *, closes: bool = False) -> Iterator[Frame]:
+def octets(reply: Reply, method: str, version: str = "1.1", *, closes: bool = False) -> Iterator[Octets]:
     """The bytes with which a reply goes over an HTTP connection, to a client of HTTP `version`.
 
     With `closes` it says that the connection ends with it. One that is broken ends it anyway, with a reset where the
-    iterator raises ConnectionResetError. A frame without bytes is a silence.
+    iterator raises ConnectionResetError.
     """
     if reply.breakage is not None:
-        frames = _broken(broken(reply, reply.breakage, version))
+        parts = _broken(broken(reply, reply.breakage, version))
     else:
-        frames = _message(reply, method, version, closes=closes)
-    return (replace(frame, at=frame.at + reply.wait) for frame in frames) if reply.wait else frames
+        parts = _message(reply, method, version, closes=closes)
+    return ((at + reply.wait, data) for at, data in parts) if reply.wait else parts
 
 
-def _broken(left: Broken) -> Iterator[Frame]:
-    yield from left.writes
-    yield Frame(left.ends_at, b"")
+def _broken(left: Broken) -> Iterator[Octets]:
+    for frame in left.writes:
+        yield frame.at, frame.data
+    yield left.ends_at, b""
     if left.ending == "reset":
         raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
@@ -57,19 +59,20 @@ def _unsized(reply: Reply) -> bool:
     return reply.frames is not None and not reply.has("content-length")
 
 
-def _message(reply: Reply, method: str, version: str, *, closes: bool) -> Iterator[Frame]:
+def _message(reply: Reply, method: str, version: str, *, closes: bool) -> Iterator[Octets]:
     more, chunked = [*(_CLOSES if closes else ())], False
     if _unsized(reply) and version == "1.0":  # chunks came with HTTP/1.1
         more.append(("content-length", str(_size(reply))))
     elif _unsized(reply):
         chunked = method != "HEAD"
         more.append(_CHUNKED)
-    yield Frame(0.0, raw_head(reply, *more))
+    yield 0.0, raw_head(reply, *more)
     parts, complete = body_parts(reply, method)
     for part in parts:
-        yield Frame(part.at, b"%x\r\n%b\r\n" % (len(part.data), part.data)) if chunked else part
+        data = part.data
+        yield part.at, b"%x\r\n%b\r\n" % (len(data), data) if chunked else data
     if chunked and complete:
-        yield Frame(parts[-1].at if parts else 0.0, b"0\r\n\r\n")
+        yield parts[-1].at if parts else 0.0, b"0\r\n\r\n"
 
 
 def _size(reply: Reply) -> int:

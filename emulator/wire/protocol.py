@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from emulator.exchange import Exchange, Frame, Reply
+from emulator.exchange import Exchange, Reply
 from emulator.wire import sockets
 from emulator.wire.delivery import octets, whole
 from emulator.wire.reading import MalformedRequest, Request, RequestReader
@@ -13,8 +13,8 @@ Answer = tuple[Reply, Exchange | None]
 Answers = Callable[[Request, int], Answer | Coroutine[Any, Any, Answer]]
 """A request and the port it came to -> what is answered, at once or later. Raises nothing."""
 _KEEP_ALIVE = 75.0  # seconds that a connection may be idle
-_TURN = 256  # frames after which others have a turn
-_LARGE = 65536  # bytes of a frame after which they have it, too
+_TURN = 256  # writes after which others have a turn
+_LARGE = 256  # bytes that count as another write
 _NO_HTTP = b"HTTP/1.1 400 Bad Request\r\nx-emulator-notice: not HTTP\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -156,16 +156,16 @@ class _Delivery:
         self._connection = connection
         self._reply = reply
         self._exchange = exchange
-        self._frames = octets(reply, request.method, request.version, closes=closes)
-        self._waiting: Frame | None = None
+        self._octets = octets(reply, request.method, request.version, closes=closes)
+        self._waiting = b""
         self._timer: asyncio.Handle | None = None
         self._written = 0
         self._began = connection.loop.time()
 
     def go_on(self) -> None:
         """Write what is due, and come back when more is."""
-        if self._timer is None:
-            self._write_on()
+        if self._timer is None and self._connection.writable:
+            self._write_due()
 
     def hang_up(self) -> None:
         """The client is gone."""
@@ -175,42 +175,36 @@ class _Delivery:
         if self._exchange is not None:
             self._exchange.sent(self._frames_sent(), hung_up=True)
 
-    def _write_on(self) -> None:
-        connection, loop = self._connection, self._connection.loop
-        for _ in range(_TURN):
-            if not connection.writable:
-                return
-            try:
-                frame = next(self._frames, None)
-            except ConnectionResetError:
-                sockets.reset(connection.transport)
-                self._end()
-                return
-            if frame is None:
-                self._end()
-                return
-            moment = self._began + frame.at
-            if moment > loop.time():
-                self._waiting = frame
-                self._timer = loop.call_at(moment, self._due)
-                return
-            self._write(frame)
-            if len(frame.data) >= _LARGE:
-                break
-        self._timer = loop.call_soon(self._due)
+    def _write_due(self) -> None:
+        connection, loop, began = self._connection, self._connection.loop, self._began
+        write, now, turn = connection.transport.write, loop.time(), _TURN
+        try:
+            for at, data in self._octets:
+                if began + at > now and began + at > (now := loop.time()):
+                    self._waiting = data
+                    self._timer = loop.call_at(began + at, self._due)
+                    return
+                if data:
+                    write(data)
+                self._written += 1
+                turn -= 1 + len(data) // _LARGE
+                if not connection.writable:
+                    return
+                if turn <= 0:
+                    self._timer = loop.call_soon(self._due)
+                    return
+        except ConnectionResetError:
+            sockets.reset(connection.transport)
+        self._end()
 
     def _due(self) -> None:
         """The moment has come that was waited for."""
         self._timer = None
-        if self._waiting is not None:
-            self._write(self._waiting)
-            self._waiting = None
-        self._write_on()
-
-    def _write(self, frame: Frame) -> None:
-        self._written += 1
-        if frame.data:
-            self._connection.transport.write(frame.data)
+        if self._waiting:
+            self._connection.transport.write(self._waiting)
+            self._written += 1
+            self._waiting = b""
+        self.go_on()
 
     def _end(self) -> None:
         if self._exchange is not None:

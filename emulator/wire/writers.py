@@ -100,8 +100,12 @@ class FrameWriter(EventWriter):
         if self.joined:
             self._push(b"".join(written), 0.0)
             return
-        for data, delay in zip(written, delays, strict=True):
-            self._push(data, delay)
+        at, due, pace, frames = self._at, self._due, self.ex.runtime.pace, self.frames
+        for number, (data, delay) in enumerate(zip(written, delays, strict=True), len(frames)):
+            at += delay * pace
+            due += delay
+            frames.append(Frame(at, data, number, due))
+        self._at, self._due = at, due
 
     def add(self, kind: EventKind, data: Any, delay: float) -> None:
         self._push(FRAMINGS[self.plan.framing](Event(kind, data), self.plan.encoding), delay)

@@ -49,7 +49,7 @@ def planned(runtime: Runtime, name: str, body: bytes) -> Plan:
     handle.fail(fault={name: CASES[name][0]})
     plan: Plan = []
     try:
-        plan += ((frame.at, frame.data) for frame in octets(ask(runtime, handle, body), "POST"))
+        plan += octets(ask(runtime, handle, body), "POST")
     except ConnectionResetError:
         plan.append((plan[-1][0], b"RST"))
     return plan
