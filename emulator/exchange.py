@@ -132,7 +132,7 @@ class Reply:
 
     def has(self, name: str) -> bool:
         """Whether there is a header of a name, in lower case."""
-        return any(n.lower() == name for n, _ in self.headers)
+        return name in [n.lower() for n, _ in self.headers]
 
 
 class Exchange:

@@ -60,10 +60,10 @@ def _unsized(reply: Reply) -> bool:
 
 
 def _message(reply: Reply, method: str, version: str, *, closes: bool) -> Iterator[Octets]:
-    more, chunked = [*(_CLOSES if closes else ())], False
-    if _unsized(reply) and version == "1.0":  # chunks came with HTTP/1.1
+    more, unsized, chunked = [*(_CLOSES if closes else ())], _unsized(reply), False
+    if unsized and version == "1.0":  # chunks came with HTTP/1.1
         more.append(("content-length", str(_size(reply))))
-    elif _unsized(reply):
+    elif unsized:
         chunked = method != "HEAD"
         more.append(_CHUNKED)
     yield 0.0, raw_head(reply, *more)

@@ -13,6 +13,7 @@ Answer = tuple[Reply, Exchange | None]
 Answers = Callable[[Request, int], Answer | Coroutine[Any, Any, Answer]]
 """A request and the port it came to -> what is answered, at once or later. Raises nothing."""
 _KEEP_ALIVE = 75.0  # seconds that a connection may be idle
+_SOON = 0.0005  # seconds that are not waited for: the loop's timers count in milliseconds
 _TURN = 256  # writes after which others have a turn
 _LARGE = 256  # bytes that count as another write
 _NO_HTTP = b"HTTP/1.1 400 Bad Request\r\nx-emulator-notice: not HTTP\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -176,13 +177,13 @@ class _Delivery:
             self._exchange.sent(self._frames_sent(), hung_up=True)
 
     def _write_due(self) -> None:
-        connection, loop, began = self._connection, self._connection.loop, self._began
+        connection, loop, began = self._connection, self._connection.loop, self._began - _SOON
         write, now, turn = connection.transport.write, loop.time(), _TURN
         try:
             for at, data in self._octets:
                 if began + at > now and began + at > (now := loop.time()):
                     self._waiting = data
-                    self._timer = loop.call_at(began + at, self._due)
+                    self._timer = loop.call_at(self._began + at, self._due)
                     return
                 if data:
                     write(data)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from emulator.exchange import Exchange, Frame
+from emulator.mechanisms.encoding import Encoding
 from emulator.mechanisms.events import Event, EventKind
 from emulator.mechanisms.tokens import pieces
 from emulator.operation import StreamPlan
@@ -95,16 +96,16 @@ class FrameWriter(EventWriter):
             return
         framed = FRAMINGS[self.plan.framing](Event(kind, _MARK.join(around)), encoding)
         before, after = framed.split(_MARK)
-        dumps, delays = encoding.dumps, self._delays(len(texts))
-        written = [before + dumps(text) + after for text in texts]
+        before, after = before + b'"', b'"' + after
+        written, delays = _unquoted(texts, encoding), self._delays(len(texts))
         if self.joined:
-            self._push(b"".join(written), 0.0)
+            self._push(before + (after + before).join(written) + after, 0.0)
             return
         at, due, pace, frames = self._at, self._due, self.ex.runtime.pace, self.frames
-        for number, (data, delay) in enumerate(zip(written, delays, strict=True), len(frames)):
+        for number, (text, delay) in enumerate(zip(written, delays, strict=True), len(frames)):
             at += delay * pace
             due += delay
-            frames.append(Frame(at, data, number, due))
+            frames.append(Frame(at, before + text + after, number, due))
         self._at, self._due = at, due
 
     def add(self, kind: EventKind, data: Any, delay: float) -> None:
@@ -120,3 +121,11 @@ class FrameWriter(EventWriter):
         self._at += delay * self.ex.runtime.pace
         self._due += delay
         self.frames.append(Frame(self._at, data, len(self.frames), self._due))
+
+
+def _unquoted(texts: list[str], encoding: Encoding) -> list[bytes]:
+    """Texts as they stand between the quotes of JSON; most are the same there."""
+    whole = "".join(texts)
+    if whole.isascii() and encoding.dumps(whole)[1:-1] == whole.encode():
+        return list(map(str.encode, texts))
+    return [encoding.dumps(text)[1:-1] for text in texts]

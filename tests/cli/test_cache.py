@@ -20,8 +20,19 @@ from . import acme
 from .conftest import Run
 
 ROOT = Path(emulator.__file__).parent.parent
-COMPILERS = {"pydantic", "yaml", "jsonschema_rs", "cel.cel"}
-LATE = {*COMPILERS, "rich", "httpx", "faker", "hypothesis", "schemathesis", "starlette.applications", "sqlite3"}
+COMPILERS = {"pydantic", "yaml", "jsonschema_rs"}
+"""What Acme needs to be compiled: it says nothing that only CEL knows."""
+LATE = {
+    *COMPILERS,
+    "cel.cel",
+    "rich",
+    "httpx",
+    "faker",
+    "hypothesis",
+    "schemathesis",
+    "starlette.applications",
+    "sqlite3",
+}
 START = """
 import json, sys
 from emulator import cli, server
@@ -71,7 +82,7 @@ def retitle(data: Path, title: str) -> None:
 
 def test_the_second_start_compiles_nothing_and_imports_little(cache: Path, data: Path) -> None:
     titles, modules = start(cache, data)
-    assert (titles, modules) == ("acme", {"pydantic", "yaml", "jsonschema_rs", "cel.cel"})
+    assert (titles, modules) == ("acme", COMPILERS)
     assert start(cache, data) == ("acme", set())
 
 
