@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from emulator.edge import answer, by_name, own_reply
 from emulator.exchange import Exchange, Reply, Runtime
 from emulator.stages.route import split_tenant
+from emulator.wire.breaking import harmless
 from emulator.wire.reading import MOST_BODY, Request
 
 _CONTROL = "/_emulator"
@@ -181,5 +182,5 @@ class _Sender:
 
 
 def _head(reply: Reply) -> Message:
-    headers = [(name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in reply.headers]
+    headers = [(n.encode("latin-1", "replace"), v.encode("latin-1", "replace")) for n, v in harmless(reply.headers)]
     return {"type": "http.response.start", "status": reply.status, "headers": headers}

@@ -8,6 +8,7 @@ from typing import Literal
 
 from emulator.exchange import Frame, Reply
 from emulator.mechanisms.faults import Fault
+from emulator.mechanisms.patches import Headers
 from emulator.mechanisms.records import record
 from emulator.wire.spoiling import whole_body
 
@@ -45,15 +46,22 @@ def raw_head(reply: Reply, *more: tuple[str, str]) -> bytes:
     if more:
         replaced = {name for name, _ in more}
         headers = [*((n, v) for n, v in headers if n.lower() not in replaced), *more]
-    if reply.exact_head:
-        head = "".join([f"{name}: {value}\n" for name, value in headers])
-    else:
-        head = "".join([f"{name.lower()}: {value}\n" for name, value in headers])
-    if head.count("\n") > len(headers) or not head.replace("\n", "").isprintable():
-        harmless = [(name, value.translate(_CONTROLS)) for name, value in headers]
-        head = "".join([f"{name if reply.exact_head else name.lower()}: {value}\n" for name, value in harmless])
-    lines = head.replace("\n", "\r\n")
-    return f"HTTP/1.1 {reply.status} {_phrase(reply.status)}\r\n{lines}\r\n".encode("latin-1", "replace")
+    lines = _lines(headers, reply.exact_head)
+    if lines.count("\n") > len(headers) or not lines.replace("\n", "").isprintable():
+        lines = _lines(harmless(headers), reply.exact_head)
+    head = lines.replace("\n", "\r\n")
+    return f"HTTP/1.1 {reply.status} {_phrase(reply.status)}\r\n{head}\r\n".encode("latin-1", "replace")
+
+
+def _lines(headers: Headers, exact: bool) -> str:
+    if exact:
+        return "".join([f"{name}: {value}\n" for name, value in headers])
+    return "".join([f"{name.lower()}: {value}\n" for name, value in headers])
+
+
+def harmless(headers: Headers) -> Headers:
+    """Headers whose values end no line: what a client said may stand in them."""
+    return [(name, value.translate(_CONTROLS)) for name, value in headers]
 
 
 @lru_cache

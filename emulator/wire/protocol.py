@@ -50,7 +50,7 @@ class Protocol(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
-        self.port = transport.get_extra_info("sockname")[1]
+        self.port = (transport.get_extra_info("sockname") or ("", 0))[1]  # of one that is gone already, none
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -1,0 +1,75 @@
+"""The server's own protocol at its edges, on a provider whose headers say what the client said."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli import acme
+from wire_client import Wire, request
+
+from emulator import EmulatorServer, make_runtime
+
+LIMITS = """\
+headers: {X-Model: "${request.model}", x-said: "${request.messages}"}
+"""
+QUIRKS = """\
+- id: shouting
+  target: headers
+  source: convention
+  do: [{op: case, name: X-MODEL}]
+"""
+PATH = "/acme/v1/chat/completions"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorServer]:
+    files = {"fixtures/acme/limits.yaml": f"limits:\n  {LIMITS}", "fixtures/acme/quirks.yaml": f"quirks:\n{QUIRKS}"}
+    data = acme.write(tmp_path_factory.mktemp("data"), files)
+    with EmulatorServer(make_runtime(["acme"], data=[data], pace=0)) as running:
+        yield running
+
+
+def chat(server: EmulatorServer, text: str, **fields: object) -> bytes:
+    body = {"model": "acme-large", "messages": [{"role": "user", "content": text}], **fields}
+    headers = {**server["acme"].headers, "Content-Type": "application/json"}
+    return request("POST", PATH, headers, json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("text", ["a\r\nx-own: 1", "a\nx-own: 1\n\n", "\x00", "\x1b[0m", "\x7f", "é\u2028\u00a0", "\t"])
+def test_no_word_of_a_client_ends_a_header(server: EmulatorServer, text: str) -> None:
+    with Wire(server.url) as wire:
+        first, second = (wire.send(chat(server, text, model=model)).reply() for model in (text, "acme-large"))
+    assert (first.status, second.status) == (404, 200)
+    assert "x-own" not in first.headers.keys() | second.headers.keys()
+    assert "x-said" in second.headers
+
+
+def test_names_of_headers_are_written_as_meant_and_the_connection_stays(server: EmulatorServer) -> None:
+    with Wire(server.url) as wire:
+        for _ in range(3):
+            wire.send(chat(server, "Hello"))
+            assert wire.more()
+            assert b"\r\nX-MODEL: acme-large\r\n" in wire.left
+            assert wire.reply().status == 200
+
+
+def test_requests_that_nobody_reads_the_replies_of_wait(server: EmulatorServer) -> None:
+    """More of them than buffers hold; then all are read, in their order."""
+    long = "word " * 2000
+    with Wire(server.url, buffer=4096) as wire:
+        for number in range(150):
+            wire.send(chat(server, f"{number} {long}", stream=number % 2 == 0))
+        replies = [wire.reply() for _ in range(150)]
+    assert {reply.status for reply in replies} == {200}
+    assert all(f"'{number} word" in reply.headers["x-said"] for number, reply in enumerate(replies))
+
+
+def test_a_reply_to_nobody_is_no_failure(server: EmulatorServer, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(20):
+        with Wire(server.url) as wire:
+            wire.send(chat(server, "Hello", stream=True) * 3)
+            wire.reset()
+    with Wire(server.url) as wire:
+        assert wire.send(chat(server, "Hello")).reply().status == 200
+    assert caplog.records == []
