@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from emulator.edge import answer, by_name, own_reply
+from emulator.edge import answer, by_name, failure, own_reply
 from emulator.exchange import Exchange, Reply, Runtime
 from emulator.stages.route import split_tenant
 from emulator.wire.breaking import harmless
@@ -67,7 +67,10 @@ class EmulatorApp:
 
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers.items()]
         scope = {"type": "http", "method": request.method, "query_string": request.query.encode("latin-1")}
-        await self._control({**scope, **_own_scope(tenant, path), "headers": headers}, receive, send)
+        try:
+            await self._control({**scope, **_own_scope(tenant, path), "headers": headers}, receive, send)
+        except Exception:
+            return failure(f"{request.method} {request.path}"), None
         return reply, None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

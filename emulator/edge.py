@@ -43,9 +43,14 @@ def answer(
         return _unaddressed(exchange, str(missing)), None
     except Exception:
         exchange.release()
-        log.exception("%s %s could not be answered", method, path)
-        return own_reply(500, "the emulator failed on this request", "please report it with the log above"), None
+        return failure(f"{method} {path}"), None
     return exchange.reply, exchange
+
+
+def failure(asked: str) -> Reply:
+    """The reply where the emulator itself is at fault; the error that is being handled goes to the log."""
+    log.exception("%s could not be answered", asked)
+    return own_reply(500, "the emulator failed on this request", "please report it with the log above")
 
 
 def by_name(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -92,9 +92,9 @@ class Runtime:
 
     def provider(self, tenant: Tenant, provider_id: str) -> Provider:
         """The provider with the variants a tenant uses. Raises KeyError for a provider that is not served."""
-        chosen = (tenant.peek("variants", provider_id) or {}).get("names")
-        names = tuple(chosen) if chosen is not None else self.variants.get(provider_id, ())
-        return self.providers[provider_id].with_variants(names)
+        chosen = tenant.peek("variants", provider_id)
+        names = tuple(chosen["names"]) if chosen else self.variants.get(provider_id, ())
+        return self.providers[provider_id].with_variants(names) if names else self.providers[provider_id].base
 
 
 @dataclass(slots=True)

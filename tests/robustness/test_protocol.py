@@ -73,3 +73,16 @@ def test_a_reply_to_nobody_is_no_failure(server: EmulatorServer, caplog: pytest.
     with Wire(server.url) as wire:
         assert wire.send(chat(server, "Hello")).reply().status == 200
     assert caplog.records == []
+
+
+def test_a_failure_of_the_emulator_is_told_and_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Its store is gone; whoever asks hears of it, on a connection that stays."""
+    runtime = make_runtime(["acme"], data=[acme.write(tmp_path)], state=tmp_path / "state.db", pace=0)
+    with EmulatorServer(runtime) as server, Wire(server.url) as wire:
+        server.runtime.store.close()
+        for asked in (chat(server, "Hello"), request("POST", "/_emulator/clock", {}, b'{"freeze": true}')):
+            reply = wire.send(asked).reply()
+            assert (reply.status, reply.headers["x-emulator-notice"]) == (500, "own reply")
+    assert [record.getMessage() for record in caplog.records] == [
+        f"POST {path} could not be answered" for path in (PATH, "/_emulator/clock")
+    ]
