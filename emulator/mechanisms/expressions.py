@@ -260,7 +260,10 @@ def _called(source: str, call: re.Match[str], names: frozenset[str]) -> Callable
 def _natively(source: str, text: str, native: Written, names: frozenset[str]) -> Evaluate:
     """A function of Python, and CEL where that raises."""
     code, program = Code(), cache(lambda: _programmed(source, text, names))
-    return code.function(native.write(code), (_FAILURES, lambda scope, error: program()(scope)))
+    try:
+        return code.function(native.write(code), (_FAILURES, lambda scope, error: program()(scope)))
+    except (SyntaxError, RecursionError, MemoryError):  # more brackets than Python's parser takes
+        return program()
 
 
 def _programmed(source: str, text: str, names: frozenset[str]) -> Evaluate:

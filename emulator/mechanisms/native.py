@@ -52,7 +52,7 @@ def parse(text: str) -> Written | None:
     try:
         node = parser.condition()
         parser.take("")
-    except _Unknown:
+    except (_Unknown, RecursionError):
         return None
     return Written(node.write, parser.variables)
 

@@ -17,6 +17,7 @@ _HOLE = re.compile(r"\$\{([^}]*)\}")
 _EACH = re.compile(r"([a-z_]\w*) in (.+)")
 _PATH = re.compile(r"[\w.]+")
 _MARK = "\x00here\x00"
+_MOST_NESTED = 16  # levels of a tree in one function: Python's parser takes 200 brackets
 _JSON = Encoding()
 
 Render = Callable[[Scope], Any]
@@ -66,18 +67,26 @@ def _function(write: Write) -> Render:
     return code.function(write(code))
 
 
-def _compile(tree: Any, names: tuple[str, ...], holes: list[str]) -> tuple[Write, bool]:
+def _compile(tree: Any, names: tuple[str, ...], holes: list[str], depth: int = 0) -> tuple[Write, bool]:
     """How the tree is written, and whether no request changes it."""
     if isinstance(tree, str) and "${" in tree:
         return _compile_text(tree, names, holes)
-    if isinstance(tree, dict) and "$each" in tree:
-        return _compile_each(tree, names, holes), False
-    if isinstance(tree, dict):
-        return _compile_mapping(tree, names, holes), False
+    if not isinstance(tree, (dict, list)):
+        return (lambda code: code.named(tree)), True
     if isinstance(tree, list):
-        items = [_compile(item, names, holes)[0] for item in tree]
-        return (lambda code: f"[{', '.join(item(code) for item in items)}]"), False
-    return (lambda code: code.named(tree)), True
+        write = _compile_list(tree, names, holes, depth)
+    elif "$each" in tree:
+        write = _compile_each(tree, names, holes)
+    else:
+        write = _compile_mapping(tree, names, holes, depth)
+    if depth % _MOST_NESTED == _MOST_NESTED - 1:
+        return (lambda code: code.called(_function(write))), False
+    return write, False
+
+
+def _compile_list(tree: list[Any], names: tuple[str, ...], holes: list[str], depth: int) -> Write:
+    items = [_compile(item, names, holes, depth + 1)[0] for item in tree]
+    return lambda code: f"[{', '.join(item(code) for item in items)}]"
 
 
 def _compile_text(text: str, names: tuple[str, ...], holes: list[str]) -> tuple[Write, bool]:
@@ -107,9 +116,9 @@ def _spliced(hole: Expression, code: Code) -> str:
     return f"(it if (it := {hole.written(code)}).__class__ is str else {code.named(as_text)}(it))"
 
 
-def _compile_mapping(tree: dict[Any, Any], names: tuple[str, ...], holes: list[str]) -> Write:
+def _compile_mapping(tree: dict[Any, Any], names: tuple[str, ...], holes: list[str], depth: int) -> Write:
     fields = [
-        (str(key).removesuffix("?"), str(key).endswith("?"), _compile(value, names, holes)[0])
+        (str(key).removesuffix("?"), str(key).endswith("?"), _compile(value, names, holes, depth + 1)[0])
         for key, value in tree.items()
     ]
 

@@ -101,3 +101,10 @@ def test_an_error_of_both_is_one(text: str) -> None:
 @pytest.mark.parametrize("text", ["{'a': 1}.a", "a.matches('x')", "'a\\n'", "a.b(c)", "-a", "a ? 1", "1 2", "has(a)"])
 def test_what_only_cel_knows_is_left_to_it(text: str) -> None:
     assert parse(text) is None
+
+
+@pytest.mark.parametrize("text", [" + ".join(["a"] * 400), "(" * 90 + "a" + " + 1)" * 90, "!" * 300 + "b"])
+def test_what_is_too_long_for_python_is_left_to_cel(text: str) -> None:
+    variables = {"a": 1, "b": True}
+    by_cel = Expression(f"{{'value': {text}}}.value", NAMES)(scope(variables))
+    assert kinds(Expression(text, NAMES)(scope(variables))) == kinds(by_cel)

@@ -175,3 +175,13 @@ def test_a_hole_gives_the_value_itself(value: object) -> None:
 def test_text_is_spliced_as_it_is(text: str) -> None:
     assert Template("<${fact}>", NAMES)(scope(fact=text)) == f"<{text}>"
     assert as_text(text) == text
+
+
+def test_a_tree_may_be_deep() -> None:
+    tree: object = "${request.model}"
+    for level in range(200):
+        tree = [tree] if level % 2 else {"deeper?": tree}
+    value = Template(tree, NAMES)(scope())
+    for level in reversed(range(200)):
+        value = value[0] if level % 2 else value["deeper"]
+    assert value == REQUEST["model"]
