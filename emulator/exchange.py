@@ -15,7 +15,7 @@ from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.faults import Fault, Layer
 from emulator.mechanisms.journal import Entry, Note
 from emulator.mechanisms.latency import Timing
-from emulator.mechanisms.limits import Limit, told
+from emulator.mechanisms.limits import Limit, Pooled, told
 from emulator.mechanisms.patches import Headers, Target
 from emulator.mechanisms.store import Store, Tenant
 from emulator.mechanisms.windows import WINDOWS, Window
@@ -229,8 +229,8 @@ class Exchange:
         """A limit as this exchange meets it; one that only looks at it leaves no trace of itself in the store."""
         own = self._window(rule, rule.name, shares[0], looking)
         if len(shares) == 1:
-            return Limit(own)
-        return Limit(own, self._window(rule, f"{rule.name}/pool", shares[1], looking))
+            return own
+        return Pooled(own, self._window(rule, f"{rule.name}/pool", shares[1], looking))
 
     def _window(self, rule: LimitRule, name: str, share: tuple[object, float], looking: bool) -> Window:
         """The window of one share of a limit."""

@@ -46,12 +46,32 @@ def _last_use(state: dict[str, Any]) -> float:
 class Window:
     """What a limit has in one cell of data, beside its rules: `capacity` units in `per` seconds."""
 
-    __slots__ = ("capacity", "per", "state")
+    __slots__ = ("capacity", "per", "state", "taken")
 
     def __init__(self, state: dict[str, Any], capacity: float, per: float) -> None:
         self.state = state
         self.capacity = capacity
         self.per = per
+        self.taken = 0.0
+        """Units that this request uses."""
+
+    def admits(self, now: float, cost: float) -> bool:
+        left = self.left(now)
+        return (left if left > 0 else 0.0) + 1e-9 >= cost
+
+    def use(self, now: float, cost: float) -> None:
+        """Let this request use units; a negative cost gives some of them back."""
+        if cost:
+            self.take(now, cost)
+            self.taken += cost
+
+    def counts(self) -> list[tuple[dict[str, Any], float]]:
+        """What this request uses: data, and units of it."""
+        return [(self.state, self.taken)] if self.taken else []
+
+    def refusal(self, now: float, cost: float) -> dict[str, Any]:
+        """What is told to a request that it does not admit: how it stands, what ran out, how long to wait."""
+        return {**self.facts(now), "ran_out": "share", "retry_after": round(self.opens(now, cost) - now, 6)}
 
     def left(self, now: float) -> float:
         """Units that are free at `now`; less than none where more was used than there are."""

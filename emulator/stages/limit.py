@@ -19,11 +19,11 @@ def limit(ex: Exchange) -> None:
         admitted.append((rule, limited, cost))
     _check_balance(ex)
     for rule, limited, cost in admitted:
-        limited.take(now, cost)
+        limited.use(now, cost)
         ex.taken.append((rule, limited))
         if rule.algorithm == "concurrency":
             ex.held += limited.counts()
-        ex.note("limit", rule.name, cost=cost, limit=limited.own.capacity, grade=rule.source.grade)
+        ex.note("limit", rule.name, cost=cost, limit=limited.capacity, grade=rule.source.grade)
 
 
 def _check_balance(ex: Exchange) -> None:

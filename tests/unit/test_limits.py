@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.mechanisms.limits import Limit
+from emulator.mechanisms.limits import Pooled
 from emulator.mechanisms.windows import WINDOWS, Algorithm
 
 ALGORITHMS: list[Algorithm] = ["sliding_window", "fixed_window", "token_bucket", "concurrency"]
@@ -27,9 +27,9 @@ class Shared:
     states: dict[str, dict[str, Any]] = field(default_factory=dict)
     pooled: dict[str, Any] = field(default_factory=dict)
 
-    def limit(self, key: str) -> Limit:
+    def limit(self, key: str) -> Pooled:
         state = self.states.setdefault(key, {})
-        return Limit(
+        return Pooled(
             WINDOWS[self.algorithm](state, self.share, PER), WINDOWS[self.algorithm](self.pooled, self.pool, PER)
         )
 
@@ -37,29 +37,29 @@ class Shared:
 @given(st.integers(0, 4), st.integers(0, 6), st.lists(st.tuples(KEYS, UNITS, st.booleans()), max_size=40))
 def test_in_flight_is_bounded_by_shares_and_pool(share: int, pool: int, steps: list[tuple[str, int, bool]]) -> None:
     """Against bookkeeping by hand: who is in flight, and how many of those are in the pool."""
-    shared, open_limits = Shared("concurrency", share, pool), list[tuple[str, Limit]]()
+    shared, open_limits = Shared("concurrency", share, pool), list[tuple[str, Pooled]]()
     for key, place, leaves in steps:
         if leaves and open_limits:
             left_key, limit = open_limits.pop(place % len(open_limits))
             before = len(open_limits)
-            limit.take(0.0, -limit.taken)
-            assert (limit.taken, limit.drawn) == (0, 0)
+            limit.use(0.0, -limit.taken)
+            assert (limit.taken, limit.pool.taken) == (0, 0)
             assert len(open_limits) == before, left_key
         else:
             limit = shared.limit(key)
-            own = sum(other.taken - other.drawn for k, other in open_limits if k == key)
-            drawn = sum(other.drawn for _, other in open_limits)
+            own = sum(other.own.taken for k, other in open_limits if k == key)
+            drawn = sum(other.pool.taken for _, other in open_limits)
             assert limit.admits(0.0, 1) is (own < share or drawn < pool)
             if limit.admits(0.0, 1):
-                limit.take(0.0, 1)
+                limit.use(0.0, 1)
                 open_limits.append((key, limit))
-        assert sum(limit.drawn for _, limit in open_limits) <= pool
+        assert sum(limit.pool.taken for _, limit in open_limits) <= pool
         for name in "abc":
             mine = [limit for k, limit in open_limits if k == name]
-            assert 0 <= sum(limit.taken - limit.drawn for limit in mine) <= share
+            assert 0 <= sum(limit.own.taken for limit in mine) <= share
             facts = shared.limit(name).facts(0.0)
-            assert facts["remaining"] == share - sum(limit.taken - limit.drawn for limit in mine)
-            assert facts["pool"]["remaining"] == pool - sum(limit.drawn for _, limit in open_limits)
+            assert facts["remaining"] == share - sum(limit.own.taken for limit in mine)
+            assert facts["pool"]["remaining"] == pool - sum(limit.pool.taken for _, limit in open_limits)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -74,9 +74,9 @@ def test_a_pool_is_never_overdrawn_and_a_share_is_always_there(
         assert limit.admits(0.0, cost) is (max(share - own[key], 0) + pool - drawn + 1e-9 >= cost)
         assert limit.admits(0.0, share - own[key]), "nobody else can use up a share"
         if limit.admits(0.0, cost):
-            limit.take(0.0, cost)
-            own[key] += limit.taken - limit.drawn
-            drawn += limit.drawn
+            limit.use(0.0, cost)
+            own[key] += limit.own.taken
+            drawn += limit.pool.taken
         assert 0 <= drawn <= pool + 1e-9
         assert all(0 <= used <= share + 1e-9 for used in own.values())
 
@@ -88,11 +88,11 @@ def test_what_is_given_back_goes_to_the_pool_first(algorithm: Algorithm, share: 
     limit = shared.limit("a")
     if not limit.admits(0.0, cost):
         return
-    limit.take(0.0, cost)
-    assert limit.drawn == max(cost - share, 0)
-    limit.take(0.0, -min(cost, 2))
-    assert limit.drawn == max(max(cost - share, 0) - min(cost, 2), 0)
-    limit.take(0.0, -limit.taken)
+    limit.use(0.0, cost)
+    assert limit.pool.taken == max(cost - share, 0)
+    limit.use(0.0, -min(cost, 2))
+    assert limit.pool.taken == max(max(cost - share, 0) - min(cost, 2), 0)
+    limit.use(0.0, -limit.taken)
     facts = shared.limit("a").facts(0.0)
     assert (facts["remaining"], facts["pool"]["remaining"]) == (share, pool)
 
@@ -112,9 +112,7 @@ def test_who_waits_as_long_as_it_is_told_is_served(
     now = 1_700_000_000.0
     for gap, cost in steps:
         now = round(now + gap / 1e6, 6)
-        limit = shared.limit("a")
-        if not pooled:
-            limit.pool = None
+        limit = shared.limit("a") if pooled else shared.limit("a").own
         wanted = min(cost, share)  # more than that may never fit
         if not limit.admits(now, wanted):
             told = limit.refusal(now, wanted)
@@ -122,4 +120,4 @@ def test_who_waits_as_long_as_it_is_told_is_served(
             assert 0 < told["retry_after"] <= PER + 1e-5
             now = round(now + told["retry_after"], 6)
             assert limit.admits(now, wanted)
-        limit.take(now, wanted)
+        limit.use(now, wanted)

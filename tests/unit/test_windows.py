@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emulator import Emulation
-from emulator.mechanisms.limits import Limit
 from emulator.mechanisms.windows import WINDOWS, Algorithm, Window
 
 MICRO = 1_000_000
@@ -29,10 +28,10 @@ class Admitting:
         self.admitted: list[tuple[int, int]] = []
 
     def offer(self, now: int, cost: int) -> bool:
-        limit = Limit(self.window())
+        limit = self.window()
         admits = limit.admits(round(now / MICRO, 6), cost)
         if admits:
-            limit.take(round(now / MICRO, 6), cost)
+            limit.use(round(now / MICRO, 6), cost)
             self.admitted.append((now, cost))
         return admits
 
