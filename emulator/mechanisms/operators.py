@@ -3,13 +3,14 @@
 JSON values come in: None, bool, int, float, str, list, dict.
 """
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
 _MOST = 2**63 - 1
-_WHOLE, _REAL, _TEXT, _LIST = frozenset({int}), frozenset({float}), frozenset({str}), frozenset({list})
 _SIMPLE = frozenset({str, int, float, bool, type(None)})
-_NUMBERS = _WHOLE | _REAL
+_NUMBERS = frozenset({int, float})
+_ADDABLE = frozenset({int, float, str, list})
 
 
 def boolean(value: Any) -> bool:
@@ -49,45 +50,68 @@ def within(value: Any, whole: Any) -> bool:
     return any(same(value, item) for item in items(whole))
 
 
-def _alike(*kinds: frozenset[type]) -> Callable[[Callable[[Any, Any], Any]], Callable[[Any, Any], Any]]:
-    """An operation on two values that are both of one of the kinds. Raises TypeError for others."""
-
-    def decorate(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-        def checked(left: Any, right: Any) -> Any:
-            for kind in kinds:
-                if left.__class__ in kind and right.__class__ in kind:
-                    return operation(left, right)
-            raise TypeError("these do not go together")
-
-        return checked
-
-    return decorate
+def _whole(value: int) -> int:
+    """A whole number of CEL, which has 64 bits. Raises OverflowError."""
+    if not -_MOST - 1 <= value <= _MOST:
+        raise OverflowError("more than 64 bits")
+    return value
 
 
-def _bounded(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """An operation whose whole numbers have 64 bits. Raises OverflowError."""
-
-    def checked(left: Any, right: Any) -> Any:
-        value = operation(left, right)
-        if value.__class__ is int and not -_MOST - 1 <= value <= _MOST:
-            raise OverflowError("more than 64 bits")
-        return value
-
-    return checked
+def _sum(left: Any, right: Any) -> Any:
+    kind = left.__class__
+    if kind is not right.__class__ or kind not in _ADDABLE:
+        raise TypeError("these do not go together")
+    return left + right if kind is not int else _whole(left + right)
 
 
-def _divided(left: Any, right: Any) -> Any:
+def _calculation(calculate: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """With two whole numbers, or two others."""
+
+    def calculated(left: Any, right: Any) -> Any:
+        if left.__class__ is int and right.__class__ is int:
+            return _whole(calculate(left, right))
+        if left.__class__ is float and right.__class__ is float:
+            return calculate(left, right)
+        raise TypeError("these do not go together")
+
+    return calculated
+
+
+def _quotient(left: Any, right: Any) -> Any:
+    return left / right if left.__class__ is float else _counted(left) // _counted(right)
+
+
+def _remainder(left: Any, right: Any) -> Any:
     if left.__class__ is float:
-        return left / right
-    if left < 0 or right < 0:
-        raise ValueError("rounded another way by CEL")
-    return left // right
+        raise TypeError("only CEL knows of this")
+    return _counted(left) % _counted(right)
 
 
-def _remainder(left: int, right: int) -> int:
-    if left < 0 or right < 0:
+def _counted(value: int) -> int:
+    if value < 0:
         raise ValueError("rounded another way by CEL")
-    return left % right
+    return value
+
+
+def _order(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    """Of two numbers, or two texts."""
+
+    def compared(left: Any, right: Any) -> bool:
+        if left.__class__ in _NUMBERS and right.__class__ in _NUMBERS:
+            return compare(left, right)
+        return _of_texts(left, right, compare)
+
+    return compared
+
+
+def _texts(ask: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    return lambda text, part: _of_texts(text, part, ask)
+
+
+def _of_texts(left: Any, right: Any, ask: Callable[[Any, Any], bool]) -> bool:
+    if left.__class__ is not str or right.__class__ is not str:
+        raise TypeError("these do not go together")
+    return ask(left, right)
 
 
 def _double(value: Any) -> float:
@@ -113,24 +137,24 @@ def _size(value: Any) -> int:
 
 
 OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
-    "+": _alike(_WHOLE, _REAL, _TEXT, _LIST)(_bounded(lambda a, b: a + b)),
-    "-": _alike(_WHOLE, _REAL)(_bounded(lambda a, b: a - b)),
-    "*": _alike(_WHOLE, _REAL)(_bounded(lambda a, b: a * b)),
-    "/": _alike(_WHOLE, _REAL)(_divided),
-    "%": _alike(_WHOLE)(_remainder),
+    "+": _sum,
+    "-": _calculation(operator.sub),
+    "*": _calculation(operator.mul),
+    "/": _calculation(_quotient),
+    "%": _calculation(_remainder),
 }
 RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
-    "<": _alike(_NUMBERS, _TEXT)(lambda a, b: a < b),
-    "<=": _alike(_NUMBERS, _TEXT)(lambda a, b: a <= b),
-    ">": _alike(_NUMBERS, _TEXT)(lambda a, b: a > b),
-    ">=": _alike(_NUMBERS, _TEXT)(lambda a, b: a >= b),
+    "<": _order(operator.lt),
+    "<=": _order(operator.le),
+    ">": _order(operator.gt),
+    ">=": _order(operator.ge),
     "in": within,
     "==": same,
     "!=": same,
 }
 METHODS: dict[str, Callable[[Any, Any], bool]] = {
-    "startsWith": _alike(_TEXT)(str.startswith),
-    "endsWith": _alike(_TEXT)(str.endswith),
-    "contains": _alike(_TEXT)(lambda text, part: part in text),
+    "startsWith": _texts(str.startswith),
+    "endsWith": _texts(str.endswith),
+    "contains": _texts(operator.contains),
 }
 CONVERSIONS: dict[str, Callable[[Any], Any]] = {"double": _double, "int": _int, "string": _string, "size": _size}

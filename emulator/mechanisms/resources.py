@@ -110,7 +110,7 @@ def computed(templates: Mapping[str, Template], item: Item, scope: Scope) -> Ite
     for name, template in templates.items():
         scope["item"] = item
         try:
-            item[name] = template(scope)
+            item[name] = template.render(scope)
         except ExpressionError as error:
             raise ExpressionError(f"{name}: {error}") from None
     scope["item"] = item
@@ -158,8 +158,8 @@ def find(collection: Collection, identity: Any, by: str | None) -> Item | None:
     """The item with an id, or with a value of the unique field `by`."""
     if by is not None:
         identity = collection["unique"].get(by, {}).get(str(identity))
-    found: Item | None = collection["items"].get(identity) if isinstance(identity, str) else None
-    return found
+    items: dict[str, Item] = collection["items"]
+    return items.get(identity) if identity.__class__ is str else None
 
 
 def referring(collection: Collection, field: str, target: str) -> list[Item]:
