@@ -12,8 +12,10 @@ from emulator.mechanisms import operators
 from emulator.mechanisms.codegen import Code
 from emulator.mechanisms.functions import BOUND, PURE
 
-Kind = Literal["bool", "text", "null", "any"]
+Kind = Literal["bool", "text", "number", "list", "null", "any"]
 """What is known of a value before there is one."""
+_LITERAL = ("text", "number", "list")
+"""Of these nobody means to ask for a member, or whether they are null; Python warns who does."""
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<text>'[^'\\\n]*'|\"[^\"\\\n]*\")|(?P<name>[A-Za-z_]\w*)"
@@ -151,7 +153,7 @@ class _Parser:
     def primary(self) -> _Node:
         kind, word = self.next()
         if kind == "number":
-            return _literal(float(word) if "." in word else int(word))
+            return _literal(float(word) if "." in word else int(word), "number")
         if kind == "text":
             return _literal(word[1:-1], "text")
         if kind == "name" and self.peek("("):
@@ -164,7 +166,7 @@ class _Parser:
             return node
         if (kind, word) == ("sign", "["):
             items = self.items("]")
-            return _Node(lambda code: f"[{', '.join(item.write(code) for item in items)}]")
+            return _Node(lambda code: f"[{', '.join(item.write(code) for item in items)}]", "list")
         raise _Unknown
 
     def items(self, end: str) -> list[_Node]:
@@ -207,7 +209,7 @@ class _Parser:
         if kind == "text":
             return _member(whose, word[1:-1])
         if kind == "number" and "." not in word:
-            return _applied(operators.element, whose, _literal(int(word)))
+            return _applied(operators.element, whose, _literal(int(word), "number"))
         raise _Unknown
 
     def method(self, whose: _Node, name: str) -> _Node:
@@ -236,11 +238,13 @@ class _Parser:
         )
 
 
-def _literal(value: Any, kind: Kind = "any") -> _Node:
+def _literal(value: Any, kind: Kind) -> _Node:
     return _Node(lambda code: repr(value), kind)
 
 
 def _member(whose: _Node, name: str) -> _Node:
+    if whose.kind in _LITERAL:
+        raise _Unknown
     return _Node(lambda code: f"{whose.write(code)}[{name!r}]", member=(whose, name))
 
 
@@ -257,6 +261,8 @@ def _compared(sign: str, left: _Node, right: _Node) -> _Node:
         return _applied(operators.RELATIONS[sign], left, right, kind="bool")
     negated = sign == "!="
     if "null" in (left.kind, right.kind):
+        if left.kind in _LITERAL or right.kind in _LITERAL:
+            raise _Unknown
         word = "is not" if negated else "is"
         return _Node(lambda code: f"({left.write(code)} {word} {right.write(code)})", "bool")
     if "text" in (left.kind, right.kind):  # nothing else equals a text, in either language
