@@ -8,13 +8,15 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emulator.edge import answer, by_name, failure, own_reply
-from emulator.exchange import Exchange, Reply, Runtime
+from emulator.exchange import Reply, Runtime
 from emulator.stages.route import split_tenant
 from emulator.wire.breaking import harmless
+from emulator.wire.protocol import Answer
 from emulator.wire.reading import MOST_BODY, Request
 
 _CONTROL = "/_emulator"
 _TURN = 256  # frames after which others have a turn, also those who know that the client left
+_LARGE = 65536  # bytes of a frame after which they have it, too
 
 
 class EmulatorApp:
@@ -35,9 +37,7 @@ class EmulatorApp:
 
         return control_app(self.runtime)
 
-    def respond(
-        self, request: Request, port: int
-    ) -> tuple[Reply, Exchange | None] | Coroutine[Any, Any, tuple[Reply, Exchange | None]]:
+    def respond(self, request: Request, port: int) -> Answer | Coroutine[Any, Any, Answer]:
         """The answer to a request that came to a port; of the control API it comes later. Raises nothing."""
         if _CONTROL in request.path and (own := _own_address(request.path)) is not None:
             return self._control_reply(request, *own)
@@ -51,7 +51,7 @@ class EmulatorApp:
             mount=self.mounts.get(port),
         )
 
-    async def _control_reply(self, request: Request, tenant: str | None, path: str) -> tuple[Reply, None]:
+    async def _control_reply(self, request: Request, tenant: str | None, path: str) -> Answer:
         """What the control API says, taken from its ASGI messages."""
         reply, incoming = Reply(), [{"type": "http.request", "body": request.body, "more_body": False}]
 
@@ -162,7 +162,7 @@ class _Sender:
                 return
             await self._body(frame.data, more=True)
             self.frames = number
-            if number % _TURN == 0:
+            if number % _TURN == 0 or len(frame.data) >= _LARGE:
                 await asyncio.sleep(0)
         if reply.complete:
             await self._body(b"", more=False)

@@ -130,6 +130,11 @@ class Reply:
     exact_head: bool = False
     """Header names go out as they are written here, which only the socket itself can do."""
 
+    @property
+    def unsized(self) -> bool:
+        """Whether nothing says how long the body will be, so that it has to come in chunks."""
+        return self.frames is not None and not self.has("content-length")
+
     def has(self, name: str) -> bool:
         """Whether there is a header of a name, in lower case."""
         return name in [n.lower() for n, _ in self.headers]

@@ -99,19 +99,15 @@ def create_app(
 
 
 def uvicorn_config(app: EmulatorApp) -> uvicorn.Config:
-    """No pages, logs or headers of the server's own: what a client sees is the provider's."""
+    """Of a server whose connections are ours, and nothing of its own is seen: it has no more than a life to lead."""
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     return uvicorn.Config(
         app,
-        http=Protocol,
+        http=Protocol,  # instead of one that would be imported; connections are made by `_Server.startup`
         ws="none",
         lifespan="off",
-        access_log=False,
         log_config=None,
-        server_header=False,
         proxy_headers=False,  # nobody asks who is behind a proxy
-        date_header=False,
-        timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
     )
 

@@ -16,10 +16,11 @@ from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
+from emulator.mechanisms import native
 from emulator.mechanisms.codegen import Code, Step
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.functions import BOUND, BUILT_IN, FUNCTIONS, PURE, Owner
-from emulator.mechanisms.native import Written, parse
+from emulator.mechanisms.native import Written
 from emulator.mechanisms.paths import Lookup, walk
 
 Variable = Literal[
@@ -146,9 +147,9 @@ class Expression:
             self._make = _called(self.source, call, names)
         elif has := _HAS.fullmatch(text):
             self.evaluate = _held(self.source, has[1].split("."), has[2], names)
-        elif native := parse(text):
-            _check_names(self.source, native.variables, names)
-            self._make = partial(_natively, self.source, text, native, names)
+        elif written := native.parse(text):
+            _check_names(self.source, written.variables, names)
+            self._make = partial(_natively, self.source, text, written, names)
         else:
             self.evaluate = _programmed(self.source, text, names)
 
@@ -247,21 +248,17 @@ def _called(source: str, call: re.Match[str], names: frozenset[str]) -> Callable
 
     def make() -> Evaluate:
         code = Code()
-        given = [argument.written(code) for argument in arguments]
-        if function in BOUND:
-            made = f"{code.named(BOUND[function])}({', '.join(['scope', *given])})"
-        else:
-            made = f"{code.named(PURE[function])}({', '.join(given)})"
-        return code.function(code.following(made, path), (_FAILURES, partial(_fail, source)))
+        value = native.call(code, function, [argument.written(code) for argument in arguments])
+        return code.function(code.following(value, path), (_FAILURES, partial(_fail, source)))
 
     return make
 
 
-def _natively(source: str, text: str, native: Written, names: frozenset[str]) -> Evaluate:
+def _natively(source: str, text: str, written: Written, names: frozenset[str]) -> Evaluate:
     """A function of Python, and CEL where that raises."""
     code, program = Code(), cache(lambda: _programmed(source, text, names))
     try:
-        return code.function(native.write(code), (_FAILURES, lambda scope, error: program()(scope)))
+        return code.function(written.write(code), (_FAILURES, lambda scope, error: program()(scope)))
     except (SyntaxError, RecursionError, MemoryError):  # more brackets than Python's parser takes
         return program()
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from emulator.mechanisms import operators
 from emulator.mechanisms.codegen import Code
-from emulator.mechanisms.functions import BOUND, PURE
+from emulator.mechanisms.functions import BOUND, FUNCTIONS, PURE
 
 Kind = Literal["bool", "text", "number", "list", "null", "any"]
 """What is known of a value before there is one."""
@@ -57,6 +57,13 @@ def parse(text: str) -> Written | None:
     except (_Unknown, RecursionError):
         return None
     return Written(node.write, parser.variables)
+
+
+def call(code: Code, name: str, given: list[str]) -> str:
+    """A function of ours with arguments that are written already."""
+    if name in BOUND:
+        return f"{code.named(BOUND[name])}({', '.join(['scope', *given])})"
+    return f"{code.named(PURE[name])}({', '.join(given)})"
 
 
 class _Parser:
@@ -196,13 +203,11 @@ class _Parser:
                 raise _Unknown
             whose, key = given[0].member
             return _Node(lambda code: f"{code.named(operators.has)}({whose.write(code)}, {key!r})", "bool")
-        if name in BOUND:
-            bound = BOUND[name]
-            return _Node(lambda code: f"{code.named(bound)}({', '.join(['scope', *(g.write(code) for g in given)])})")
-        function = PURE.get(name) or operators.CONVERSIONS.get(name)
-        if function is None:
+        if name in operators.CONVERSIONS:
+            return _applied(operators.CONVERSIONS[name], *given)
+        if name not in FUNCTIONS:
             raise _Unknown
-        return _applied(function, *given)
+        return _Node(lambda code: call(code, name, [one.write(code) for one in given]))
 
     def element(self, whose: _Node) -> _Node:
         kind, word = self.next()

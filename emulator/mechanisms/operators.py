@@ -33,8 +33,8 @@ def has(mapping: Any, key: str) -> bool:
     return key in mapping
 
 
-def element(items: Any, index: int) -> Any:
-    return items(items)[index]
+def element(whole: Any, index: int) -> Any:
+    return items(whole)[index]
 
 
 def items(value: Any) -> list[Any]:

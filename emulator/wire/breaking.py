@@ -36,8 +36,7 @@ class Broken:
 
 def broken(reply: Reply, fault: Fault, version: str) -> Broken:
     """The reply as a fault of the connection or the framing leaves it, for a client of HTTP `version`."""
-    chunked = reply.frames is not None and version != "1.0" and not reply.has("content-length")
-    return _FAULTS[fault.name](reply, fault, chunked)
+    return _FAULTS[fault.name](reply, fault, reply.unsized and version != "1.0")
 
 
 def raw_head(reply: Reply, *more: tuple[str, str]) -> bytes:

@@ -52,15 +52,11 @@ def _broken(left: Broken) -> Iterator[Octets]:
 
 def sent_headers(reply: Reply) -> Headers:
     """The reply's headers and the one that says where the body ends."""
-    return [*reply.headers, _CHUNKED] if _unsized(reply) else reply.headers
-
-
-def _unsized(reply: Reply) -> bool:
-    return reply.frames is not None and not reply.has("content-length")
+    return [*reply.headers, _CHUNKED] if reply.unsized else reply.headers
 
 
 def _message(reply: Reply, method: str, version: str, *, closes: bool) -> Iterator[Octets]:
-    more, unsized, chunked = [*(_CLOSES if closes else ())], _unsized(reply), False
+    more, unsized, chunked = [*(_CLOSES if closes else ())], reply.unsized, False
     if unsized and version == "1.0":  # chunks came with HTTP/1.1
         more.append(("content-length", str(_size(reply))))
     elif unsized:

@@ -79,6 +79,26 @@ def test_the_same_value_or_none(text: str, variables: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a[1]", 2),
+        ("a[0] + 1 <= 2 && b.x.startsWith('y')", True),
+        ("b['x'] in ['no', 'yes'] ? size(a) * 2 : null", 4),
+        ("!has(b.y) || 7 % 4 == 3", True),
+        ("a.filter(m, m > 1) + [double(3)]", [2, 3.0]),
+        ("a.map(m, string(m)).exists(m, m == '2')", True),
+        ("ceil(2.5) - 7 / 2", 0),
+    ],
+)
+def test_ordinary_values_need_no_cel(text: str, value: Any) -> None:
+    """What raised would be right all the same, and slow."""
+    native, code = parse(text), Code()
+    assert native is not None
+    given = code.function(native.write(code))(scope({"a": [1, 2], "b": {"x": "yes"}}))
+    assert kinds(given) == kinds(value)
+
+
+@pytest.mark.parametrize(
     ("text", "variables", "value"),
     [
         ("a.x == 1 && false", {"a": {}}, False),
