@@ -122,7 +122,7 @@ def matching(pattern: str, chance: random.Random, least: int = 0, most: int | No
     sample.add(tree, (chance.randint(low, high) if high > low else low) - shortest)
     sample.pad(least - len(sample.text), tree)
     sample.look_ahead()
-    return "".join(sample.drawn(string.ascii_lowercase) if c is None else c for c in sample.text)
+    return "".join(chance.choice(characters or string.ascii_lowercase) for characters in sample.text)
 
 
 def _as_python(pattern: str) -> str:
@@ -143,16 +143,16 @@ def _as_python(pattern: str) -> str:
 
 
 class _Sample:
-    """A text under construction. A character that anything may be is None until look-aheads have had their say."""
+    """A text under construction: for each place the characters it may be, None where that is any.
+
+    They are drawn last, when look-aheads have had their say.
+    """
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
         self.text: list[str | None] = []
-        self.groups: dict[int, list[str | None]] = {}
+        self.groups: dict[int, range] = {}
         self.ahead: list[tuple[int, Any]] = []
-
-    def drawn(self, characters: str) -> str:
-        return self.chance.choice(characters)
 
     def add(self, tree: Any, extra: int) -> None:
         """Text for a sequence, longer by `extra` than it must be, as far as its parts can be."""
@@ -177,13 +177,13 @@ class _Sample:
         self.text.append(None)
 
     def another(self, value: int, extra: int) -> None:
-        self.text.append(self.drawn(_READABLE.replace(chr(value), "")))
+        self.text.append(_READABLE.replace(chr(value), ""))
 
     def one_of(self, value: list[tuple[Any, Any]], extra: int) -> None:
         named = "".join(_members(opcode, below) for opcode, below in value)
         if str(value[0][0]) == "NEGATE":
             named = "".join(c for c in _READABLE if c not in named) or "".join(c for c in _OTHERS if c not in named)
-        self.text.append(self.drawn(named))
+        self.text.append(named)
 
     def branch(self, value: tuple[Any, list[Any]], extra: int) -> None:
         branches = value[1]
@@ -196,13 +196,16 @@ class _Sample:
         start = len(self.text)
         self.add(value[-1], extra)
         if value[0]:
-            self.groups[value[0]] = self.text[start:]
+            self.groups[value[0]] = range(start, len(self.text))
 
     def atomic(self, value: Any, extra: int) -> None:
         self.add(value, extra)
 
     def same(self, value: int, extra: int) -> None:
-        self.text += self.groups.get(value, [])
+        """A group's text once more, so what it may be is settled here."""
+        for place in self.groups.get(value, ()):
+            self.text[place] = self.chance.choice(self.text[place] or string.ascii_lowercase)
+            self.text.append(self.text[place])
 
     def repeat(self, value: tuple[int, int, Any], extra: int) -> None:
         low, high, body = value
@@ -239,8 +242,15 @@ class _Sample:
             wanted = _Sample(self.chance)
             wanted.add(body, space if _ends(body) else self.chance.randint(0, space))
             self.ahead += [(start + inner, below) for inner, below in wanted.ahead]
-            for place, character in enumerate(wanted.text[: len(self.text) - start], start):
-                self.text[place] = self.text[place] if character is None else character
+            for place, characters in enumerate(wanted.text[: len(self.text) - start], start):
+                self.text[place] = _common(self.text[place], characters)
+
+
+def _common(known: str | None, wanted: str | None) -> str | None:
+    """What a place may be that had its characters and is looked at; where they share none, what is wanted."""
+    if known is None or wanted is None:
+        return known or wanted
+    return "".join(character for character in wanted if character in known) or wanted
 
 
 _ADDERS: dict[str, Callable[[_Sample, Any, int], None]] = {

@@ -701,3 +701,16 @@ def test_a_schema_around_a_value_has_an_instance(pair: tuple[Any, dict[str, Any]
     assume(validator.is_valid(known))
     value = instance(schema, random.Random(seed), ["Zurich"])
     assert validator.is_valid(value), (schema, known, value)  # null, too, only where the schema takes it
+
+
+TOGETHER = {
+    "a range that keeps a letter": [{"pattern": "^[a-z]+$"}, {"pattern": "^d"}, {"not": {"maxLength": 0}}],
+    "the same look-ahead twice": [{"pattern": "^(?=.*a)"}, {"pattern": "^(?=.*a)"}],
+    "a range that keeps a group": [{"pattern": "^[a-d]{2,4}$"}, {"pattern": r"^([c-f])\1"}],
+}
+
+
+@pytest.mark.parametrize("parts", TOGETHER.values(), ids=TOGETHER)
+def test_patterns_that_hold_together_are_met_whatever_the_chance(parts: list[dict[str, Any]]) -> None:
+    schema = {**OBJECT, "required": ["a", "b", "c"], "properties": dict.fromkeys("abc", {**STRINGS, "allOf": parts})}
+    assert [seed for seed in range(200) if instance(schema, random.Random(seed), ["Zurich"]) is None] == []
