@@ -11,8 +11,8 @@ from typing import Any
 
 from emulator.catalog.source import LoadError, Tree
 from emulator.exchange import Runtime, new_scope, open_account
-from emulator.mechanisms import credentials, outbox, scenarios
 from emulator.mechanisms import journal as journals
+from emulator.mechanisms import outbox, scenarios
 from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.clock import Clock, parse_duration
 from emulator.mechanisms.entrances import Disturbance, Entrance
@@ -169,14 +169,14 @@ def _account(
     with _open(runtime, tenant_name) as tenant:
         found = provider(runtime, tenant, provider_id)
         key = (key or found.api_key).removesuffix(f"~{tenant_name}")
-        principal = credentials.identify(found.credentials, key, strict=runtime.strict_auth)
+        principal = found.identify(key, runtime.strict_auth)
         if isinstance(principal, str):
             raise CommandError(f"the key {key} is not accepted: {principal}")
         if found.accounts is None:
             raise CommandError(f"{provider_id} has no accounts: nothing is paid and nothing is owned there")
         if paying and found.prices is None:
             raise CommandError(f"{provider_id} has no prices: nothing is paid there")
-        now = runtime.clock(tenant).now()
+        now = runtime.now(tenant)
         commands_so_far = tenant.cell("occurrences", provider_id, dict)
         commands_so_far["command"] = commands_so_far.pop("command", 0) + 1
         entropy = Entropy(runtime.seed, tenant_name, provider_id, "command", commands_so_far["command"])

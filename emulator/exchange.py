@@ -7,7 +7,7 @@ from typing import Any
 
 from emulator.mechanisms import windows
 from emulator.mechanisms.accounts import Account
-from emulator.mechanisms.clock import REAL, Clock, TimeScale, iso8601
+from emulator.mechanisms.clock import REAL, Clock, TimeScale, iso8601, moment
 from emulator.mechanisms.credentials import Credential
 from emulator.mechanisms.entrances import Entrance
 from emulator.mechanisms.entropy import Entropy
@@ -87,8 +87,12 @@ class Runtime:
         self.hosts = {**real, **{f"{name}.localhost": name for name in self.providers}}
 
     def clock(self, tenant: Tenant) -> Clock:
-        """A tenant's clock."""
+        """A tenant's clock, to be set."""
         return Clock(tenant.cell("clock", "", dict), self.time)
+
+    def now(self, tenant: Tenant) -> float:
+        """Unix seconds by a tenant's clock."""
+        return moment(tenant.peek("clock", "") or {}, self.time)
 
     def provider(self, tenant: Tenant, provider_id: str) -> Provider:
         """The provider with the variants a tenant uses. Raises KeyError for a provider that is not served."""

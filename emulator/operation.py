@@ -1,12 +1,14 @@
 """An operation as the pipeline sees it: what its request means, what it does, how its reply looks."""
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, Literal
 
 from emulator.mechanisms.encoding import Encoding
 from emulator.mechanisms.events import EventKind
 from emulator.mechanisms.expressions import Expression
 from emulator.mechanisms.forms import FormSchema
+from emulator.mechanisms.journal import Note
 from emulator.mechanisms.records import record
 from emulator.mechanisms.requests import Reader
 from emulator.mechanisms.resources import Paging, ResourceType, Verb
@@ -154,3 +156,8 @@ class Operation:
     """Where the keys of its bodies come from: a schema, or schema and property -> source, `file:line`."""
     where: str
     """`file:line` in the spec."""
+
+    @cached_property
+    def routed(self) -> Note:
+        """What the trace of a request says that came here."""
+        return "route", self.id, {"grade": self.source.grade}

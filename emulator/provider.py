@@ -6,15 +6,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from typing import Any, Literal
 
+from emulator.mechanisms import credentials
 from emulator.mechanisms.accounts import AccountRules
-from emulator.mechanisms.codegen import Code
+from emulator.mechanisms.codegen import Code, compiled
 from emulator.mechanisms.credentials import Place, Rule
 from emulator.mechanisms.encoding import Encoding
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.faults import Fault
+from emulator.mechanisms.journal import Note
 from emulator.mechanisms.latency import Choice, Profile
 from emulator.mechanisms.limits import Pool
 from emulator.mechanisms.patches import Patch, Target
@@ -70,10 +72,22 @@ class LimitRule:
         pairs = [(self.key, self.capacity), *pools]
         return f"({''.join(f'({key.written(code)}, {size.written_number(code)}), ' for key, size in pairs)})"
 
+    def written_met(self, code: Code) -> str:
+        """Its shares and what a request costs, or None where it is not for the request."""
+        pair = f"({self.written_shares(code)}, float({self.cost.written(code)} or 0))"
+        return pair if self.when is None else f"({pair} if {code.called(self.when.holds)} else None)"
+
+    @cached_property
+    def admission(self) -> Callable[[float, float], Note]:
+        """The cost of a request and the limit's capacity -> what the trace of the request says when it is admitted."""
+        return lru_cache(64, typed=True)(self._admission)
+
+    def _admission(self, cost: float, capacity: float) -> Note:
+        return "limit", self.name, {"cost": cost, "limit": capacity, "grade": self.source.grade}
+
     @cached_property
     def shares(self) -> Callable[[Scope], Shares]:
-        code = Code()
-        return code.function(self.written_shares(code))
+        return compiled(self.written_shares)
 
 
 @record
@@ -87,13 +101,9 @@ class Limits:
         return {rule.name: rule for rule in self.rules}
 
     @cached_property
-    def met(self) -> Callable[[Scope], list[tuple[Shares, Any] | None]]:
+    def met(self) -> Callable[[Scope], list[tuple[Shares, float] | None]]:
         """Of each rule its shares and what a request costs, or None where the rule is not for the request."""
-        code, written = Code(), []
-        for rule in self.rules:
-            pair = f"({rule.written_shares(code)}, {rule.cost.written(code)})"
-            written.append(pair if rule.when is None else f"({pair} if {code.called(rule.when.holds)} else None)")
-        return code.function(f"[{', '.join(written)}]")
+        return compiled(lambda code: f"[{', '.join(rule.written_met(code) for rule in self.rules)}]")
 
 
 @record
@@ -242,11 +252,18 @@ class Provider:
         return self.scenarios.get(play["name"])
 
     @cached_property
+    def identify(self) -> Callable[[str, bool], Mapping[str, Any] | RefusalName]:
+        """A key, and whether only declared ones pass -> its principal, or the name of the refusal it meets."""
+        return lru_cache(1024)(partial(credentials.identify, self.credentials))
+
+    @cached_property
     def tell_limits(self) -> Callable[[Scope], list[tuple[str, Any]]]:
         """The headers that tell how limits stand, each with its value, or null when there is nothing to tell."""
-        code = Code()
+        return compiled(self._written_headers)
+
+    def _written_headers(self, code: Code) -> str:
         headers = (f"({name!r}, {template.written(code)})" for name, template in self.limit_headers.items())
-        return code.function(f"[{', '.join(headers)}]")
+        return f"[{', '.join(headers)}]"
 
     @cached_property
     def limits_of(self) -> Mapping[str | None, Limits]:

@@ -5,7 +5,6 @@ from typing import Any
 
 from emulator.catalog.source import Problem, Tree, show_path
 from emulator.exchange import new_scope
-from emulator.mechanisms import credentials
 from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.expressions import ExpressionError
@@ -35,7 +34,7 @@ def _problems(tree: Tree, kinds: Mapping[str, Any]) -> Iterator[Problem]:
 def opening_problem(provider: Provider, tree: Tree) -> Problem | None:
     """What goes wrong when an account of the provider's own key is opened, with all that it begins with."""
     rules = provider.accounts
-    principal = credentials.identify(provider.credentials, provider.api_key, strict=False)
+    principal = provider.identify(provider.api_key, False)
     if rules is None or isinstance(principal, str):
         return None
     try:

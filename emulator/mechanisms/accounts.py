@@ -11,9 +11,9 @@ from heapq import heappop, heappush
 from typing import Any
 from weakref import proxy
 
-from emulator.mechanisms import ledger, resources
+from emulator.mechanisms import ledger, meters, resources
 from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
-from emulator.mechanisms.meters import Meter, used_up_at
+from emulator.mechanisms.meters import Meter
 from emulator.mechanisms.records import record
 from emulator.mechanisms.resources import Collection, Conflict, Item, Reference, ResourceType
 from emulator.mechanisms.templates import Template
@@ -60,7 +60,7 @@ class Account:
         self.events: list[dict[str, Any]] = []
         """What happened to resources while nobody looked, oldest first."""
         scope.owner = proxy(self)  # one that held it would make garbage of both
-        outer = scope["item"]
+        outer = scope.get("item")
         if not data:
             try:
                 self._open()
@@ -68,9 +68,9 @@ class Account:
                 data.clear()  # or the next request would find half an account
                 raise
         self._show()
-        self._advance()
+        if self._advance():
+            self._show()
         scope["item"] = outer
-        self._show()
 
     # the ledger
 
@@ -95,25 +95,31 @@ class Account:
         return self.balance
 
     def _show(self) -> None:
-        self.scope["account"] = {name: self.data[name] for name in ("balance", "paid_in", "spent", "currency")}
+        data = self.data
+        self.scope["account"] = {
+            "balance": data["balance"], "paid_in": data["paid_in"], "spent": data["spent"], "currency": data["currency"]
+        }  # fmt: skip
 
     # resources
 
     def collection(self, name: str) -> Collection:
         """All resources of a kind; what they begin with is there from the first look."""
-        collections: dict[str, Collection] = self.data["collections"]
-        if name not in collections:
-            collections[name] = resources.new_collection()
-            kind, outer = self.rules.kinds[name], self.scope["item"]
-            if kind.seed_when is None or kind.seed_when.holds(self.scope):
-                for seed in kind.seed:
-                    self._insert(kind, {"created_at": self.now, **seed}, seed.get("status"))
-            self.scope["item"] = outer
-        return collections[name]
+        collection: Collection | None = self.data["collections"].get(name)
+        return self._begin(name) if collection is None else collection
+
+    def _begin(self, name: str) -> Collection:
+        collection = self.data["collections"][name] = resources.new_collection()
+        kind, outer = self.rules.kinds[name], self.scope["item"]
+        if kind.seed_when is None or kind.seed_when.holds(self.scope):
+            for seed in kind.seed:
+                self._insert(kind, {"created_at": self.now, **seed}, seed.get("status"))
+        self.scope["item"] = outer
+        return collection
 
     def find(self, name: str, identity: Any, by: str | None = None) -> Item | None:
         """The resource of a kind with an id, or with a value of the unique field `by`."""
-        return resources.find(self.collection(name), identity, by)
+        collection = self.data["collections"].get(name)
+        return resources.find(self._begin(name) if collection is None else collection, identity, by)
 
     def referring(self, name: str, field: str, target: str) -> list[Item]:
         """The resources of a kind whose indexed field is, or holds, a value."""
@@ -322,32 +328,18 @@ class Account:
             running[item["id"]] = key
             heappush(self.data["intervals"], [moment + meter.every, kind.name, item["id"], key])
 
-    def _draw(self, until: float) -> float:
-        """Charge the intervals complete by a moment, or by the earlier one at which the balance is used up."""
-        intervals = self.data["intervals"]
-        due, found = [], []
-        while intervals and intervals[0][0] <= until:
-            _, name, identity, key = heappop(intervals)
-            if self.data["running"][name].get(identity) == key:
-                meter = self.rules.meters[name]
-                due.append((name, identity, key))
-                found.append((meter, ledger.entries(self.data, meter.book)[key]))
-        if found and not self.data["depleted"]:
-            moment = used_up_at(found, self.balance, until)
-            until = until if moment is None else moment
-        for (name, identity, key), (meter, entry) in zip(due, found, strict=True):
-            meter.charge(self.data, entry, until)
-            heappush(intervals, [meter.next(entry), name, identity, key])
-        return until
-
     def _deplete(self, moment: float) -> None:
         """What a balance that is used up leads to."""
-        if self.data["depleted"] or self.balance > 0:
+        if not self._depletes():
             return
         self.data["depleted"] = True
         for name in self.rules.depletion:
             for item in list(self.collection(name)["items"].values()):
                 self._curtail(self.rules.kinds[name], item, moment)
+
+    def _depletes(self) -> bool:
+        """Whether the balance is used up and nothing came of it yet."""
+        return not self.data["depleted"] and self.balance <= 0
 
     def _curtail(self, kind: ResourceType, item: Item, moment: float) -> None:
         """Call a resource to do what becomes of it without credit, in a state that allows it."""
@@ -368,17 +360,19 @@ class Account:
                 self.collection(name)
         self.load(self.rules.initial)
 
-    def _advance(self) -> None:
-        """Everything that happened up to now, in its order."""
-        timers = self.data["timers"]
+    def _advance(self) -> bool:
+        """Everything that happened up to now, in its order; whether anything did."""
+        timers, intervals, now = self.data["timers"], self.data["intervals"], self.now
+        if (not timers or timers[0][0] > now) and (not intervals or intervals[0][0] > now) and not self._depletes():
+            return False
         while True:
-            moment = min(timers[0][0], self.now) if timers else self.now
-            reached = self._draw(moment)
+            moment = min(timers[0][0], now) if timers else now
+            reached = meters.charge_due(self.data, self.rules.meters, moment)
             self._deplete(reached)
             if reached < moment:
                 continue
-            if not timers or timers[0][0] > self.now:
-                return
+            if not timers or timers[0][0] > now:
+                return True
             self._pass(*heappop(timers))
 
     def _pass(self, moment: float, name: str, identity: str) -> None:

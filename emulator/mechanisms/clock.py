@@ -3,6 +3,7 @@
 import math
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -66,6 +67,15 @@ class TimeScale:
 REAL = TimeScale()
 
 
+def moment(state: Mapping[str, Any], scale: TimeScale = REAL) -> float:
+    """Unix seconds, to the microsecond, by a clock of which this is the state."""
+    frozen = state.get("frozen")
+    if frozen is not None:
+        return float(frozen)
+    seconds = scale.now() + state.get("offset", 0.0)
+    return int(seconds * 1e6 + 0.5) / 1e6 if seconds < LATEST else LATEST
+
+
 class Clock:
     """One tenant's time. Its state is a plain dict, so that a store can keep it."""
 
@@ -77,10 +87,7 @@ class Clock:
 
     def now(self) -> float:
         """Unix seconds, to the microsecond."""
-        frozen = self._state.get("frozen")
-        if frozen is not None:
-            return float(frozen)
-        return round(min(self._scale.now() + float(self._state.get("offset", 0.0)), LATEST), 6)
+        return moment(self._state, self._scale)
 
     @property
     def frozen(self) -> bool:

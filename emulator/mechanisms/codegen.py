@@ -1,25 +1,48 @@
 """Python source for what the fixture language says plainly: one function, where each of its parts would be a call."""
 
 from collections.abc import Callable, Sequence
+from decimal import InvalidOperation
 from typing import Any
 
 from emulator.mechanisms.paths import Lookup, walk
 
 Step = str | tuple[str, ...]
 """A key, or in brackets a path of its own, whose value is the key."""
+Write = Callable[["Code"], str]
+"""Gives the text of an expression of Python."""
+Function = Callable[..., Any]
+"""Of a scope, and of the value of its own variable if it has one."""
 
+FAILURES = (
+    KeyError, ValueError, TypeError, AttributeError, RuntimeError, ZeroDivisionError, OverflowError, InvalidOperation,
+)  # fmt: skip
+"""What an expression may raise on a request that it was not written for."""
+_TOO_LARGE = (SyntaxError, RecursionError, MemoryError)
+"""What Python says to more brackets than its parser takes."""
 _MAPPINGS = (dict, Lookup)
 Otherwise = tuple[tuple[type[Exception], ...], Callable[[Any, Exception], Any]]
 """What may be raised, and who then gives the value, or raises: called with the scope and the error."""
 
 
 class Code:
-    """Writes the body of one function of a scope, and keeps the objects that its text names."""
+    """Writes the body of one function of a scope, and keeps the objects that its text names.
 
-    def __init__(self) -> None:
+    A `plain` text takes for granted that variables with members are mappings and that nothing it calls fails.
+    """
+
+    def __init__(self, *, plain: bool = False, own: str | None = None) -> None:
+        """`own` is the variable whose value comes with each call."""
+        self.plain = plain
+        self.own = own
+        self.fallible = False
+        """Whether something that is called may fail."""
         self._known: dict[str, Any] = {"walk": walk, "MAPPINGS": _MAPPINGS}
         self._roots: dict[str, str] = {}
         """Variables of the scope that the text uses -> what they are called there."""
+        self._with_members: dict[str, None] = {}
+        """Those of which it uses members, as they are called there."""
+        self._asks = False
+        """Whether functions of the scope are called, which look for the own variable there."""
 
     def named(self, thing: Any) -> str:
         """An object of any kind, as the text calls it."""
@@ -31,16 +54,20 @@ class Code:
 
     def called(self, function: Callable[..., Any]) -> str:
         """What a function of the scope gives."""
+        self._asks = True
         return f"{self.named(function)}(scope)"
 
     def path(self, steps: Sequence[Step]) -> str:
         """What a path of at least one step leads to from the variables; null where a step is missing."""
         name = str(steps[0])
-        root = self._roots.setdefault(name, f"root_{len(self._roots)}")
+        root = "own" if name == self.own else self._roots.setdefault(name, f"root_{len(self._roots)}")
         if len(steps) == 1:
             return root
+        self._with_members[root] = None
         key = self._key(steps[1])
-        return self.following(f"({root}.get({key}) if {root}_has else walk({root}, ({key},)))", steps[2:])
+        text = f"{root}.get({key})"
+        text = text if self.plain else f"({text} if {root}_has else walk({root}, ({key},)))"
+        return self.following(text, steps[2:])
 
     def following(self, text: str, steps: Sequence[Step]) -> str:
         """What a path leads to from the value of `text`."""
@@ -52,17 +79,57 @@ class Code:
     def _key(self, step: Step) -> str:
         return repr(step) if isinstance(step, str) else f"str({self.path(step)})"
 
-    def function(self, text: str, otherwise: Otherwise | None = None) -> Callable[[Any], Any]:
-        """The function of a scope whose value is the expression `text`."""
+    def function(self, text: str, otherwise: Otherwise | None = None) -> Function:
+        """The function of a scope whose value is the expression `text`, which is not plain."""
+        has = [f"{root}_has = {root}.__class__ in MAPPINGS" for root in self._with_members]
         if otherwise is None:
-            lines = [f"return {text}"]
-        else:
-            kinds, instead = map(self.named, otherwise)
-            lines = ["try:", f"    return {text}", f"except {kinds} as error:", f"    return {instead}(scope, error)"]
-        roots = (
-            f"{root} = scope.get({name!r}); {root}_has = {root}.__class__ in MAPPINGS"
-            for name, root in self._roots.items()
-        )
-        exec("\n    ".join(["def generated(scope):", *roots, *lines]), self._known)  # noqa: S102 - our own text
-        generated: Callable[[Any], Any] = self._known["generated"]
+            return self._defined([*has, f"return {text}"])
+        kinds, instead = map(self.named, otherwise)
+        guarded = ["try:", f"    return {text}", f"except {kinds} as error:", f"    return {instead}(scope, error)"]
+        return self._defined([*has, *guarded])
+
+    def plain_function(self, text: str, careful: Callable[[], Function]) -> Function:
+        """The same of a plain text; what `careful` makes gives the value where it takes too much for granted."""
+        lines = [f"return {text}"]
+        if self.fallible:
+            lines = ["try:", f"    return {text}", f"except {self.named(FAILURES)}:", "    pass"]
+        if self._with_members:
+            usual = " and ".join(f"{root}.__class__ in MAPPINGS" for root in self._with_members)
+            lines = [f"if {usual}:", *(f"    {line}" for line in lines)]
+        if len(lines) > 1:
+            lines.append(f"return careful(scope{', own' if self.own else ''})")
+
+        def first(*given: Any) -> Any:
+            self._known["careful"] = made = careful()
+            return made(*given)
+
+        self._known["careful"] = first
+        return self._defined(lines)
+
+    def _defined(self, lines: list[str]) -> Function:
+        roots = [f"{root} = scope.get({name!r})" for name, root in self._roots.items()]
+        if self.own is not None and self._asks:
+            roots.insert(0, f"scope[{self.own!r}] = own")
+        head = f"def generated(scope{', own' if self.own else ''}):"
+        exec("\n    ".join([head, *roots, *lines]), self._known)  # noqa: S102 - our own text
+        generated: Function = self._known["generated"]
         return generated
+
+
+def compiled(write: Write, own: str | None = None, careful: Callable[[], Function] | None = None) -> Function:
+    """The function that `write` writes: plainly for the usual request, and with care for any other.
+
+    `careful` makes the function for the others, if it is not to be written in the same way. A function whose `own`
+    variable has its value from each call may leave that in the scope.
+    """
+
+    def written_with_care() -> Function:
+        code = Code(own=own)
+        return code.function(write(code))
+
+    careful = careful or written_with_care
+    code = Code(plain=True, own=own)
+    try:
+        return code.plain_function(write(code), careful)
+    except _TOO_LARGE:
+        return careful()

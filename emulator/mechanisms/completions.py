@@ -74,15 +74,9 @@ def complete(
     thinking = model.get("thinking")
     asked = [text for text in request["asked"] for _ in range(request["n"] or 1)]
     choices = [_choice(index, request, text, entropy, tokens, script, thinking) for index, text in enumerate(asked)]
-    completion_tokens = sum(_size(choice, tokens) for choice in choices)
-    usage = {
-        "prompt_tokens": request["prompt_tokens"],
-        "completion_tokens": completion_tokens,
-        **(script.usage or {}),
-    }
-    usage["total_tokens"] = (script.usage or {}).get(
-        "total_tokens", usage["prompt_tokens"] + usage["completion_tokens"]
-    )
+    completion_tokens = sum([_size(choice, tokens) for choice in choices])
+    usage = {"prompt_tokens": request["prompt_tokens"], "completion_tokens": completion_tokens, **(script.usage or {})}
+    usage.setdefault("total_tokens", usage["prompt_tokens"] + usage["completion_tokens"])
     return {"model": model.get("answers_as") or request["model"], "choices": choices, "usage": usage}
 
 
@@ -115,8 +109,10 @@ def _choice(
 
 
 def _size(choice: dict[str, Any], tokens: TokenRatio) -> int:
-    calls = choice["tool_calls"] or []
-    return tokens.count(choice["text"]) + sum(tokens.count(call["name"] + call["arguments"]) for call in calls)
+    size = tokens.count(choice["text"])
+    for call in choice["tool_calls"] or ():
+        size += tokens.count(call["name"] + call["arguments"])
+    return size
 
 
 def _tool_calls(request: dict[str, Any], entropy: Entropy, words: list[str], script: Script) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import translate
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 from emulator.mechanisms.fault_catalogue import OF_REQUESTS
@@ -54,20 +54,26 @@ class Rule:
 def find(places: tuple[Place, ...], headers: Mapping[str, str], query: Mapping[str, str]) -> Credential | None:
     """The first non-empty credential in the places a provider accepts, or None."""
     for place in places:
-        value = (headers if place.where == "header" else query).get(
-            place.name.lower() if place.where == "header" else place.name
-        )
-        if value and place.scheme == "bearer":
-            scheme, _, value = value.strip().partition(" ")
-            if scheme.lower() != "bearer":
-                continue
-        if value and (key := value.strip()):
-            match = _TENANT.fullmatch(key) if "~" in key else None
-            return Credential(match[1], match[2]) if match else Credential(key, None)
+        value = headers.get(place.name.lower()) if place.where == "header" else query.get(place.name)
+        if value and (found := _read(value, place.scheme)) is not None:
+            return found
     return None
 
 
-def identify(rules: tuple[Rule, ...], key: str, *, strict: bool) -> dict[str, Any] | RefusalName:
+@lru_cache(1024)  # a client has the same one in all its requests
+def _read(value: str, scheme: Literal["bearer", "bare"]) -> Credential | None:
+    if scheme == "bearer":
+        written, _, value = value.strip().partition(" ")
+        if written.lower() != "bearer":
+            return None
+    key = value.strip()
+    match = _TENANT.fullmatch(key) if "~" in key else None
+    if match is not None:
+        return Credential(match[1], match[2])
+    return Credential(key, None) if key else None
+
+
+def identify(rules: tuple[Rule, ...], key: str, strict: bool) -> Mapping[str, Any] | RefusalName:
     """The principal of a key, or the name of the refusal it meets.
 
     The first matching rule decides. `strict` leaves out the catch-all, so that only declared keys pass.

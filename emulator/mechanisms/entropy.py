@@ -8,7 +8,6 @@ from hashlib import blake2b
 from typing import TypeVar
 
 T = TypeVar("T")
-_DIGITS = string.digits
 _ALPHANUMERIC = string.ascii_letters + string.digits
 _BLOCK = 512  # bits of one digest
 
@@ -58,25 +57,23 @@ class Entropy:
         return f"{self.bits(4 * length):0{length}x}" if length > 0 else ""
 
     def digits(self, length: int) -> str:
-        return self._written(_DIGITS, length)
+        length = max(length, 0)
+        drawn = self.bits(4 * length + 32)
+        return f"{drawn % 10**length:0{length}}"[::-1] if length else ""
 
     def alnum(self, length: int) -> str:
-        return self._written(_ALPHANUMERIC, length)
+        text = ""
+        drawn = self.bits(6 * max(length, 0) + 32)
+        for _ in range(length):
+            drawn, index = divmod(drawn, len(_ALPHANUMERIC))
+            text += _ALPHANUMERIC[index]
+        return text
 
     def uuid(self) -> str:
         """A UUID of version 4."""
         drawn = self.hex(30)
         variant = "89ab"[self.bits(2)]
         return f"{drawn[:8]}-{drawn[8:12]}-4{drawn[12:15]}-{variant}{drawn[15:18]}-{drawn[18:]}"
-
-    def _written(self, characters: str, length: int) -> str:
-        """Text of so many characters of a kind."""
-        base, text = len(characters), ""
-        drawn = self.bits(base.bit_length() * max(length, 0) + 32)
-        for _ in range(length):
-            drawn, index = divmod(drawn, base)
-            text += characters[index]
-        return text
 
 
 def fingerprint(data: bytes) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from emulator.mechanisms import native
-from emulator.mechanisms.codegen import Code, Step
+from emulator.mechanisms.codegen import FAILURES, Code, Step, Write, compiled
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.functions import BOUND, BUILT_IN, FUNCTIONS, PURE, Owner
 from emulator.mechanisms.native import Written
@@ -49,9 +49,7 @@ _MACRO = re.compile(r"\.(?:all|exists|exists_one|map|filter)\(\s*([A-Za-z_]\w*)\
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _STRING = re.compile(r"'([^'\\]*)'|\"([^\"\\]*)\"")
 _CONSTANTS = {"true": True, "false": False, "null": None}
-_FAILURES = (
-    KeyError, ValueError, TypeError, AttributeError, RuntimeError, ZeroDivisionError, OverflowError, InvalidOperation,
-)  # fmt: skip
+_NUMBERS = (int, float)
 
 
 def _load_cel() -> Any:
@@ -113,7 +111,7 @@ class Scope(dict[str, Any]):
 class Expression:
     """One compiled expression; call it with a scope."""
 
-    __slots__ = ("_make", "_path", "constant", "evaluate", "source")
+    __slots__ = ("_inline", "_make", "_path", "constant", "evaluate", "source")
 
     def __init__(self, source: str | int | float | bool, names: Iterable[str]) -> None:
         """`names` are the variables that will be there. Raises ExpressionError for anything else."""
@@ -123,6 +121,8 @@ class Expression:
         self.constant = True
         """Whether the value is the same for every request."""
         self._path: tuple[Step, ...] | None = None
+        self._inline: Write | None = None
+        """How it is written as a part of a plain function; what raises there is evaluated by itself."""
         self._make: Callable[[], Evaluate] | None = None
         text = self.source.strip()
         if not isinstance(source, str):
@@ -142,13 +142,15 @@ class Expression:
         if _PATH.fullmatch(text):
             self._path = path = _steps(text)
             _check_names(self.source, [str(path[0]), *_roots(path)], names)
-            self._make = partial(_reached, path)
+            self._make = partial(compiled, lambda code: code.path(path))
         elif (call := _CALL.fullmatch(text)) and call[1] in FUNCTIONS:
-            self._make = _called(self.source, call, names)
+            self._inline = _call(self.source, call, names)
+            self._make = partial(_called, self.source, self._inline)
         elif has := _HAS.fullmatch(text):
             self.evaluate = _held(self.source, has[1].split("."), has[2], names)
         elif written := native.parse(text):
             _check_names(self.source, written.variables, names)
+            self._inline = written.write if written.plain else None
             self._make = partial(_natively, self.source, text, written, names)
         else:
             self.evaluate = _programmed(self.source, text, names)
@@ -159,19 +161,27 @@ class Expression:
 
     def _made(self) -> Evaluate:
         if self._make is not None:
-            self.evaluate, self._make = self._make(), None
+            make, self._make = self._make, None
+            self.evaluate = make() if self._inline is None else compiled(self._inlined, careful=make)
         return self.evaluate
+
+    def _inlined(self, code: Code) -> str:
+        assert self._inline is not None
+        code.fallible = True
+        return self._inline(code)
 
     def written(self, code: Code) -> str:
         """The expression as a part of a larger function."""
         if self.constant:
             return code.named(self.evaluate(_NOBODY))
-        return code.called(self._made()) if self._path is None else code.path(self._path)
+        if self._path is not None:
+            return code.path(self._path)
+        return self._inlined(code) if code.plain and self._inline is not None else code.called(self._made())
 
     def written_number(self, code: Code) -> str:
         """The same where a number is needed: anything else raises ExpressionError."""
-        number = code.called(self.number)
-        return f"(it if (it := {self.written(code)}).__class__ in (int, float) else {number})"
+        value, kinds, number = self.written(code), code.named(_NUMBERS), code.called(self.number)
+        return f"(it if (it := {value}).__class__ in {kinds} else {number})"
 
     def __call__(self, scope: Scope) -> Any:
         """The value for this exchange. Raises ExpressionError when it cannot be computed."""
@@ -224,11 +234,6 @@ def _check_names(source: str, used: Iterable[str], names: frozenset[str]) -> Non
             raise ExpressionError(f"`{source}` uses `{name}`, which does not exist; there are {there}")
 
 
-def _reached(path: tuple[Step, ...]) -> Evaluate:
-    code = Code()
-    return code.function(code.path(path))
-
-
 def _held(source: str, parent: list[str], key: str, names: frozenset[str]) -> Evaluate:
     """Whether a mapping has a key; one that is not there has none."""
     _check_names(source, parent[:1], names)
@@ -240,25 +245,28 @@ def _held(source: str, parent: list[str], key: str, names: frozenset[str]) -> Ev
     return held
 
 
-def _called(source: str, call: re.Match[str], names: frozenset[str]) -> Callable[[], Evaluate]:
+def _call(source: str, call: re.Match[str], names: frozenset[str]) -> Write:
     """A function of ours with plain arguments, and perhaps a path from what it gives."""
     function, path = call[1], _steps(call[3])
     arguments = [Expression(plain[0], names) for plain in re.finditer(_PLAIN, call[2])]
     _check_names(source, _roots(path), names)
 
-    def make() -> Evaluate:
-        code = Code()
-        value = native.call(code, function, [argument.written(code) for argument in arguments])
-        return code.function(code.following(value, path), (_FAILURES, partial(_fail, source)))
+    def write(code: Code) -> str:
+        return code.following(native.call(code, function, [argument.written(code) for argument in arguments]), path)
 
-    return make
+    return write
+
+
+def _called(source: str, write: Write) -> Evaluate:
+    code = Code()
+    return code.function(write(code), (FAILURES, partial(_fail, source)))
 
 
 def _natively(source: str, text: str, written: Written, names: frozenset[str]) -> Evaluate:
     """A function of Python, and CEL where that raises."""
     code, program = Code(), cache(lambda: _programmed(source, text, names))
     try:
-        return code.function(written.write(code), (_FAILURES, lambda scope, error: program()(scope)))
+        return code.function(written.write(code), (FAILURES, lambda scope, error: program()(scope)))
     except (SyntaxError, RecursionError, MemoryError):  # more brackets than Python's parser takes
         return program()
 
@@ -287,7 +295,7 @@ def _programmed(source: str, text: str, names: frozenset[str]) -> Evaluate:
                 value = scope[name]
                 context.add_variable(name, value.whole() if isinstance(value, Lookup) else value)
             return program.execute(context)
-        except _FAILURES as error:
+        except FAILURES as error:
             raise _failed(source, error) from None
 
     return executed

@@ -35,12 +35,14 @@ class Bindings(Protocol):
 
 def _find(scope: Bindings, name: str, identity: Any) -> Any:
     """A resource of a kind by its id, or null."""
-    return scope.owner.find(name, identity) if scope.owner else None
+    owner = scope.owner
+    return owner.find(name, identity) if owner is not None else None
 
 
 def _referring(scope: Bindings, name: str, field: str, target: str) -> Any:
     """The resources of a kind whose indexed field is, or holds, a value."""
-    return scope.owner.referring(name, field, target) if scope.owner else []
+    owner = scope.owner
+    return owner.referring(name, field, target) if owner is not None else []
 
 
 def _first(*values: Any) -> Any:

@@ -7,6 +7,7 @@ free.
 
 from collections.abc import Mapping
 from decimal import Decimal
+from heapq import heappop, heappush
 from typing import Any
 
 from emulator.mechanisms import ledger
@@ -113,7 +114,29 @@ class Meter:
         ledger.draw(account, self.book, entry, more)
 
 
-def used_up_at(running: list[tuple[Meter, dict[str, Any]]], balance: Decimal, until: float) -> float | None:
+def charge_due(account: dict[str, Any], meters: Mapping[str, Meter], until: float) -> float:
+    """Charge the intervals complete by a moment, or by the earlier one at which the balance is used up; gives that.
+
+    `meters` are those of an account, by the kind of resource they measure.
+    """
+    intervals = account["intervals"]
+    due, found = [], []
+    while intervals and intervals[0][0] <= until:
+        _, name, identity, key = heappop(intervals)
+        if account["running"][name].get(identity) == key:
+            meter = meters[name]
+            due.append((name, identity, key))
+            found.append((meter, ledger.entries(account, meter.book)[key]))
+    if found and not account["depleted"]:
+        moment = _used_up_at(found, ledger.balance(account), until)
+        until = until if moment is None else moment
+    for (name, identity, key), (meter, entry) in zip(due, found, strict=True):
+        meter.charge(account, entry, until)
+        heappush(intervals, [meter.next(entry), name, identity, key])
+    return until
+
+
+def _used_up_at(running: list[tuple[Meter, dict[str, Any]]], balance: Decimal, until: float) -> float | None:
     """The first moment up to `until` at which running entries have drawn a balance, or None."""
 
     def drawn(moment: float) -> Decimal:

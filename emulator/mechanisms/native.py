@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from typing import Any, Literal, NamedTuple
 
 from emulator.mechanisms import operators
-from emulator.mechanisms.codegen import Code
+from emulator.mechanisms.codegen import Code, Write
 from emulator.mechanisms.functions import BOUND, FUNCTIONS, PURE
 
 Kind = Literal["bool", "text", "number", "list", "null", "any"]
@@ -33,8 +33,10 @@ _WORDS: dict[str, tuple[str, Kind]] = {"true": ("True", "bool"), "false": ("Fals
 class Written(NamedTuple):
     """An expression that can be written, and what it is about."""
 
-    write: Callable[[Code], str]
+    write: Write
     variables: Collection[str]
+    plain: bool
+    """Whether it may stand in a larger function: a macro would make a closure of that."""
 
 
 class _Unknown(Exception):
@@ -42,7 +44,7 @@ class _Unknown(Exception):
 
 
 class _Node(NamedTuple):
-    write: Callable[[Code], str]
+    write: Write
     kind: Kind = "any"
     member: "tuple[_Node, str] | None" = None
     """Of a member: whose, and its name."""
@@ -56,7 +58,7 @@ def parse(text: str) -> Written | None:
         parser.take("")
     except (_Unknown, RecursionError):
         return None
-    return Written(node.write, parser.variables)
+    return Written(node.write, parser.variables, plain=not parser.macros)
 
 
 def call(code: Code, name: str, given: list[str]) -> str:
@@ -69,6 +71,7 @@ def call(code: Code, name: str, given: list[str]) -> str:
 class _Parser:
     def __init__(self, text: str) -> None:
         self.variables: dict[str, None] = {}
+        self.macros = False
         self._own: list[str] = []
         """Variables of macros that are open."""
         self._words: list[tuple[str, str]] = []
@@ -224,6 +227,7 @@ class _Parser:
             if name not in operators.METHODS or len(given) != 1:
                 raise _Unknown
             return _applied(operators.METHODS[name], whose, given[0], kind="bool")
+        self.macros = True
         kind, own = self.next()
         if kind != "name":
             raise _Unknown

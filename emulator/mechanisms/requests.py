@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, get_args
 
-from emulator.mechanisms.codegen import Code
+from emulator.mechanisms.codegen import Code, compiled
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.tokens import TokenRatio
 
@@ -45,10 +45,12 @@ class Reader:
 
     def _first_values(self, scope: Scope) -> Any:
         """The function for all fields is made when the first request is read."""
-        code = Code()
-        values = (f"{name!r}: {_first(name, self._fields.get(name, ()), code)}" for name in FIELDS)
-        self._values = code.function(f"{{{', '.join(values)}}}")
+        self._values = compiled(self._written)
         return self._values(scope)
+
+    def _written(self, code: Code) -> str:
+        values = (f"{name!r}: {_first(name, self._fields.get(name, ()), code)}" for name in FIELDS)
+        return f"{{{', '.join(values)}}}"
 
 
 def _first(name: str, expressions: Iterable[Expression], code: Code) -> str:

@@ -158,8 +158,10 @@ def find(collection: Collection, identity: Any, by: str | None) -> Item | None:
     """The item with an id, or with a value of the unique field `by`."""
     if by is not None:
         identity = collection["unique"].get(by, {}).get(str(identity))
-    items: dict[str, Item] = collection["items"]
-    return items.get(identity) if identity.__class__ is str else None
+    if identity.__class__ is not str:
+        return None
+    found: Item | None = collection["items"].get(identity)
+    return found
 
 
 def referring(collection: Collection, field: str, target: str) -> list[Item]:

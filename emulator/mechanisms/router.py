@@ -52,30 +52,29 @@ class Router:
         """The match for a decoded path, or None where no path item answers."""
         key = self._key(path)
         exact, tree = self._tables
-        methods = exact.get(key)
-        params: dict[str, str] = {}
-        if methods is None:
-            found = _ends(tree, key.split("/"), 0, ())
-            if not found:
-                return None
-            template, values = min(found, key=lambda end: end[0].rank) if len(found) > 1 else found[0]
-            methods, params = template.methods, dict(zip(template.names, values, strict=True))
-        operation = methods.get(method.upper())
-        return Match(operation, params, () if operation is not None else tuple(sorted(methods)))
+        if (matches := exact.get(key)) is not None:
+            return matches.get(method.upper()) or Match(None, {}, tuple(sorted(matches)))
+        found = _ends(tree, key.split("/"), 0, ())
+        if not found:
+            return None
+        template, values = min(found, key=lambda end: end[0].rank) if len(found) > 1 else found[0]
+        params = dict(zip(template.names, values, strict=True))
+        operation = template.methods.get(method.upper())
+        return Match(operation, params, () if operation is not None else tuple(sorted(template.methods)))
 
     def _key(self, path: str) -> str:
         return path.rstrip("/") or "/" if self.either_slash else path
 
     @cached_property
-    def _tables(self) -> tuple[dict[str, dict[str, str]], _Segment]:
+    def _tables(self) -> tuple[dict[str, dict[str, Match]], _Segment]:
         """Exact paths, and the tree of the others; made when a request first asks."""
-        exact: dict[str, dict[str, str]] = {}
+        exact: dict[str, dict[str, Match]] = {}
         templates: dict[str, _Template] = {}
         tree = _Segment()
         for method, path, operation in self.routes:
             key = self._key(path)
             if "{" not in path:
-                exact.setdefault(key, {})[method.upper()] = operation
+                exact.setdefault(key, {})[method.upper()] = Match(operation, {}, ())
                 continue
             if key not in templates:
                 templates[key] = _Template(_literalness(key), _HOLE.findall(key))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from emulator.mechanisms.codegen import Code
+from emulator.mechanisms.codegen import Code, Function, Write, compiled
 from emulator.mechanisms.encoding import Encoding
 from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
 
@@ -21,8 +21,6 @@ _MOST_NESTED = 16  # levels of a tree in one function: Python's parser takes 200
 _JSON = Encoding()
 
 Render = Callable[[Scope], Any]
-Write = Callable[[Code], str]
-"""A part of a template, as a part of the function that renders the whole."""
 
 
 class Template:
@@ -46,7 +44,7 @@ class Template:
 
     def _render_first(self, scope: Scope) -> Any:
         """Most templates are never rendered, so that the function is made when one is."""
-        self.render = _function(self._write)
+        self.render = compiled(self._write)
         return self.render(scope)
 
     def around(self, scope: Scope, variable: str, dumps: Callable[[Any], bytes]) -> tuple[bytes, bytes] | None:
@@ -62,11 +60,6 @@ class Template:
         return (parts[0], parts[1]) if len(parts) == 2 else None
 
 
-def _function(write: Write) -> Render:
-    code = Code()
-    return code.function(write(code))
-
-
 def _compile(tree: Any, names: tuple[str, ...], holes: list[str], depth: int = 0) -> tuple[Write, bool]:
     """How the tree is written, and whether no request changes it."""
     if isinstance(tree, str) and "${" in tree:
@@ -80,7 +73,7 @@ def _compile(tree: Any, names: tuple[str, ...], holes: list[str], depth: int = 0
     else:
         write = _compile_mapping(tree, names, holes, depth)
     if depth % _MOST_NESTED == _MOST_NESTED - 1:
-        return (lambda code: code.called(_function(write))), False
+        return (lambda code: code.called(compiled(write))), False
     return write, False
 
 
@@ -140,20 +133,17 @@ def _compile_each(tree: dict[Any, Any], names: tuple[str, ...], holes: list[str]
     name, items = match[1], Expression(match[2], names)
     holes.append(match[2])
     give, _ = _compile(tree["$give"], (*names, name), holes)
-    return lambda code: code.called(_each(name, _function(items.written), _function(give)))
+    return lambda code: code.called(_each(name, compiled(items.written), compiled(give, own=name)))
 
 
-def _each(name: str, items: Render, give: Render) -> Render:
+def _each(name: str, items: Render, give: Function) -> Render:
     """One value of a list after the other, each as the variable `name`."""
 
     def render(scope: Scope) -> list[Any] | None:
-        values, outer = items(scope), scope[name]
+        values, outer = items(scope), scope.get(name)
         if values is None:
             return None
-        rendered = []
-        for item in values:
-            scope[name] = item
-            rendered.append(give(scope))
+        rendered = [give(scope, item) for item in values]
         scope[name] = outer
         return rendered
 

@@ -1,7 +1,9 @@
 """Who is it? The first rule that matches the key gives a principal or a refusal."""
 
 from emulator.exchange import Exchange, Refused
-from emulator.mechanisms import credentials
+from emulator.mechanisms.journal import Note
+
+_KNOWN: Note = ("authenticate", "principal", {})
 
 
 def authenticate(ex: Exchange) -> None:
@@ -10,9 +12,9 @@ def authenticate(ex: Exchange) -> None:
         return
     if ex.credential is None:
         raise Refused("missing_credentials")
-    found = credentials.identify(ex.provider.credentials, ex.credential.key, strict=ex.runtime.strict_auth)
+    found = ex.provider.identify(ex.credential.key, ex.runtime.strict_auth)
     if isinstance(found, str):
         raise Refused(found, key=ex.credential.key)
     ex.principal = found
     ex.scope["principal"] = found
-    ex.note("authenticate", "principal")
+    ex.trace.append(_KNOWN)

@@ -11,19 +11,21 @@ def limit(ex: Exchange) -> None:
     for rule, met in zip(limits.rules, limits.met(ex.scope), strict=True):
         if met is None:
             continue
-        limited, cost = ex.limit(rule, met[0]), float(met[1] or 0)
+        shares, cost = met
+        limited = ex.limit(rule, shares)
         if not limited.admits(now, cost):
             facts = limited.refusal(now, cost)
             ex.note("limit", rule.name, refused=True, cost=cost, grade=rule.source.grade, **facts)
             raise Refused(rule.refuse, rule=rule.name, **facts)
         admitted.append((rule, limited, cost))
     _check_balance(ex)
+    taken, trace = ex.taken, ex.trace
     for rule, limited, cost in admitted:
         limited.use(now, cost)
-        ex.taken.append((rule, limited))
+        taken.append((rule, limited))
         if rule.algorithm == "concurrency":
             ex.held += limited.counts()
-        ex.note("limit", rule.name, cost=cost, limit=limited.capacity, grade=rule.source.grade)
+        trace.append(rule.admission(cost, limited.capacity))
 
 
 def _check_balance(ex: Exchange) -> None:

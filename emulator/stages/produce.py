@@ -8,9 +8,13 @@ from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.completions import complete
 from emulator.mechanisms.embeddings import embed
 from emulator.mechanisms.expressions import Expression
+from emulator.mechanisms.journal import Note
 from emulator.mechanisms.requests import Reader
 from emulator.mechanisms.resources import Conflict, Item, ResourceType
 from emulator.operation import Act, Message
+
+_GENERATED: Note = ("produce", "generated", {})
+_SCRIPTED: Note = ("produce", "scripted", {})
 
 
 def produce(ex: Exchange) -> None:
@@ -38,14 +42,14 @@ def _generate(ex: Exchange, reader: Reader) -> None:
 
 
 def _complete(ex: Exchange, request: dict[str, Any]) -> None:
-    ex.completion = complete(request, ex.scope.entropy, ex.provider.tokens, ex.script, ex.scope["model"] or {})
+    ex.completion = complete(request, ex.scope.entropy, ex.provider.tokens, ex.script, ex.scope.get("model") or {})
     ex.streaming = _streams(ex, request)
     for fault in ex.faults_of("content", *(("stream",) if ex.streaming else ())):
         if not faulty_content.spoil(ex.completion, request, fault, ex.scope.entropy):
             ex.idle.append(fault)
     ex.scope["completion"] = ex.completion
     ex.scope["usage"] = ex.completion["usage"]
-    ex.note("produce", "scripted" if ex.script else "generated")
+    ex.trace.append(_SCRIPTED if ex.script else _GENERATED)
 
 
 def _streams(ex: Exchange, request: dict[str, Any]) -> bool:

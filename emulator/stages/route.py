@@ -1,40 +1,41 @@
 """Address -> tenant, provider, operation."""
 
 import re
+from functools import lru_cache
 from urllib.parse import quote
 
 from emulator.exchange import Exchange, Refused, Unaddressed, new_scope
 from emulator.mechanisms import credentials
 from emulator.mechanisms.entropy import Entropy, fingerprint
+from emulator.mechanisms.expressions import Scope
 from emulator.provider import Provider
 
 _TENANT = re.compile(r"/~([A-Za-z0-9_.-]+)(?=/|$)")
-_PLAIN = re.compile(r"[A-Za-z0-9/_.~-]*")  # what an address may have in its path as it is
 DEFAULT_TENANT = "default"
 _MOST_BODIES = 4096
 
 
 def route(ex: Exchange) -> None:
     """May refuse with unknown_route and method_not_allowed; raises Unaddressed without a provider."""
-    tenant, path = split_tenant(ex.path)
+    runtime, (tenant, path) = ex.runtime, split_tenant(ex.path)
     provider_id, ex.local_path = _provider(ex, path)
-    family = ex.runtime.providers[provider_id]
-    ex.credential = credentials.find(family.base.places, ex.headers, ex.query)
-    named = tenant or ex.tenant_name or (ex.credential.tenant if ex.credential else None)
-    ex.tenant = ex.runtime.store.tenant(named or DEFAULT_TENANT)
-    ex.provider = provider = ex.runtime.provider(ex.tenant, provider_id)
+    places = runtime.providers[provider_id].base.places
+    ex.credential = credential = credentials.find(places, ex.headers, ex.query)
+    named = tenant or ex.tenant_name or (credential.tenant if credential is not None else None)
+    ex.tenant = runtime.store.tenant(named or DEFAULT_TENANT)
+    ex.provider = provider = runtime.provider(ex.tenant, provider_id)
     match = provider.router.match(ex.method, ex.local_path)
-    ex.now = ex.runtime.clock(ex.tenant).now()
+    ex.now = runtime.now(ex.tenant)
     found = match.operation if match is not None else None
     ex.bends = provider.quirks_of[found]
-    _open_scope(ex, found or "")
+    ex.scope = _scope(ex, found or "")
     if match is None:
         raise Refused("unknown_route", path=ex.local_path)
-    if match.operation is None:
+    if found is None:
         raise Refused("method_not_allowed", path=ex.local_path, method=ex.method, allowed=list(match.allowed))
-    ex.operation = ex.active = provider.operations[match.operation]
+    ex.operation = ex.active = operation = provider.operations[found]
     ex.scope["params"] = match.params
-    ex.note("route", ex.operation.id, grade=ex.operation.source.grade)
+    ex.trace.append(operation.routed)
 
 
 def split_tenant(path: str) -> tuple[str | None, str]:
@@ -45,8 +46,7 @@ def split_tenant(path: str) -> tuple[str | None, str]:
 
 def _provider(ex: Exchange, path: str) -> tuple[str, str]:
     """The provider's id and the path below it: by Host, by port, or by the first path segment."""
-    host = ex.headers.get("host", "").lower()
-    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+    host, name = _names(ex.headers.get("host", ""))
     if provider_id := ex.runtime.hosts.get(host) or ex.runtime.hosts.get(name):
         return provider_id, path
     head, _, rest = path.lstrip("/").partition("/")
@@ -57,8 +57,15 @@ def _provider(ex: Exchange, path: str) -> tuple[str, str]:
     return head, f"/{rest}"
 
 
-def _open_scope(ex: Exchange, operation: str) -> None:
-    ex.scope = new_scope(
+@lru_cache(1024)
+def _names(host: str) -> tuple[str, str]:
+    """A Host header with and without its port."""
+    host = host.lower()
+    return host, host.rsplit(":", 1)[0] if not host.endswith("]") else host
+
+
+def _scope(ex: Exchange, operation: str) -> Scope:
+    return new_scope(
         ex.provider,
         _entropy(ex, ex.provider, operation),
         ex.now,
@@ -77,7 +84,12 @@ def _url(ex: Exchange) -> str:
     """The address as the client called it, without the query."""
     host = ex.headers.get("host") or ex.provider.host
     scheme = "https" if host == ex.provider.host else "http"
-    return f"{scheme}://{host}{ex.path if _PLAIN.fullmatch(ex.path) else quote(ex.path)}"
+    return f"{scheme}://{host}{_quoted(ex.path)}"
+
+
+@lru_cache(1024)
+def _quoted(path: str) -> str:
+    return quote(path)
 
 
 def _entropy(ex: Exchange, provider: Provider, operation: str) -> Entropy:

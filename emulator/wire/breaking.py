@@ -12,8 +12,9 @@ from emulator.mechanisms.patches import Headers
 from emulator.mechanisms.records import record
 from emulator.wire.spoiling import whole_body
 
-_CONTROLS = dict.fromkeys([*range(9), *range(10, 32), 127], "?")
+_CONTROLS = bytes([*range(9), *range(10, 32), 127])
 """Characters that would end a header."""
+_INSTEAD = dict.fromkeys(_CONTROLS, "?")
 Ending = Literal["close", "reset"]
 Complaint = Literal["closed", "reset", "no HTTP"]
 
@@ -46,29 +47,28 @@ def raw_head(reply: Reply, *more: tuple[str, str]) -> bytes:
         replaced = {name for name, _ in more}
         headers = [*((n, v) for n, v in headers if n.lower() not in replaced), *more]
     lines = _lines(headers, reply.exact_head)
-    if lines.count("\n") > len(headers) or not lines.replace("\n", "").isprintable():
+    if len(lines) - len(lines.translate(None, _CONTROLS)) > 2 * len(headers):  # more than the ends of the lines
         lines = _lines(harmless(headers), reply.exact_head)
-    head = lines.replace("\n", "\r\n")
-    return f"HTTP/1.1 {reply.status} {_phrase(reply.status)}\r\n{head}\r\n".encode("latin-1", "replace")
+    return b"%b%b\r\n" % (_status_line(reply.status), lines)
 
 
-def _lines(headers: Headers, exact: bool) -> str:
-    if exact:
-        return "".join([f"{name}: {value}\n" for name, value in headers])
-    return "".join([f"{name.lower()}: {value}\n" for name, value in headers])
+def _lines(headers: Headers, exact: bool) -> bytes:
+    lines = [f"{name if exact else name.lower()}: {value}\r\n" for name, value in headers]
+    return "".join(lines).encode("latin-1", "replace")
 
 
 def harmless(headers: Headers) -> Headers:
     """Headers whose values end no line: what a client said may stand in them."""
-    return [(name, value.translate(_CONTROLS)) for name, value in headers]
+    return [(name, value.translate(_INSTEAD)) for name, value in headers]
 
 
 @lru_cache
-def _phrase(status: int) -> str:
+def _status_line(status: int) -> bytes:
     try:
-        return HTTPStatus(status).phrase
+        phrase = HTTPStatus(status).phrase
     except ValueError:
-        return ""
+        phrase = ""
+    return f"HTTP/1.1 {status} {phrase}\r\n".encode()
 
 
 def _head(reply: Reply, chunked: bool) -> bytes:
