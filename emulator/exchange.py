@@ -44,7 +44,7 @@ def open_account(provider: Provider, tenant: Tenant, scope: Scope, now: float) -
     rules = provider.accounts
     if rules is None:
         return None
-    return Account(rules, tenant.cell("accounts", f"{provider.id}:{rules.owner(scope)}", dict), scope, now)
+    return Account(rules, tenant.cell("accounts", f"{provider.id}:{rules.owner.evaluate(scope)}", dict), scope, now)
 
 
 class Refused(Exception):
@@ -113,15 +113,11 @@ class Frame:
     """When it would leave at pace 1."""
 
 
-@dataclass(slots=True)
 class Reply:
     """What goes back. `frames` is set for a body that takes its time, `body` otherwise."""
 
-    status: int = 200
-    headers: Headers = field(default_factory=list)
     content: Any = None
     """The body before it is encoded: a JSON value, or text."""
-    body: bytes = b""
     wait: float = 0.0
     """Seconds before anything of it leaves."""
     frames: list[Frame] | None = None
@@ -133,6 +129,11 @@ class Reply:
     """How long a refusal tells a client to wait, in its own seconds; None where the refusal knows nothing of it."""
     exact_head: bool = False
     """Header names go out as they are written here, which only the socket itself can do."""
+
+    def __init__(self, status: int = 200, headers: Headers | None = None, body: bytes = b"") -> None:
+        self.status = status
+        self.headers: Headers = [] if headers is None else headers
+        self.body = body
 
     @property
     def unsized(self) -> bool:
@@ -236,21 +237,21 @@ class Exchange:
 
     def limit(self, rule: LimitRule, shares: Shares, *, looking: bool = False) -> Limit:
         """A limit as this exchange meets it; one that only looks at it leaves no trace of itself in the store."""
-        own = self._window(rule, rule.name, shares[0], looking)
-        if len(shares) == 1:
+        own = self._window(rule, rule.name, *shares[0], looking)
+        if rule.pool is None:
             return own
-        return Pooled(own, self._window(rule, f"{rule.name}/pool", shares[1], looking))
+        return Pooled(own, self._window(rule, f"{rule.name}/pool", *shares[1], looking))
 
-    def _window(self, rule: LimitRule, name: str, share: tuple[object, float], looking: bool) -> Window:
+    def _window(self, rule: LimitRule, name: str, key: object, capacity: float, looking: bool) -> Window:
         """The window of one share of a limit."""
-        key, capacity = share
-        cell = "in_flight" if rule.algorithm == "concurrency" else "windows", f"{self.provider.id}:{name}:{key}"
-        state = self.tenant.cells.get(cell)
+        kind = WINDOWS[rule.algorithm]
+        tenant, cell = self.tenant, (kind.cells, f"{self.provider.id}:{name}:{key}")
+        state = tenant.cells.get(cell)
         if state is None:
-            state = {} if looking else windows.held(self.tenant, *cell)
+            state = {} if looking else windows.held(tenant, *cell)
         elif not looking:
-            self.tenant.touched.add(cell)
-        return WINDOWS[rule.algorithm](state, capacity, rule.per)
+            tenant.touched.add(cell)
+        return kind(state, capacity, rule.per)
 
     def release(self) -> None:
         """The reply is sent, or nobody wants it: be counted nowhere. To say so again changes nothing."""

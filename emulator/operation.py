@@ -4,14 +4,15 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, Literal
 
+from emulator.mechanisms.codegen import Code, compiled
 from emulator.mechanisms.encoding import Encoding
 from emulator.mechanisms.events import EventKind
-from emulator.mechanisms.expressions import Expression
+from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.forms import FormSchema
 from emulator.mechanisms.journal import Note
 from emulator.mechanisms.records import record
 from emulator.mechanisms.requests import Reader
-from emulator.mechanisms.resources import Paging, ResourceType, Verb
+from emulator.mechanisms.resources import Fields, Paging, ResourceType, Verb
 from emulator.mechanisms.templates import Template
 from emulator.mechanisms.violations import RequestSchema
 from emulator.refusals import RefusalName
@@ -66,7 +67,7 @@ class Guard:
     when: Expression
     refuse: RefusalName
     facts: Mapping[str, Template]
-    fields: Mapping[str, Template]
+    fields: Fields
     """What the refusal changes of the item all the same."""
 
 
@@ -76,7 +77,7 @@ class Part:
 
     resource: ResourceType
     each: Expression
-    fields: Mapping[str, Template]
+    fields: Fields
 
 
 @record
@@ -106,7 +107,7 @@ class Act:
     states: frozenset[str]
     """Those the item may be in; empty: any."""
     guards: tuple[Guard, ...]
-    fields: Mapping[str, Template]
+    fields: Fields
     """What is computed: of a new item, or anew."""
     call: str | None
     """create: the state it begins in; call: the transition."""
@@ -117,6 +118,27 @@ class Act:
     filter: Mapping[str, Expression]
     newest_first: bool
     paging: Paging | None
+
+    @cached_property
+    def wanted(self) -> Callable[[Scope], dict[str, Any]]:
+        """The values that the fields of what is listed have to have; null where any will do."""
+        return compiled(self._written_filter)
+
+    @cached_property
+    def guard(self) -> Callable[[Scope], Guard | None]:
+        """The first guard whose condition holds."""
+        return compiled(self._written_guards, careful=lambda: self._first_guard)
+
+    def _written_guards(self, code: Code) -> str:
+        code.fallible = True  # a condition that cannot be computed does not hold, and the next one is looked at
+        choices = (f"{code.named(guard)} if {guard.when.written(code)} else " for guard in self.guards)
+        return f"({''.join(choices)}None)"
+
+    def _first_guard(self, scope: Scope) -> Guard | None:
+        return next((guard for guard in self.guards if guard.when.holds(scope)), None)
+
+    def _written_filter(self, code: Code) -> str:
+        return f"{{{', '.join(f'{name!r}: {value.written(code)}' for name, value in self.filter.items())}}}"
 
 
 @record

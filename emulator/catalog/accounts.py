@@ -1,7 +1,6 @@
 """Resources, acts, prices and meters of a document -> what accounts are made of."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from emulator.catalog.language import resources as language
 from emulator.catalog.language.document import Document
@@ -9,8 +8,9 @@ from emulator.catalog.leaves import Leaves
 from emulator.catalog.source import Path_
 from emulator.mechanisms.accounts import AccountRules
 from emulator.mechanisms.meters import Meter, Rate
-from emulator.mechanisms.resources import Hold, Item, Paging, Reference, ResourceType
+from emulator.mechanisms.resources import Fields, Hold, Item, Paging, Reference, ResourceType
 from emulator.mechanisms.states import Call, StateMachine, Timed
+from emulator.mechanisms.templates import Template
 from emulator.operation import Act, Guard, Message, Part
 from emulator.provider import ChargeLine, Prices
 
@@ -86,8 +86,8 @@ def resource_type(name: str, declared: language.Resource, leaves: Leaves) -> Res
     return ResourceType(
         name=name,
         id=leaves.template(declared.id, (*at, "id")),
-        fields=leaves.templates(declared.fields, (*at, "fields")),
-        changes=leaves.templates(declared.changes, (*at, "changes")),
+        fields=Fields(leaves.templates(declared.fields, (*at, "fields"))),
+        changes=Fields(leaves.templates(declared.changes, (*at, "changes"))),
         unique=tuple(declared.unique),
         most=declared.most,
         references=tuple(Reference(r.field, r.resource, r.on_delete, r.call) for r in declared.references),
@@ -134,7 +134,7 @@ def act(declared: language.Act, kinds: Mapping[str, ResourceType], leaves: Leave
                 leaves.expression(guard.when, (*at, "guards", i, "when")),
                 guard.refuse,
                 leaves.templates(guard.facts, (*at, "guards", i, "facts")),
-                leaves.templates(guard.fields, (*at, "guards", i, "fields")),
+                Fields(leaves.templates(guard.fields, (*at, "guards", i, "fields"))),
             )
             for i, guard in enumerate(declared.guards)
         ),
@@ -145,7 +145,7 @@ def act(declared: language.Act, kinds: Mapping[str, ResourceType], leaves: Leave
             Part(
                 kinds[name],
                 leaves.expression(part.each, (*at, "parts", name, "each")),
-                {**kinds[name].fields, **leaves.templates(part.fields, (*at, "parts", name, "fields"))},
+                kinds[name].fields.overlaid(leaves.templates(part.fields, (*at, "parts", name, "fields"))),
             )
             for name, part in declared.parts.items()
         ),
@@ -173,8 +173,8 @@ def _message(leaves: Leaves, declared: language.Message, at: Path_) -> Message:
     )
 
 
-def _computed(declared: language.Act, kind: ResourceType | None, own: dict[str, Any]) -> dict[str, Any]:
+def _computed(declared: language.Act, kind: ResourceType | None, own: dict[str, Template]) -> Fields:
     """create: the resource's fields, some of them otherwise. update: the operation's own changes, or the resource's."""
     if kind is not None and declared.verb == "create":
-        return {**kind.fields, **own}
-    return own or dict(kind.changes if kind is not None and declared.verb == "update" else {})
+        return kind.fields.overlaid(own)
+    return kind.changes if kind is not None and declared.verb == "update" and not own else Fields(own)

@@ -26,7 +26,7 @@ from emulator.mechanisms.latency import Choice, Load, Profile, fixed, log_normal
 from emulator.mechanisms.limits import Pool
 from emulator.mechanisms.meters import Meter, Rate
 from emulator.mechanisms.patches import Patch
-from emulator.mechanisms.resources import Hold, Paging, Reference, ResourceType
+from emulator.mechanisms.resources import Fields, Hold, Paging, Reference, ResourceType
 from emulator.mechanisms.router import Router
 from emulator.mechanisms.scenarios import Scenario, Step
 from emulator.mechanisms.states import Call, StateMachine, Timed
@@ -51,10 +51,10 @@ _SHARED = (Source, ResourceType, StreamPlan)
 RECORDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
-        AccountRules, Script, Place, Rule, Encoding, Fault, FormSchema, Meter, Rate, Patch, Hold, Paging, Reference,
-        ResourceType, Scenario, Step, Call, StateMachine, Timed, TokenRatio, RequestSchema, Act, BodyPolicy, ChargeLine,
-        ContextPolicy, ErrorEntry, Guard, LatencyPlan, LatencyProfile, Choice, LimitRule, Load, Message, Part, Pool,
-        Prices, Profile, Quirk, Source, StreamPlan, Variant,
+        AccountRules, Script, Place, Rule, Encoding, Fault, FormSchema, Meter, Rate, Patch, Fields, Hold, Paging,
+        Reference, ResourceType, Scenario, Step, Call, StateMachine, Timed, TokenRatio, RequestSchema, Act, BodyPolicy,
+        ChargeLine, ContextPolicy, ErrorEntry, Guard, LatencyPlan, LatencyProfile, Choice, LimitRule, Load, Message,
+        Part, Pool, Prices, Profile, Quirk, Source, StreamPlan, Variant,
     )
 }  # fmt: skip
 _FUNCTIONS = {function.__name__: function for function in (fixed, log_normal, recorded, uniform)}

@@ -15,8 +15,7 @@ from emulator.mechanisms import ledger, meters, resources
 from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
 from emulator.mechanisms.meters import Meter
 from emulator.mechanisms.records import record
-from emulator.mechanisms.resources import Collection, Conflict, Item, Reference, ResourceType
-from emulator.mechanisms.templates import Template
+from emulator.mechanisms.resources import Collection, Conflict, Fields, Item, Reference, ResourceType
 
 Data = dict[str, Any]
 _MOST_DRAWS = 100  # of an id that nobody has yet
@@ -125,7 +124,7 @@ class Account:
         """The resources of a kind whose indexed field is, or holds, a value."""
         return resources.referring(self.collection(name), field, target)
 
-    def create(self, kind: ResourceType, fields: Mapping[str, Template], state: str | None = None) -> Item:
+    def create(self, kind: ResourceType, fields: Fields, state: str | None = None) -> Item:
         """A new resource, its fields computed from the request in the scope, in its first state. Raises Conflict."""
         collection = self.collection(kind.name)
         item: Item = {"id": kind.id(self.scope), "created_at": self.now}
@@ -133,8 +132,7 @@ class Account:
             if item["id"] not in collection["items"]:
                 break
             item["id"] = kind.id(self.scope)
-        resources.computed(fields, item, self.scope)
-        return self._add(kind, item, state)
+        return self._add(kind, fields.compute(item, self.scope), state)
 
     def _add(self, kind: ResourceType, item: Item, state: str | None) -> Item:
         collection = self.collection(kind.name)
@@ -144,17 +142,17 @@ class Account:
         self._insert(kind, item, state or (kind.states.first if kind.states else None))
         return item
 
-    def update(self, kind: ResourceType, item: Item, changes: Mapping[str, Template]) -> Item:
+    def update(self, kind: ResourceType, item: Item, changes: Fields) -> Item:
         """The resource with fields computed from the request anew. Raises Conflict; it is then as it was."""
         collection = self.collection(kind.name)
-        changed = resources.computed(changes, dict(item), self.scope)
+        changed = changes.compute(item, self.scope)
         resources.check(kind, collection, changed)
         resources.replace(kind, collection, item, changed)
         self.scope["item"] = item
         self._measure(kind, item, self.now)
         return item
 
-    def create_part(self, kind: ResourceType, fields: Mapping[str, Template], parent: Item, body: Any) -> Item:
+    def create_part(self, kind: ResourceType, fields: Fields, parent: Item, body: Any) -> Item:
         """A resource that comes with another, its fields computed from a body of its own. Raises Conflict."""
         outer, self.scope["body"], self.scope["parent"] = self.scope["body"], body, parent
         try:
@@ -217,7 +215,7 @@ class Account:
         item: Item = {"id": kind.id(self.scope), "created_at": self.now, **own}
         body, self.scope["body"] = self.scope["body"], given
         try:
-            resources.computed({n: t for n, t in kind.fields.items() if n not in own}, item, self.scope)
+            item = kind.fields.without(own).compute(item, self.scope)
         finally:
             self.scope["body"] = body
         kind.require_all(item)

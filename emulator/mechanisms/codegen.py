@@ -36,6 +36,8 @@ class Code:
         self.own = own
         self.fallible = False
         """Whether something that is called may fail."""
+        self.statements: list[str] = []
+        """What is done before the value is computed."""
         self._known: dict[str, Any] = {"walk": walk, "MAPPINGS": _MAPPINGS}
         self._roots: dict[str, str] = {}
         """Variables of the scope that the text uses -> what they are called there."""
@@ -83,16 +85,16 @@ class Code:
         """The function of a scope whose value is the expression `text`, which is not plain."""
         has = [f"{root}_has = {root}.__class__ in MAPPINGS" for root in self._with_members]
         if otherwise is None:
-            return self._defined([*has, f"return {text}"])
+            return self._defined([*has, *self.statements, f"return {text}"])
         kinds, instead = map(self.named, otherwise)
         guarded = ["try:", f"    return {text}", f"except {kinds} as error:", f"    return {instead}(scope, error)"]
         return self._defined([*has, *guarded])
 
     def plain_function(self, text: str, careful: Callable[[], Function]) -> Function:
         """The same of a plain text; what `careful` makes gives the value where it takes too much for granted."""
-        lines = [f"return {text}"]
+        lines = [*self.statements, f"return {text}"]
         if self.fallible:
-            lines = ["try:", f"    return {text}", f"except {self.named(FAILURES)}:", "    pass"]
+            lines = ["try:", *(f"    {line}" for line in lines), f"except {self.named(FAILURES)}:", "    pass"]
         if self._with_members:
             usual = " and ".join(f"{root}.__class__ in MAPPINGS" for root in self._with_members)
             lines = [f"if {usual}:", *(f"    {line}" for line in lines)]

@@ -67,7 +67,7 @@ def append(tenant: Tenant, entry: Entry) -> None:
     number = entry.number = counter["count"] = counter.get("count", 0) + 1
     if number > MOST_ENTRIES:
         tenant.forget("journal", str(number - MOST_ENTRIES))
-    tenant.cell("journal", str(number), lambda: entry)
+    tenant.put("journal", str(number), entry)
 
 
 def entries(tenant: Tenant) -> list[dict[str, Any]]:

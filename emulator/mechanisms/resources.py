@@ -4,10 +4,12 @@ A collection is `{items, numbers, inserted, unique, referring, due}`; an item is
 `created_at` (Unix seconds) and, where it has states, `status`. Nothing here knows what a resource means.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from itertools import islice
 from typing import Any, Literal, Protocol
 
+from emulator.mechanisms.codegen import Code, compiled
 from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
 from emulator.mechanisms.records import record
 from emulator.mechanisms.states import StateMachine
@@ -64,15 +66,54 @@ class Hold:
 
 
 @record
+class Fields:
+    """How fields are computed from a request, in order; a later one sees the earlier ones in `item`."""
+
+    templates: Mapping[str, Template]
+
+    def compute(self, item: Item, scope: Scope) -> Item:
+        """The item and the fields. Raises ExpressionError, which names the field."""
+        made = scope["item"] = {**item}
+        return self._at_once(scope, made) or self._one_by_one({**item}, scope)
+
+    @cached_property
+    def _at_once(self) -> Callable[[Scope, Item], Item | None]:
+        """Completes an item, or gives nothing where one of its fields takes a closer look."""
+        return compiled(self._written, own="item", careful=lambda: lambda scope, item: None)
+
+    def _written(self, code: Code) -> str:
+        for name, template in self.templates.items():
+            code.statements.append(f"own[{name!r}] = {template.written(code)}")
+        return "own"
+
+    def _one_by_one(self, item: Item, scope: Scope) -> Item:
+        scope["item"] = item
+        name = ""
+        try:
+            for name, template in self.templates.items():
+                item[name] = template.render(scope)
+        except ExpressionError as error:
+            raise ExpressionError(f"{name}: {error}") from None
+        return item
+
+    def overlaid(self, others: Mapping[str, Template]) -> "Fields":
+        """These, some of them otherwise, and what else there is among the others."""
+        return Fields({**self.templates, **others})
+
+    def without(self, names: Iterable[str]) -> "Fields":
+        """Those that are not among some names."""
+        return Fields({name: template for name, template in self.templates.items() if name not in names})
+
+
+@record
 class ResourceType:
     """What a kind of resource is made of."""
 
     name: str
     id: Template
-    fields: Mapping[str, Template]
-    """Computed from the request, in order; a later one sees the earlier ones in `item`."""
-    changes: Mapping[str, Template]
-    """Fields that an update computes anew."""
+    fields: Fields
+    changes: Fields
+    """What an update computes anew."""
     unique: tuple[str, ...]
     most: int | None
     references: tuple[Reference, ...]
@@ -87,7 +128,7 @@ class ResourceType:
     def known(self) -> dict[str, None]:
         """The names of its fields: those that are computed, or that the items have with which a collection begins."""
         seeded = (name for item in self.seed for name in item if name != "status")
-        return dict.fromkeys(self.fields or seeded)
+        return dict.fromkeys(self.fields.templates or seeded)
 
     def own(self, given: Item) -> Item:
         """What is given of an item's own fields."""
@@ -103,18 +144,6 @@ class ResourceType:
 def new_collection() -> Collection:
     """`due` says when a timed transition of an item comes, and to which state; `numbers`, which insertion it was."""
     return {"items": {}, "numbers": {}, "inserted": 0, "unique": {}, "referring": {}, "due": {}}
-
-
-def computed(templates: Mapping[str, Template], item: Item, scope: Scope) -> Item:
-    """The item with fields computed from the request in the scope; `item` there is what is computed so far."""
-    for name, template in templates.items():
-        scope["item"] = item
-        try:
-            item[name] = template.render(scope)
-        except ExpressionError as error:
-            raise ExpressionError(f"{name}: {error}") from None
-    scope["item"] = item
-    return item
 
 
 def check(kind: ResourceType, collection: Collection, item: Item) -> None:

@@ -37,6 +37,12 @@ class Tenant:
             cell = self.cells[cell_key] = default()
         return cell
 
+    def put(self, kind: str, key: str, data: Any) -> None:
+        """Keep data under `kind` and `key`, whatever was there."""
+        cell_key = (kind, key)
+        self.touched.add(cell_key)
+        self.cells[cell_key] = data
+
     def peek(self, kind: str, key: str) -> Any:
         """The data under `kind` and `key` for reading only, or None."""
         return self.cells.get((kind, key))

@@ -6,11 +6,12 @@ request is told to wait. `limits` makes of them what a request meets.
 """
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from emulator.mechanisms.store import Tenant
 
-KINDS = ("windows", "in_flight")
+CellKind = Literal["windows", "in_flight"]
+KINDS: tuple[CellKind, ...] = get_args(CellKind)
 MOST_KEPT = 4096
 Algorithm = Literal["sliding_window", "fixed_window", "token_bucket", "concurrency"]
 
@@ -47,6 +48,8 @@ class Window:
     """What a limit has in one cell of data, beside its rules: `capacity` units in `per` seconds."""
 
     __slots__ = ("capacity", "per", "state", "taken")
+    cells: CellKind = "windows"
+    """The kind of its cells."""
 
     def __init__(self, state: dict[str, Any], capacity: float, per: float) -> None:
         self.state = state
@@ -188,6 +191,7 @@ class InFlight(Window):
     """Units come back when they are given back."""
 
     __slots__ = ()
+    cells = "in_flight"
 
     def resets(self, now: float) -> float:
         return now if self.left(now) > 0 else now + self.per

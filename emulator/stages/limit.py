@@ -23,7 +23,7 @@ def limit(ex: Exchange) -> None:
     for rule, limited, cost in admitted:
         limited.use(now, cost)
         taken.append((rule, limited))
-        if rule.algorithm == "concurrency":
+        if rule.algorithm == "concurrency":  # it ends with the reply
             ex.held += limited.counts()
         trace.append(rule.admission(cost, limited.capacity))
 

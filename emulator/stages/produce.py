@@ -113,12 +113,12 @@ def _others(account: Account, ex: Exchange, act: Act, name: str) -> Any:
 def _guard(ex: Exchange, act: Act, account: Account, item: Item | None) -> None:
     if item is not None and act.states and item["status"] not in act.states:
         raise Refused("illegal_state", id=item["id"], state=item["status"], call=ex.active.id)
-    for guard in act.guards:
-        if ex.holds(guard.when):
-            ex.note("produce", "guard", when=guard.when.source)
-            if guard.fields and item is not None and act.resource is not None:
-                account.update(act.resource, item, guard.fields)
-            raise Refused(guard.refuse, **{name: fact(ex.scope) for name, fact in guard.facts.items()})
+    guard = act.guard(ex.scope)
+    if guard is not None:
+        ex.note("produce", "guard", when=guard.when.source)
+        if guard.fields.templates and item is not None and act.resource is not None:
+            account.update(act.resource, item, guard.fields)
+        raise Refused(guard.refuse, **{name: fact(ex.scope) for name, fact in guard.facts.items()})
 
 
 def _change(ex: Exchange, act: Act, kind: ResourceType, account: Account, found: list[Item]) -> None:
@@ -138,7 +138,7 @@ def _change(ex: Exchange, act: Act, kind: ResourceType, account: Account, found:
             account.update(kind, item, act.fields)
         elif act.verb == "call" and act.call is not None:
             account.call(kind, item, act.call)
-            if act.fields:
+            if act.fields.templates:
                 account.update(kind, item, act.fields)
         elif act.verb == "delete":
             account.delete(kind, item)
@@ -186,7 +186,7 @@ def _send(ex: Exchange, message: Message) -> None:
 def _list(ex: Exchange, act: Act, account: Account) -> None:
     paging = act.paging
     if act.resource is not None:
-        values = {name: wanted(ex.scope) for name, wanted in act.filter.items()}
+        values = act.wanted(ex.scope)
         collection = account.collection(act.resource.name)
         items = resources.listed(collection, values)
         if paging is not None and paging.cursor is not None:

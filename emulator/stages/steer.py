@@ -11,18 +11,22 @@ from emulator.mechanisms.fault_catalogue import OF_REQUESTS, fault
 from emulator.mechanisms.faults import Fault
 from emulator.refusals import REFUSALS
 
-_STEERING = frozenset({"x-emulator-fault", "x-emulator-refuse", "prefer"})
+_OUTCOMES = frozenset({"x-emulator-fault", "x-emulator-refuse", "prefer"})
+_STEERING = _OUTCOMES | {"x-emulator-scenario", "x-emulator-latency"}
 _CODE = re.compile(r"\bcode=\"?(\d{3})\b")
 
 
 def steer(ex: Exchange) -> None:
     """Set `forced` to the refusal asked for, start the scenario asked for, note what cannot be honoured."""
+    key = ex.credential.key if ex.credential is not None else ""
+    by_key = key.startswith(credentials.STEERED)
+    if not by_key and _STEERING.isdisjoint(ex.headers):
+        return
     if name := ex.headers.get("x-emulator-scenario"):
         _scenario(ex, name.strip())
     if name := ex.headers.get("x-emulator-latency"):
         _latency(ex, name.strip())
-    key = ex.credential.key if ex.credential is not None else ""
-    if (_STEERING.isdisjoint(ex.headers) and not key.startswith(credentials.STEERED)) or _queued(ex):
+    if (not by_key and _OUTCOMES.isdisjoint(ex.headers)) or _queued(ex):
         return
     if asked := ex.headers.get("x-emulator-fault"):
         _fault(ex, asked.strip(), "X-Emulator-Fault")

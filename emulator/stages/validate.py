@@ -12,14 +12,17 @@ from emulator.mechanisms.wording import by_field
 
 def validate(ex: Exchange) -> None:
     """May refuse with body_too_large, unsupported_media_type, malformed_json, invalid_request, unknown_model, …"""
-    _require_headers(ex)
-    _check_query(ex)
+    if "request" in ex.bends:
+        _require_headers(ex)
+    if ex.active.query is not None:
+        _check_query(ex, ex.active.query)
     if ex.active.body is None:
         return
     _check_size(ex)
     body = _form(ex, ex.active.body) if isinstance(ex.active.body, FormSchema) else _json(ex, ex.active.body)
     ex.scope["body"] = body if isinstance(body, dict) else {}
-    _patch_fields(ex, body)
+    if "request" in ex.bends:
+        _patch_fields(ex, body)
     _check(ex, ex.active.body, body)
     if ex.active.reader is not None:
         _show_resources(ex)
@@ -41,12 +44,10 @@ def _refuse(ex: Exchange, violations: list[Violation]) -> NoReturn:
     raise Refused("invalid_request", violations=told, errors_by_field=by_field(told))
 
 
-def _check_query(ex: Exchange) -> None:
+def _check_query(ex: Exchange, schema: RequestSchema) -> None:
     """Query parameters as the types their schemas name; expressions see null for those that are not there."""
-    schema = ex.active.query
-    if schema is None:
-        return
-    typed = schema.typed({k: v for k, v in ex.query.items() if v or k not in schema.schema["x-allow-empty"]})
+    given = {k: v for k, v in ex.query.items() if v or k not in schema.schema["x-allow-empty"]} if ex.query else {}
+    typed = schema.typed(given) if given else {}
     ex.scope["query"] = {**dict.fromkeys(schema.schema["properties"]), **typed}
     _check(ex, schema, typed)
 

@@ -1,6 +1,7 @@
 """Faults below HTTP: a reply becomes bytes with their moments, and a way the connection ends."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from functools import lru_cache
 from http import HTTPStatus
@@ -148,7 +149,8 @@ def _conflicting_lengths(reply: Reply, fault: Fault, chunked: bool) -> Broken:
 
 
 def _bad_chunk_size(reply: Reply, fault: Fault, chunked: bool) -> Broken:
-    without = replace(reply, headers=[(n, v) for n, v in reply.headers if n.lower() != "content-length"])
+    without = copy(reply)
+    without.headers = [(n, v) for n, v in reply.headers if n.lower() != "content-length"]
     heard = _body(reply)[: fault["after_events"]] if reply.frames is not None else []
     writes = [Frame(0.0, _head(without, chunked=True)), *(_framed(f, len(f.data), chunked=True) for f in heard)]
     writes.append(Frame(writes[-1].at, f"{fault['size']}\r\n".encode()))

@@ -18,7 +18,7 @@ from emulator.mechanisms.accounts import Account, AccountRules
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.meters import Meter, Rate
-from emulator.mechanisms.resources import Conflict, Hold, Reference, ResourceType
+from emulator.mechanisms.resources import Conflict, Fields, Hold, Reference, ResourceType
 from emulator.mechanisms.states import Call, StateMachine, Timed
 from emulator.mechanisms.store import SQLiteStore
 from emulator.mechanisms.templates import Template
@@ -37,10 +37,10 @@ def template(tree: Any) -> Template:
 
 
 def kind(name: str, fields: dict[str, Any], **more: Any) -> ResourceType:
-    nothing: dict[str, Any] = {"changes": {}, "unique": (), "most": None, "references": (), "states": None}
+    nothing: dict[str, Any] = {"changes": Fields({}), "unique": (), "most": None, "references": (), "states": None}
     nothing |= {"indexed": (), "holds": (), "seed": (), "seed_when": None}
     computed = {field: template(tree) for field, tree in fields.items()}
-    return ResourceType(**{**nothing, "name": name, "id": template("${body.id}"), "fields": computed, **more})
+    return ResourceType(**{**nothing, "name": name, "id": template("${body.id}"), "fields": Fields(computed), **more})
 
 
 def meter(book: str, every: float, *rates: tuple[Iterable[str], str | float, str | float]) -> Meter:
@@ -166,10 +166,10 @@ def act(account: Account, step: Step) -> None:
     elif name == "end" and machine:
         account.delete(kinds["machine"], machine)
     elif name == "grow" and disk:
-        account.update(kinds["disk"], disk, {"size": template("${body.size}")})
+        account.update(kinds["disk"], disk, Fields({"size": template("${body.size}")}))
     elif name == "attach" and disk and account.find("machine", f"m{other}"):
         account.call(kinds["disk"], disk, "attach")
-        account.update(kinds["disk"], disk, {"machine": template("${body.machine}")})
+        account.update(kinds["disk"], disk, Fields({"machine": template("${body.machine}")}))
     elif name == "talk":
         account.charge("talk", Decimal("0.0123"), {"usage": {"words": one}})
     elif name == "pay":
@@ -311,7 +311,7 @@ def test_another_price_is_another_entry(changes: list[tuple[int, int]], looks: l
             life.at(moment + gap * part / 1000)
         moment += gap
         account = life.at(moment, {"size": size})
-        account.update(disk, account.collection("disk")["items"]["d"], {"size": template("${body.size}")})
+        account.update(disk, account.collection("disk")["items"]["d"], Fields({"size": template("${body.size}")}))
         periods += [(moment, size)] if size != periods[-1][1] else []
     life.at(moment + 100)
     ends: list[float | None] = [*(since for since, _ in periods[1:]), None]
