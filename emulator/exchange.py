@@ -30,7 +30,7 @@ def new_scope(provider: Provider, entropy: Entropy, now: float, principal: Mappi
         "query": {},
         "params": {},
         "body": {},
-        "principal": dict(principal),
+        "principal": principal,
         "models": provider.listed_models,
         "plans": provider.plans,
         "clock": {"unix": int(now), "seconds": now, "iso": iso8601(now)},

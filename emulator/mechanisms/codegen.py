@@ -19,7 +19,6 @@ FAILURES = (
 """What an expression may raise on a request that it was not written for."""
 _TOO_LARGE = (SyntaxError, RecursionError, MemoryError)
 """What Python says to more brackets than its parser takes."""
-_MAPPINGS = (dict, Lookup)
 Otherwise = tuple[tuple[type[Exception], ...], Callable[[Any, Exception], Any]]
 """What may be raised, and who then gives the value, or raises: called with the scope and the error."""
 
@@ -38,11 +37,13 @@ class Code:
         """Whether something that is called may fail."""
         self.statements: list[str] = []
         """What is done before the value is computed."""
-        self._known: dict[str, Any] = {"walk": walk, "MAPPINGS": _MAPPINGS}
+        self._known: dict[str, Any] = {"walk": walk, "Lookup": Lookup}
         self._roots: dict[str, str] = {}
         """Variables of the scope that the text uses -> what they are called there."""
         self._with_members: dict[str, None] = {}
         """Those of which it uses members, as they are called there."""
+        self._values: dict[str, str] = {}
+        """What is computed once -> what it is called."""
         self._asks = False
         """Whether functions of the scope are called, which look for the own variable there."""
 
@@ -68,14 +69,25 @@ class Code:
         self._with_members[root] = None
         key = self._key(steps[1])
         text = f"{root}.get({key})"
-        text = text if self.plain else f"({text} if {root}_has else walk({root}, ({key},)))"
-        return self.following(text, steps[2:])
+        if not self.plain:
+            return self.following(f"({text} if {root}_has else walk({root}, ({key},)))", steps[2:])
+        if root == "own":  # which may change from one statement to the next
+            return self.following(text, steps[2:])
+        for step in steps[2:]:
+            text = _member(self._kept(text), self._key(step))
+        return text
+
+    def _kept(self, text: str) -> str:
+        """The value of `text`, computed once however many paths lead on from there."""
+        if text not in self._values:
+            self._values[text] = f"value_{len(self._values)}"
+            self.statements.append(f"{self._values[text]} = {text}")
+        return self._values[text]
 
     def following(self, text: str, steps: Sequence[Step]) -> str:
         """What a path leads to from the value of `text`."""
         for step in steps:
-            key = self._key(step)
-            text = f"(it.get({key}) if (it := {text}).__class__ is dict else walk(it, ({key},)))"
+            text = _member("it", self._key(step), f"(it := {text})")
         return text
 
     def _key(self, step: Step) -> str:
@@ -83,7 +95,7 @@ class Code:
 
     def function(self, text: str, otherwise: Otherwise | None = None) -> Function:
         """The function of a scope whose value is the expression `text`, which is not plain."""
-        has = [f"{root}_has = {root}.__class__ in MAPPINGS" for root in self._with_members]
+        has = [f"{root}_has = {_is_mapping(root)}" for root in self._with_members]
         if otherwise is None:
             return self._defined([*has, *self.statements, f"return {text}"])
         kinds, instead = map(self.named, otherwise)
@@ -96,7 +108,7 @@ class Code:
         if self.fallible:
             lines = ["try:", *(f"    {line}" for line in lines), f"except {self.named(FAILURES)}:", "    pass"]
         if self._with_members:
-            usual = " and ".join(f"{root}.__class__ in MAPPINGS" for root in self._with_members)
+            usual = " and ".join(map(_is_mapping, self._with_members))
             lines = [f"if {usual}:", *(f"    {line}" for line in lines)]
         if len(lines) > 1:
             lines.append(f"return careful(scope{', own' if self.own else ''})")
@@ -116,6 +128,15 @@ class Code:
         exec("\n    ".join([head, *roots, *lines]), self._known)  # noqa: S102 - our own text
         generated: Function = self._known["generated"]
         return generated
+
+
+def _member(name: str, key: str, value: str | None = None) -> str:
+    """What is under a key of a value, which is that of a name when it was looked at first."""
+    return f"({name}.get({key}) if {value or name}.__class__ is dict else walk({name}, ({key},)))"
+
+
+def _is_mapping(name: str) -> str:
+    return f"({name}.__class__ is dict or {name}.__class__ is Lookup)"
 
 
 def compiled(write: Write, own: str | None = None, careful: Callable[[], Function] | None = None) -> Function:

@@ -21,7 +21,7 @@ from emulator.mechanisms.codegen import FAILURES, Code, Step, Write, compiled
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.functions import BOUND, BUILT_IN, FUNCTIONS, PURE, Owner
 from emulator.mechanisms.native import Written
-from emulator.mechanisms.paths import Lookup, walk
+from emulator.mechanisms.paths import Lookup
 
 Variable = Literal[
     # the request as it came
@@ -147,7 +147,8 @@ class Expression:
             self._inline = _call(self.source, call, names)
             self._make = partial(_called, self.source, self._inline)
         elif has := _HAS.fullmatch(text):
-            self.evaluate = _held(self.source, has[1].split("."), has[2], names)
+            self._inline = _held(self.source, has[1].split("."), has[2], names)
+            self._make = partial(_called, self.source, self._inline)
         elif written := native.parse(text):
             _check_names(self.source, written.variables, names)
             self._inline = written.write if written.plain else None
@@ -234,15 +235,14 @@ def _check_names(source: str, used: Iterable[str], names: frozenset[str]) -> Non
             raise ExpressionError(f"`{source}` uses `{name}`, which does not exist; there are {there}")
 
 
-def _held(source: str, parent: list[str], key: str, names: frozenset[str]) -> Evaluate:
+def _held(source: str, parent: list[str], key: str, names: frozenset[str]) -> Write:
     """Whether a mapping has a key; one that is not there has none."""
     _check_names(source, parent[:1], names)
+    return lambda code: f"{code.named(_has)}({code.path(parent)}, {key!r})"
 
-    def held(scope: Scope) -> bool:
-        mapping = walk(scope, parent)
-        return isinstance(mapping, dict) and key in mapping
 
-    return held
+def _has(mapping: Any, key: str) -> bool:
+    return isinstance(mapping, dict) and key in mapping
 
 
 def _call(source: str, call: re.Match[str], names: frozenset[str]) -> Write:

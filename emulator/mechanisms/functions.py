@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Any, Protocol
 
 from emulator.mechanisms.clock import http_date, iso8601
@@ -75,6 +76,7 @@ def _snake_case(text: str) -> str:
     return re.sub(r"\W+", "_", str(text)).strip("_").lower()
 
 
+@lru_cache(4096, typed=True)  # bills say the same amounts again and again
 def _round(amount: str | float, digits: int) -> int | float:
     """A decimal amount, text or number, rounded half up."""
     return _plain(Decimal(str(amount)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))

@@ -13,13 +13,8 @@ NeutralField = Literal[
 ]  # fmt: skip
 FIELDS: tuple[str, ...] = get_args(NeutralField)
 _MOST_CHOICES = 128
-_TYPES: dict[str, tuple[type, ...]] = {
-    "messages": (list,),
-    "tools": (list,),
-    "n": (int, float),
-    "max_tokens": (int, float),
-    "truncate_to": (int, float),
-}
+_LISTS = frozenset({"messages", "tools"})
+_NUMBERS = frozenset({"n", "max_tokens", "truncate_to"})
 
 
 class Reader:
@@ -55,8 +50,9 @@ class Reader:
 
 def _first(name: str, expressions: Iterable[Expression], code: Code) -> str:
     """The first value that the field can have, of several; a schema need not declare it."""
-    kinds, text = _TYPES.get(name), "None"
-    fits = " is not None" if kinds is None else f".__class__ in {code.named(kinds)}"
+    text = "None"
+    fits = ".__class__ is list" if name in _LISTS else " is not None"
+    fits = f".__class__ in {code.named((int, float))}" if name in _NUMBERS else fits
     for expression in reversed([*expressions]):
         text = f"(it if (it := {expression.written(code)}){fits} else {text})"
     return text

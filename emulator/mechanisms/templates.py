@@ -154,6 +154,6 @@ def as_text(value: Any) -> str:
     """A value as it reads inside a longer string: text as it is, the rest as JSON would write it."""
     if isinstance(value, str):
         return value
-    if isinstance(value, float):
+    if value.__class__ is int or isinstance(value, float):
         return repr(value)
     return _JSON.dumps(value).decode()

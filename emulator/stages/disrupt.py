@@ -39,7 +39,7 @@ def _tell_passed(ex: Exchange, plays: scenarios.Plays) -> None:
 def _plays(ex: Exchange) -> scenarios.Plays:
     """The tenant's plays for this provider; the scenario every tenant starts with is begun on first sight."""
     default = ex.runtime.scenarios.get(ex.provider.id)
-    if default is None and ex.tenant.peek("plays", ex.provider.id) is None:
+    if default is None and not ex.tenant.peek("plays", ex.provider.id):
         return []
     plays: scenarios.Plays = ex.tenant.cell("plays", ex.provider.id, list)
     if default is not None and not any(play["by"] == "default" for play in plays):

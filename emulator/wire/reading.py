@@ -3,6 +3,7 @@
 import re
 from collections import deque
 from dataclasses import dataclass
+from functools import lru_cache
 from sys import intern
 from urllib.parse import unquote
 
@@ -70,9 +71,7 @@ class RequestReader:
             raise MalformedRequest("the address is too long")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        known = intern(name.lower().decode("latin-1"))  # there are few, and the journal keeps them a thousand times
-        if known not in self._headers:
-            self._headers[known] = value.decode("latin-1")
+        self._headers.setdefault(_name(name), value.decode("latin-1"))
 
     def on_headers_complete(self) -> None:
         self.expecting = "expect" in self._headers and self._headers["expect"].lower() == "100-continue"
@@ -99,6 +98,12 @@ class RequestReader:
         )
 
 
+@lru_cache(1024)  # there are few, and the journal keeps them a thousand times
+def _name(written: bytes) -> str:
+    return intern(written.lower().decode("latin-1"))
+
+
+@lru_cache(1024)
 def _target(url: bytes) -> tuple[str, str]:
     """The path, decoded, and the query of a request's target, which may be a whole address."""
     if url[:1] == b"/" and b"#" not in url:
@@ -112,7 +117,8 @@ def _target(url: bytes) -> tuple[str, str]:
 
 def _without_offers(data: bytes) -> bytes:
     """Take no offer to speak another protocol (Java's client makes one): the parser would drop the body."""
-    head, end, rest = data.partition(b"\r\n\r\n")
-    if b"upgrade" not in head.lower():
+    end = data.find(b"\r\n\r\n")
+    if end < 0 or b"upgrade" not in data[:end].lower():
         return data
-    return _UPGRADE.sub(b"", head + end, count=1) + rest if end else data
+    head = end + len(b"\r\n\r\n")
+    return _UPGRADE.sub(b"", data[:head], count=1) + data[head:]
