@@ -120,6 +120,11 @@ class Act:
     paging: Paging | None
 
     @cached_property
+    def done(self) -> Note:
+        """What the trace of a request says when it was done."""
+        return "produce", self.verb, {"resource": self.resource.name if self.resource else self.book}
+
+    @cached_property
     def wanted(self) -> Callable[[Scope], dict[str, Any]]:
         """The values that the fields of what is listed have to have; null where any will do."""
         return compiled(self._written_filter)

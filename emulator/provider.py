@@ -276,14 +276,14 @@ class Provider:
     @cached_property
     def quirks_of(self) -> Mapping[str | None, Mapping[Target, tuple[Quirk, ...]]]:
         """The quirks that are about each operation (None: about a request that met none), by target."""
-        targets = dict.fromkeys(quirk.target for quirk in self.quirks)
-        return {
-            operation: {
-                target: tuple(q for q in self.quirks if q.target == target and concerns(q.operations, operation))
-                for target in targets
-            }
-            for operation in (None, *self.operations)
-        }
+        return {operation: self._quirks_by_target(operation) for operation in (None, *self.operations)}
+
+    def _quirks_by_target(self, operation: str | None) -> Mapping[Target, tuple[Quirk, ...]]:
+        found: dict[Target, tuple[Quirk, ...]] = {}
+        for quirk in self.quirks:
+            if concerns(quirk.operations, operation):
+                found[quirk.target] = (*found.get(quirk.target, ()), quirk)
+        return found
 
     @cached_property
     def document(self) -> Mapping[str, Any]:

@@ -38,6 +38,8 @@ class Code:
         self.statements: list[str] = []
         """What is done before the value is computed."""
         self._known: dict[str, Any] = {"walk": walk, "Lookup": Lookup}
+        self._names: dict[int, str] = {}
+        """The objects that are known, by their identity."""
         self._roots: dict[str, str] = {}
         """Variables of the scope that the text uses -> what they are called there."""
         self._with_members: dict[str, None] = {}
@@ -51,7 +53,7 @@ class Code:
         """An object of any kind, as the text calls it."""
         if thing is None or thing.__class__ in (bool, int, str):
             return repr(thing)
-        name = f"known_{len(self._known)}"
+        name = self._names.setdefault(id(thing), f"known_{len(self._known)}")
         self._known[name] = thing
         return name
 
@@ -69,25 +71,33 @@ class Code:
         self._with_members[root] = None
         key = self._key(steps[1])
         text = f"{root}.get({key})"
-        if not self.plain:
-            return self.following(f"({text} if {root}_has else walk({root}, ({key},)))", steps[2:])
-        if root == "own":  # which may change from one statement to the next
-            return self.following(text, steps[2:])
-        for step in steps[2:]:
-            text = _member(self._kept(text), self._key(step))
-        return text
+        text = text if self.plain else f"({text} if {root}_has else walk({root}, ({key},)))"
+        return self.following(text, steps[2:])
 
-    def _kept(self, text: str) -> str:
-        """The value of `text`, computed once however many paths lead on from there."""
+    def kept(self, text: str) -> str:
+        """The value of `text` for a plain function, which computes it once however often it is used."""
+        if not self.plain or text in self._values.values():
+            return text
         if text not in self._values:
-            self._values[text] = f"value_{len(self._values)}"
+            self._values[text] = f"value_{len(self.statements)}"
             self.statements.append(f"{self._values[text]} = {text}")
         return self._values[text]
+
+    def assign(self, name: str, text: str) -> None:
+        """Let a member of the own variable be what `text` gives; what was computed from another value is so no more."""
+        self.statements.append(f"own[{name!r}] = {text}")
+        changed = {f"[{name!r}]", f"({name!r})", "str("}
+        for kept, value in [*self._values.items()]:
+            if any(part in kept for part in changed):
+                del self._values[kept]
+                changed.add(value)
 
     def following(self, text: str, steps: Sequence[Step]) -> str:
         """What a path leads to from the value of `text`."""
         for step in steps:
-            text = _member("it", self._key(step), f"(it := {text})")
+            first, key = self.kept(text), self._key(step)
+            name, first = (first, first) if first.isidentifier() else ("it", f"(it := {first})")
+            text = f"({name}.get({key}) if {first}.__class__ is dict else walk({name}, ({key},)))"
         return text
 
     def _key(self, step: Step) -> str:
@@ -130,11 +140,6 @@ class Code:
         return generated
 
 
-def _member(name: str, key: str, value: str | None = None) -> str:
-    """What is under a key of a value, which is that of a name when it was looked at first."""
-    return f"({name}.get({key}) if {value or name}.__class__ is dict else walk({name}, ({key},)))"
-
-
 def _is_mapping(name: str) -> str:
     return f"({name}.__class__ is dict or {name}.__class__ is Lookup)"
 
@@ -142,8 +147,8 @@ def _is_mapping(name: str) -> str:
 def compiled(write: Write, own: str | None = None, careful: Callable[[], Function] | None = None) -> Function:
     """The function that `write` writes: plainly for the usual request, and with care for any other.
 
-    `careful` makes the function for the others, if it is not to be written in the same way. A function whose `own`
-    variable has its value from each call may leave that in the scope.
+    `careful` makes the function for the others, if it is not to be written in the same way; chance that was drawn
+    before stays drawn. A function whose `own` variable has its value from each call may leave that in the scope.
     """
 
     def written_with_care() -> Function:

@@ -10,6 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 _ALPHANUMERIC = string.ascii_letters + string.digits
 _BLOCK = 512  # bits of one digest
+_OF_NOTHING = blake2b(digest_size=8).hexdigest()
 
 
 class Entropy:
@@ -78,4 +79,4 @@ class Entropy:
 
 def fingerprint(data: bytes) -> str:
     """Sixteen hex characters that stand for a request body."""
-    return blake2b(data, digest_size=8).hexdigest()
+    return blake2b(data, digest_size=8).hexdigest() if data else _OF_NOTHING

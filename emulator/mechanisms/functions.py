@@ -47,7 +47,10 @@ def _referring(scope: Bindings, name: str, field: str, target: str) -> Any:
 
 
 def _first(*values: Any) -> Any:
-    return next((value for value in values if value is not None), None)
+    for value in values:
+        if value is not None:
+            return value
+    return None
 
 
 def _sum(items: list[Any], path: str) -> int | float:
@@ -103,6 +106,9 @@ BOUND: dict[str, Callable[..., Any]] = {
     "referring": _referring,
 }
 """Functions whose first parameter is the scope."""
+
+LOOKING = frozenset({"find", "referring"})
+"""Those that give the same however often they are asked, as long as a request changes nothing."""
 
 PURE: dict[str, Callable[..., Any]] = {
     "iso8601": iso8601,

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from emulator.mechanisms import operators
 from emulator.mechanisms.codegen import Code, Write
-from emulator.mechanisms.functions import BOUND, FUNCTIONS, PURE
+from emulator.mechanisms.functions import BOUND, FUNCTIONS, LOOKING, PURE
 
 Kind = Literal["bool", "text", "number", "list", "null", "any"]
 """What is known of a value before there is one."""
@@ -63,9 +63,9 @@ def parse(text: str) -> Written | None:
 
 def call(code: Code, name: str, given: list[str]) -> str:
     """A function of ours with arguments that are written already."""
-    if name in BOUND:
-        return f"{code.named(BOUND[name])}({', '.join(['scope', *given])})"
-    return f"{code.named(PURE[name])}({', '.join(given)})"
+    function = BOUND.get(name) or PURE[name]
+    text = f"{code.named(function)}({', '.join(['scope', *given] if name in BOUND else given)})"
+    return code.kept(text) if name in LOOKING else text
 
 
 class _Parser:

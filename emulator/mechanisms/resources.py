@@ -83,7 +83,7 @@ class Fields:
 
     def _written(self, code: Code) -> str:
         for name, template in self.templates.items():
-            code.statements.append(f"own[{name!r}] = {template.written(code)}")
+            code.assign(name, template.written(code))
         return "own"
 
     def _one_by_one(self, item: Item, scope: Scope) -> Item:
@@ -261,7 +261,7 @@ class Paging:
 
 
 def page_size(paging: Paging, scope: Scope) -> int:
-    return min(max(int(paging.size(scope) or paging.default), 1), paging.most)
+    return min(max(int(paging.size.evaluate(scope) or paging.default), 1), paging.most)
 
 
 def page(
@@ -272,7 +272,7 @@ def page(
     if paging is None:
         return list(ordered), {"number": 1, "size": total, "total": total, "pages": 1}
     size = page_size(paging, scope)
-    number = max(int(paging.number(scope) or 1), 1)
+    number = max(int(paging.number.evaluate(scope) or 1), 1)
     facts = {"number": number, "size": size, "total": total, "pages": -(-total // size)}
     first = min((number - 1) * size, total)
     return list(islice(ordered, first, first + size)), facts

@@ -86,7 +86,7 @@ def _act(ex: Exchange, act: Act) -> None:
             _change(ex, act, act.resource, account, found)
     except Conflict as conflict:
         raise Refused(conflict.refusal, **conflict.facts) from None
-    ex.note("produce", act.verb, resource=act.resource.name if act.resource else act.book)
+    ex.trace.append(act.done)
     for message in act.sends:
         _send(ex, message)
 
