@@ -7,12 +7,12 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from emulator.edge import answer, by_name, failure, own_reply
+from emulator.edge import answer, failure, own_reply
 from emulator.exchange import Reply, Runtime
 from emulator.stages.route import split_tenant
 from emulator.wire.breaking import harmless
 from emulator.wire.protocol import Answer
-from emulator.wire.reading import MOST_BODY, Request
+from emulator.wire.reading import MOST_BODY, Request, by_raw_name
 
 _CONTROL = "/_emulator"
 _TURN = 256  # frames after which others have a turn, also those who know that the client left
@@ -93,7 +93,7 @@ class EmulatorApp:
             method=scope["method"],
             path=path,
             query=scope.get("query_string", b"").decode("latin-1"),
-            headers=by_name((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
+            headers=by_raw_name(scope["headers"]),
             body=body,
             mount=self.mounts.get(server[1]),
         )

@@ -3,15 +3,15 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
-from emulator.edge import answer, by_name
+from emulator.edge import answer
 from emulator.exchange import Frame, Reply, Runtime
 from emulator.wire import breaking
 from emulator.wire.delivery import body_parts, sent_headers
+from emulator.wire.reading import by_raw_name
 from emulator.wire.unconnected import complaint
 
 End = Callable[[], None]
@@ -121,22 +121,29 @@ class _Transport:
 
     def handle_request(self, request: Any) -> Any:
         reply, end = self._answer(request, request.read())
-        with _ended_by_errors(end):
-            try:
+        try:
+            if reply.wait:
                 Pacing(_patience(request)).wait(reply.wait)
-            except TimeoutError:
-                raise self.library.ReadTimeout("timed out") from None
             return self._sent(request, reply, end)
+        except TimeoutError:
+            end()
+            raise self.library.ReadTimeout("timed out") from None
+        except BaseException:
+            end()  # there is no response whose end would come
+            raise
 
     async def handle_async_request(self, request: Any) -> Any:
         reply, end = self._answer(request, await request.aread())
-        with _ended_by_errors(end):
-            seconds, in_time = Pacing(_patience(request)).due(reply.wait, 0.0)
-            if seconds > 0:
+        try:
+            if reply.wait:
+                seconds, in_time = Pacing(_patience(request)).due(reply.wait, 0.0)
                 await asyncio.sleep(seconds)
-            if not in_time:
-                raise self.library.ReadTimeout("timed out")
+                if not in_time:
+                    raise self.library.ReadTimeout("timed out")
             return self._sent(request, reply, end)
+        except BaseException:
+            end()  # there is no response whose end would come
+            raise
 
     def _answer(self, request: Any, body: bytes) -> tuple[Reply, End]:
         if setting := self.runtime.entrances[0].take():
@@ -147,7 +154,7 @@ class _Transport:
             method=request.method,
             path=unquote(path),
             query=query,
-            headers=by_name(request.headers.items()),
+            headers=by_raw_name(request.headers.raw),
             body=body,
             tenant=self.tenant,
         )
@@ -207,16 +214,6 @@ class _Transport:
 
 def _nothing() -> None:
     pass
-
-
-@contextmanager
-def _ended_by_errors(end: End) -> Iterator[None]:
-    """Where there is an error there is no response whose end would come."""
-    try:
-        yield
-    except BaseException:
-        end()
-        raise
 
 
 def _patience(request: Any, phase: str = "read") -> float | None:

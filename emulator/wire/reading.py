@@ -2,6 +2,7 @@
 
 import re
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from sys import intern
@@ -96,6 +97,14 @@ class RequestReader:
                 version != "1.0" and self._parser.should_keep_alive(),
             )
         )
+
+
+def by_raw_name(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers as they come over a connection by their names in lower case; of a repeated one the first."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        found.setdefault(_name(name), value.decode("latin-1"))
+    return found
 
 
 @lru_cache(1024)  # there are few, and the journal keeps them a thousand times
