@@ -26,6 +26,7 @@ from emulator.refusals import RefusalName
 
 def new_scope(provider: Provider, entropy: Entropy, now: float, principal: Mapping[str, Any], **known: Any) -> Scope:
     """What expressions see before a request is looked at, and what is `known` of it; `now` in Unix seconds."""
+    unix = int(now)
     variables = {
         "query": {},
         "params": {},
@@ -33,7 +34,7 @@ def new_scope(provider: Provider, entropy: Entropy, now: float, principal: Mappi
         "principal": principal,
         "models": provider.listed_models,
         "plans": provider.plans,
-        "clock": {"unix": int(now), "seconds": now, "iso": iso8601(now)},
+        "clock": {"unix": unix, "seconds": now, "iso": iso8601(unix)},
         **known,
     }
     return Scope(entropy, variables)

@@ -12,6 +12,7 @@ from typing import Any
 from weakref import proxy
 
 from emulator.mechanisms import ledger, meters, resources
+from emulator.mechanisms.clock import to_microseconds
 from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
 from emulator.mechanisms.meters import Meter
 from emulator.mechanisms.records import record
@@ -282,7 +283,7 @@ class Account:
         due.pop(item["id"], None)
         timed = kind.states.follows(state, self.scope) if kind.states else None
         if timed is not None:
-            at = round(moment + timed.after, 6)  # as the clock tells moments
+            at = to_microseconds(moment + timed.after)
             due[item["id"]] = [at, timed.to]
             heappush(self.data["timers"], [at, kind.name, item["id"]])
         self._measure(kind, item, moment)

@@ -32,6 +32,7 @@ def utc(seconds: float) -> datetime:
     return datetime.fromtimestamp(int(seconds), UTC)
 
 
+@lru_cache(4096)  # what is listed has the same moments each time
 def iso8601(seconds: float) -> str:
     """`2024-01-01T00:00:00Z` for Unix seconds, in UTC, whole seconds."""
     return _written(int(seconds), "%Y-%m-%dT%H:%M:%SZ")
@@ -73,7 +74,12 @@ def moment(state: Mapping[str, Any], scale: TimeScale = REAL) -> float:
     if frozen is not None:
         return float(frozen)
     seconds = scale.now() + state.get("offset", 0.0)
-    return int(seconds * 1e6 + 0.5) / 1e6 if seconds < LATEST else LATEST
+    return to_microseconds(seconds) if seconds < LATEST else LATEST
+
+
+def to_microseconds(seconds: float) -> float:
+    """Unix seconds, as precise as a clock tells them."""
+    return math.floor(seconds * 1e6 + 0.5) / 1e6
 
 
 class Clock:

@@ -125,6 +125,11 @@ class ResourceType:
     """Items that a collection begins with."""
     seed_when: Expression | None
 
+    @cached_property
+    def searched(self) -> tuple[str, ...]:
+        """The fields by whose value items are found, those of references first."""
+        return (*(reference.field for reference in self.references), *self.indexed)
+
     def known(self) -> dict[str, None]:
         """The names of its fields: those that are computed, or that the items have with which a collection begins."""
         seeded = (name for item in self.seed for name in item if name != "status")
@@ -164,7 +169,7 @@ def insert(kind: ResourceType, collection: Collection, item: Item) -> None:
     collection["items"][item["id"]] = item
     for field in kind.unique:
         collection["unique"].setdefault(field, {})[str(item[field])] = item["id"]
-    for field in _indexed(kind):
+    for field in kind.searched:
         index = collection["referring"].setdefault(field, {})
         for value in _held(item, field):
             index.setdefault(value, {})[item["id"]] = True
@@ -227,11 +232,6 @@ def targets(item: Item, reference: Reference) -> list[str]:
     return _held(item, reference.field)
 
 
-def _indexed(kind: ResourceType) -> Iterator[str]:
-    yield from (reference.field for reference in kind.references)
-    yield from kind.indexed
-
-
 def _held(item: Item, field: str) -> list[str]:
     held = item.get(field)
     return held if isinstance(held, list) else [] if held is None else [held]
@@ -240,7 +240,7 @@ def _held(item: Item, field: str) -> list[str]:
 def _forget(kind: ResourceType, collection: Collection, item: Item) -> None:
     for field in kind.unique:
         collection["unique"].get(field, {}).pop(str(item[field]), None)
-    for field in _indexed(kind):
+    for field in kind.searched:
         index = collection["referring"].get(field, {})
         for value in _held(item, field):
             index.get(value, {}).pop(item["id"], None)

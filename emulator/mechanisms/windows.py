@@ -8,6 +8,7 @@ request is told to wait. `limits` makes of them what a request meets.
 import math
 from typing import Any, Literal, get_args
 
+from emulator.mechanisms.clock import to_microseconds
 from emulator.mechanisms.store import Tenant
 
 CellKind = Literal["windows", "in_flight"]
@@ -134,7 +135,7 @@ class SlidingWindow(Window):
     __slots__ = ()
 
     def left(self, now: float) -> float:
-        self._forget(round(now - self.per, 6))  # the clock's own precision, or float dust delays the reset
+        self._forget(to_microseconds(now - self.per))  # the clock's own precision, or float dust delays the reset
         return super().left(now)
 
     def resets(self, now: float) -> float:
@@ -149,7 +150,7 @@ class SlidingWindow(Window):
         return self.resets(now)
 
     def take(self, now: float, cost: float) -> None:
-        self._forget(round(now - self.per, 6))
+        self._forget(to_microseconds(now - self.per))
         self.state.setdefault("log", []).append([now, cost])
         super().take(now, cost)
 
