@@ -41,15 +41,7 @@ class EmulatorApp:
         """The answer to a request that came to a port; of the control API it comes later. Raises nothing."""
         if _CONTROL in request.path and (own := _own_address(request.path)) is not None:
             return self._control_reply(request, *own)
-        return answer(
-            self.runtime,
-            method=request.method,
-            path=request.path,
-            query=request.query,
-            headers=request.headers,
-            body=request.body,
-            mount=self.mounts.get(port),
-        )
+        return answer(self.runtime, request, self.mounts.get(port))
 
     async def _control_reply(self, request: Request, tenant: str | None, path: str) -> Answer:
         """What the control API says, taken from its ASGI messages."""
@@ -88,15 +80,9 @@ class EmulatorApp:
         if body is None:
             return
         server = scope.get("server") or ("", 0)
-        reply, exchange = answer(
-            self.runtime,
-            method=scope["method"],
-            path=path,
-            query=scope.get("query_string", b"").decode("latin-1"),
-            headers=by_raw_name(scope["headers"]),
-            body=body,
-            mount=self.mounts.get(server[1]),
-        )
+        query = scope.get("query_string", b"").decode("latin-1")
+        request = Request(scope["method"], path, query, by_raw_name(scope["headers"]), body)
+        reply, exchange = answer(self.runtime, request, self.mounts.get(server[1]))
         sender = _Sender(scope, receive, send)
         try:
             await sender.send(reply)

@@ -1,7 +1,6 @@
 """From raw HTTP to a finished exchange and back: what the socket server and the in-process transport share."""
 
 import logging
-from collections.abc import Iterable, Mapping
 from sys import intern
 from urllib.parse import parse_qsl
 
@@ -11,39 +10,32 @@ from emulator import pipeline
 from emulator.exchange import Exchange, Reply, Runtime, Unaddressed
 from emulator.stages.record import record_unaddressed
 from emulator.stages.route import DEFAULT_TENANT, split_tenant
-from emulator.wire.reading import MOST_BODY
+from emulator.wire.reading import MOST_BODY, Request
 
 log = logging.getLogger("emulator")
 
 
 def answer(
-    runtime: Runtime,
-    *,
-    method: str,
-    path: str,
-    query: str,
-    headers: Mapping[str, str],
-    body: bytes,
-    mount: str | None = None,
-    tenant: str | None = None,
+    runtime: Runtime, request: Request, mount: str | None = None, tenant: str | None = None
 ) -> tuple[Reply, Exchange | None]:
     """The reply to one request, and its exchange unless the emulator itself had to answer.
 
     The exchange is in flight until `release`, which is to be called when the reply is sent or not wanted any more.
-    `path` is decoded, `query` is not; `headers` are those of `by_name`. `mount` is the provider that owns the port,
-    `tenant` the one to use when the path names none. Raises nothing.
+    `mount` is the provider that owns the port, `tenant` the one to use when the path names none. Raises nothing.
     """
+    body = request.body
     if len(body) > MOST_BODY:
         return own_reply(413, f"the body is larger than {MOST_BODY} bytes", "send less"), None
-    fields = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
-    exchange = Exchange(runtime, intern(method), path, fields, headers, body, mount, tenant)
+    query = dict(parse_qsl(request.query, keep_blank_values=True)) if request.query else {}
+    method = intern(request.method)
+    exchange = Exchange(runtime, method, request.path, query, request.headers, body, mount, tenant)
     try:
         pipeline.run(exchange)
     except Unaddressed as missing:
         return _unaddressed(exchange, str(missing)), None
     except Exception:
         exchange.release()
-        return failure(f"{method} {path}"), None
+        return failure(f"{method} {request.path}"), None
     return exchange.reply, exchange
 
 
@@ -51,14 +43,6 @@ def failure(asked: str) -> Reply:
     """The reply where the emulator itself is at fault; the error that is being handled goes to the log."""
     log.exception("%s could not be answered", asked)
     return own_reply(500, "the emulator failed on this request", "please report it with the log above")
-
-
-def by_name(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Headers by their names in lower case; of a repeated one the first."""
-    found: dict[str, str] = {}
-    for name, value in headers:
-        found.setdefault(intern(name.lower()), value)
-    return found
 
 
 def _unaddressed(exchange: Exchange, head: str) -> Reply:

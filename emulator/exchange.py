@@ -17,7 +17,7 @@ from emulator.mechanisms.journal import Entry, Note
 from emulator.mechanisms.latency import Timing
 from emulator.mechanisms.limits import Limit, Pooled, told
 from emulator.mechanisms.patches import Headers, Target
-from emulator.mechanisms.store import Store, Tenant
+from emulator.mechanisms.store import IN_FLIGHT, Store, Tenant
 from emulator.mechanisms.windows import WINDOWS, Window
 from emulator.operation import Operation, concerns
 from emulator.provider import ErrorEntry, LimitRule, Provider, ProviderFamily, Quirk, Shares
@@ -231,8 +231,8 @@ class Exchange:
         self.trace.append((stage, what, details))
 
     def hold(self, key: str, units: float = 1) -> None:
-        """Be counted under a key of the cells `in_flight`, until `release`."""
-        cell = self.tenant.cell("in_flight", key, dict)
+        """Be counted under a key of what is in flight, until `release`."""
+        cell = self.tenant.cell(IN_FLIGHT, key, dict)
         cell["used"] = cell.get("used", 0) + units
         self.held.append((cell, units))
 

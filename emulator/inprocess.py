@@ -11,7 +11,7 @@ from emulator.edge import answer
 from emulator.exchange import Frame, Reply, Runtime
 from emulator.wire import breaking
 from emulator.wire.delivery import body_parts, sent_headers
-from emulator.wire.reading import by_raw_name
+from emulator.wire.reading import Request, by_raw_name
 from emulator.wire.unconnected import complaint
 
 End = Callable[[], None]
@@ -149,15 +149,8 @@ class _Transport:
         if setting := self.runtime.entrances[0].take():
             raise self._unconnected(request, setting.fault)
         path, _, query = request.url.raw_path.decode("ascii").partition("?")
-        reply, exchange = answer(
-            self.runtime,
-            method=request.method,
-            path=unquote(path),
-            query=query,
-            headers=by_raw_name(request.headers.raw),
-            body=body,
-            tenant=self.tenant,
-        )
+        asked = Request(request.method, unquote(path), query, by_raw_name(request.headers.raw), body)
+        reply, exchange = answer(self.runtime, asked, tenant=self.tenant)
         return reply, exchange.release if exchange is not None else _nothing
 
     def _sent(self, request: Any, reply: Reply, end: End) -> Any:

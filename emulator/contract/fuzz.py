@@ -150,20 +150,17 @@ class Oracle:
 
         An emulator that is only like the refusing one lacks what the run has done to resources there.
         """
-        from emulator.edge import answer, by_name
+        from emulator.edge import answer
+        from emulator.wire.reading import Request, by_name
 
         request, address = response.request, urlsplit(response.request.url or "")
         body = request.body or b""
         if not self._own:
             self._runtime.store.tenants.clear()
-        _, exchange = answer(
-            self._runtime,
-            method=request.method or "",
-            path=f"/{self._provider}{unquote(str(address.path).removeprefix(self._below))}",
-            query=str(address.query),
-            headers=by_name((str(name), str(value)) for name, value in request.headers.items()),
-            body=body.encode() if isinstance(body, str) else bytes(body),
-        )
+        path = f"/{self._provider}{unquote(str(address.path).removeprefix(self._below))}"
+        headers = by_name((str(name), str(value)) for name, value in request.headers.items())
+        body = body.encode() if isinstance(body, str) else bytes(body)
+        _, exchange = answer(self._runtime, Request(request.method or "", path, str(address.query), headers, body))
         if exchange is None:
             return False
         if exchange.refusal is None:  # here, where nothing was done to the resources before

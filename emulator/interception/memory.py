@@ -27,15 +27,7 @@ class Question:
             self._ask(self._reader.whole.popleft())
 
     def _ask(self, request: Request) -> None:
-        reply, self._exchange = answer(
-            self._block.runtime,
-            method=request.method,
-            path=request.path,
-            query=request.query,
-            headers=request.headers,
-            body=request.body,
-            tenant=self._block.tenant,
-        )
+        reply, self._exchange = answer(self._block.runtime, request, tenant=self._block.tenant)
         self.answer = self._whole(octets(reply, request.method))
 
     def _whole(self, parts: Iterator[Octets]) -> Iterator[Octets]:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 CellKey = tuple[str, str]
-FLEETING = frozenset({"in_flight"})
-"""Kinds of cells that say what goes on at the moment: no file keeps them."""
+IN_FLIGHT = "in_flight"
+"""The kind of cells that say what goes on at the moment: no file keeps them."""
 
 
 class Tenant:
@@ -117,7 +117,7 @@ class SQLiteStore(Store):
             return
         self._db.execute("BEGIN")
         for kind, key in tenant.touched:
-            if kind in FLEETING:
+            if kind == IN_FLIGHT:
                 continue
             if (kind, key) in tenant.cells:
                 data = json.dumps(tenant.cells[(kind, key)], separators=(",", ":"), default=_shown)

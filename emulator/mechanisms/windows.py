@@ -6,13 +6,12 @@ request is told to wait. `limits` makes of them what a request meets.
 """
 
 import math
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from emulator.mechanisms.clock import to_microseconds
-from emulator.mechanisms.store import Tenant
+from emulator.mechanisms.store import IN_FLIGHT, Tenant
 
-CellKind = Literal["windows", "in_flight"]
-KINDS: tuple[CellKind, ...] = get_args(CellKind)
+KINDS = ("windows", IN_FLIGHT)
 MOST_KEPT = 4096
 Algorithm = Literal["sliding_window", "fixed_window", "token_bucket", "concurrency"]
 
@@ -49,7 +48,7 @@ class Window:
     """What a limit has in one cell of data, beside its rules: `capacity` units in `per` seconds."""
 
     __slots__ = ("capacity", "per", "state", "taken")
-    cells: CellKind = "windows"
+    cells = "windows"
     """The kind of its cells."""
 
     def __init__(self, state: dict[str, Any], capacity: float, per: float) -> None:
@@ -192,7 +191,7 @@ class InFlight(Window):
     """Units come back when they are given back."""
 
     __slots__ = ()
-    cells = "in_flight"
+    cells = IN_FLIGHT
 
     def resets(self, now: float) -> float:
         return now if self.left(now) > 0 else now + self.per

@@ -32,9 +32,8 @@ class Request:
     headers: dict[str, str]
     """Lower-case names; of a repeated header, the first."""
     body: bytes
-    version: str
-    """`1.1`"""
-    keep_alive: bool
+    version: str = "1.1"
+    keep_alive: bool = True
     """Whether the client may send another one on the same connection."""
 
 
@@ -99,8 +98,16 @@ class RequestReader:
         )
 
 
+def by_name(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Headers by their names in lower case; of a repeated one the first."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        found.setdefault(intern(name.lower()), value)
+    return found
+
+
 def by_raw_name(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Headers as they come over a connection by their names in lower case; of a repeated one the first."""
+    """The same of headers as they come over a connection."""
     found: dict[str, str] = {}
     for name, value in headers:
         found.setdefault(_name(name), value.decode("latin-1"))

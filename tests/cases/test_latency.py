@@ -18,8 +18,9 @@ from click.testing import CliRunner
 
 from emulator import CommandError, Emulation, EmulatorServer, Handle, LoadError, make_runtime
 from emulator.cli import main
-from emulator.edge import answer, by_name
+from emulator.edge import answer
 from emulator.exchange import Runtime
+from emulator.wire.reading import Request, by_name
 
 from .catalogue import PROVIDERS, caller
 
@@ -267,14 +268,8 @@ def test_frames_leave_when_it_is_planned(tmp_path: Path, pace: float) -> None:
     headers = {**Emulation(made, "default", None, {})["acme"].headers, "X-Emulator-Latency": "thinking"}
     for stream in (True, False):
         body = {"model": "acme-large", "messages": [{"role": "user", "content": "Hello"}], "stream": stream}
-        reply, exchange = answer(
-            made,
-            method="POST",
-            path="/acme/v1/chat/completions",
-            query="",
-            headers=by_name(headers.items()),
-            body=json.dumps(body).encode(),
-        )
+        path, sent = "/acme/v1/chat/completions", json.dumps(body).encode()
+        reply, exchange = answer(made, Request("POST", path, "", by_name(headers.items()), sent))
         assert exchange is not None
         exchange.release()
         planned = next(details for stage, _, details in exchange.trace if stage == "encode")

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from emulator import Emulation, Handle
-from emulator.edge import answer, by_name
+from emulator.edge import answer
 from emulator.mechanisms.fault_catalogue import OF_REQUESTS
 from emulator.refusals import REFUSALS
+from emulator.wire.reading import Request, by_name
 
 from .catalogue import OPERATIONS, PROVIDERS, Caller, caller
 from .raw import RawReply, send
@@ -228,14 +229,9 @@ class TestFaults:
         def planned(key: str = handle.api_key, **headers: str) -> tuple[Any, list[str]]:
             emulator.clock.freeze(1_800_000_000)
             given = {"content-type": "application/json", "authorization": f"Bearer {key}", **headers}
-            reply, exchange = answer(
-                emulator.runtime,
-                method="POST",
-                path=f"/~{emulator.tenant}/generalcompute/v1/chat/completions",
-                query="",
-                headers=by_name(given.items()),
-                body=json.dumps(BODY).encode(),
-            )
+            path = f"/~{emulator.tenant}/generalcompute/v1/chat/completions"
+            request = Request("POST", path, "", by_name(given.items()), json.dumps(BODY).encode())
+            reply, exchange = answer(emulator.runtime, request)
             assert exchange is not None
             exchange.release()
             notes = [what for stage, what, _ in exchange.trace if stage == "steer"]

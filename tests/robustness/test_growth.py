@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from emulator import make_runtime, overview
-from emulator.edge import answer, by_name
+from emulator.edge import answer
 from emulator.exchange import Runtime
 from emulator.mechanisms.expressions import Scope
 from emulator.mechanisms.journal import MOST_ENTRIES
@@ -15,6 +15,7 @@ from emulator.mechanisms.store import Tenant
 from emulator.mechanisms.windows import MOST_KEPT, TokenBucket, held
 from emulator.operation import Operation
 from emulator.provider import Provider
+from emulator.wire.reading import Request, by_name
 
 PROVIDERS = {name: family.base for name, family in make_runtime(pace=0).providers.items()}
 OPERATIONS = [(name, operation) for name, provider in PROVIDERS.items() for operation in provider.operations]
@@ -31,7 +32,7 @@ def ask(runtime: Runtime, provider: Provider, operation: Operation, key: str, **
     sent = json.dumps({**body, **more}).encode() if isinstance(body, dict) else b""
     headers = by_name({**provider.headers(key), "content-type": "application/json"}.items())
     path = f"/{provider.id}{overview.example_path(provider, operation)}"
-    answer(runtime, method=operation.method, path=path, query="", headers=headers, body=sent)
+    answer(runtime, Request(operation.method, path, "", headers, sent))
 
 
 def completion() -> tuple[Provider, Operation]:

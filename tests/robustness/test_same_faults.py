@@ -7,11 +7,12 @@ from test_fault_catalogue import CASES, came
 from wire_client import body_of
 
 from emulator import Emulation, EmulatorServer, Handle, make_runtime
-from emulator.edge import answer, by_name
+from emulator.edge import answer
 from emulator.exchange import Reply, Runtime
 from emulator.handles import DEFAULT_TENANT
 from emulator.mechanisms.fault_catalogue import OF_REQUESTS
 from emulator.wire.delivery import octets
+from emulator.wire.reading import Request, by_name
 
 NOW = 1_800_000_000
 Plan = list[tuple[float, bytes]]
@@ -40,7 +41,7 @@ def fresh(runtime: Runtime, tenant: str = DEFAULT_TENANT) -> Handle:
 def ask(runtime: Runtime, handle: Handle, body: bytes, prefix: str = "") -> Reply:
     headers = {**handle.headers, "content-type": "application/json"}
     path = f"{prefix}/generalcompute/v1/chat/completions"
-    return answer(runtime, method="POST", path=path, query="", headers=by_name(headers.items()), body=body)[0]
+    return answer(runtime, Request("POST", path, "", by_name(headers.items()), body))[0]
 
 
 def planned(runtime: Runtime, name: str, body: bytes) -> Plan:

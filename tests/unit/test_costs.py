@@ -13,7 +13,8 @@ import jsonschema_rs
 import pytest
 
 from emulator import Emulation, create_app, make_runtime, overview
-from emulator.edge import answer, by_name
+from emulator.edge import answer
+from emulator.wire.reading import Request, by_name
 
 CHAT: dict[str, Any] = {"model": "gpt-oss-120b", "messages": [{"role": "user", "content": "Why is the sky blue?"}]}
 PATH = "/generalcompute/v1/chat/completions"
@@ -74,7 +75,7 @@ def test_packaged_providers_hardly_need_cel(name: str, operation: str) -> None:
     path = f"/{name}{overview.example_path(provider, asked)}"
 
     def again() -> None:
-        answer(runtime, method=asked.method, path=path, query="", headers=headers, body=sent)
+        answer(runtime, Request(asked.method, path, "", headers, sent))
 
     again()
     assert compiled_calls(again)["Program.execute"] <= 2
