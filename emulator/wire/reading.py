@@ -13,6 +13,7 @@ import httptools
 MOST_BODY = 64 * 1024 * 1024
 """Bytes of a body that are read; of a longer one, the length is."""
 _MOST_TARGET = 65535  # bytes of an address
+_MOST_HEAD = 262144  # bytes of a head, as they come
 _UPGRADE = re.compile(rb"\r\nUpgrade:[^\r]*(?=\r\n)", re.IGNORECASE)
 
 
@@ -46,6 +47,7 @@ class RequestReader:
         """Whether a request has begun and not ended."""
         self.expecting = False
         """Whether its client waits for a sign before it sends the body."""
+        self._in_head = False
         self._parser = httptools.HttpRequestParser(self)
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # it may come, and is nobody's
 
@@ -57,9 +59,14 @@ class RequestReader:
             pass
         except httptools.HttpParserError as error:
             raise MalformedRequest(str(error)) from error
+        if self._in_head:
+            self._head += len(data)
+            if self._head > _MOST_HEAD:
+                raise MalformedRequest("the head is too long")
 
     def on_message_begin(self) -> None:
-        self.within = True
+        self.within = self._in_head = True
+        self._head = 0
         self._url = b""
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
@@ -74,6 +81,7 @@ class RequestReader:
         self._headers.setdefault(_name(name), value.decode("latin-1"))
 
     def on_headers_complete(self) -> None:
+        self._in_head = False
         self.expecting = "expect" in self._headers and self._headers["expect"].lower() == "100-continue"
 
     def on_body(self, body: bytes) -> None:

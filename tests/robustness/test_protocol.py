@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,18 @@ def test_names_of_headers_are_written_as_meant_and_the_connection_stays(server: 
             assert wire.more()
             assert b"\r\nX-MODEL: acme-large\r\n" in wire.left
             assert wire.reply().status == 200
+
+
+@pytest.mark.parametrize("endless", [b"GET / HTTP/1.1\r\nx-long: ", b"GET / HTTP/1.1\r\n", b"GET /"])
+def test_a_head_without_end_is_refused(server: EmulatorServer, endless: bytes) -> None:
+    more = (b"x: y\r\n" if endless.endswith(b"\n") else b"abcdef") * 2000
+    with Wire(server.url) as wire, suppress(BrokenPipeError, ConnectionResetError):  # which is closed meanwhile
+        wire.send(endless)
+        for _ in range(2000):
+            wire.send(more)
+        pytest.fail("24 MB of a head were taken")
+    with Wire(server.url) as wire:
+        assert wire.send(chat(server, "Hello")).reply().status == 200
 
 
 def test_requests_that_nobody_reads_the_replies_of_wait(server: EmulatorServer) -> None:
