@@ -1,11 +1,13 @@
 """Expressions at the leaves, templates around them."""
 
+from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emulator.mechanisms.codegen import Code
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.expressions import Expression, ExpressionError, Scope, Variable
 from emulator.mechanisms.templates import Template, as_text
@@ -185,3 +187,43 @@ def test_a_tree_may_be_deep() -> None:
     for level in reversed(range(200)):
         value = value[0] if level % 2 else value["deeper"]
     assert value == REQUEST["model"]
+
+
+PATHS = st.sampled_from(["fact", "fact.a", "fact.a.b", "fact.b.a", "error.a", "error.b.a.b", "value"])
+HOLES = st.one_of(
+    PATHS,
+    st.sampled_from(["fact.a.1", "error.a.b.0", "fact[error.a].b"]),
+    PATHS.map("first({}, 'none')".format),
+    PATHS.map("join({}, '-')".format),
+    PATHS.map("{} == 'a' ? fact.a : error.b".format),
+    PATHS.map("{} + 1".format),
+    PATHS.map("size({})".format),
+    st.sampled_from(["has(fact.a)", "has(error.a.b)", "fact.a.matches('^a')", "[1, 2].exists(x, x == fact.a)"]),
+)
+TREES = st.recursive(
+    HOLES.map("${{{}}}".format) | HOLES.map("<${{{}}}>".format),
+    lambda below: (
+        st.lists(below, max_size=3)
+        | st.dictionaries(st.sampled_from(["a", "b?"]), below)
+        | below.map(lambda give: {"$each": "value in fact", "$give": {"one": "${value.a}", "more": give}})
+    ),
+    max_leaves=4,
+)
+FACTS = st.one_of(JSON, st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys("ab", JSON))))
+NAMED = st.dictionaries(st.sampled_from(["a", "b"]), st.dictionaries(st.sampled_from(["a", "b"]), JSON) | JSON)
+
+
+@given(TREES, FACTS | NAMED, NAMED | JSON)
+@settings(max_examples=500, deadline=None)
+def test_the_plain_way_gives_what_the_careful_one_gives(tree: object, fact: object, error: object) -> None:
+    def outcome(render: Callable[[Scope], Any]) -> Any:
+        variables = scope(fact=fact, error=error, value={"a": "outer"})
+        try:
+            return render(variables), variables.get("value")
+        except ExpressionError as failure:
+            return str(failure)
+        except TypeError:
+            return "not to be repeated"  # what a list is made of is none
+
+    template, code = Template(tree, NAMES), Code()
+    assert outcome(template) == outcome(code.function(template.written(code)))
