@@ -13,7 +13,7 @@ import httptools
 MOST_BODY = 64 * 1024 * 1024
 """Bytes of a body that are read; of a longer one, the length is."""
 _MOST_TARGET = 65535  # bytes of an address
-_MOST_HEAD = 262144  # bytes of a head, as they come
+_MOST_HEAD = 8 * 1024 * 1024  # bytes of a head, as they come
 _UPGRADE = re.compile(rb"\r\nUpgrade:[^\r]*(?=\r\n)", re.IGNORECASE)
 
 
