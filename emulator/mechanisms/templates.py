@@ -7,6 +7,7 @@ as text. A key that ends in `?` is left out when its value is null. A mapping
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from emulator.mechanisms.codegen import Code, Function, Write, compiled
@@ -52,12 +53,18 @@ class Template:
 
         Many values of the variable can then be rendered at the price of their own bytes.
         """
-        others = [hole for hole in self.holes if hole != variable]
-        if not all(_PATH.fullmatch(hole) and hole.partition(".")[0] not in (variable, "timing") for hole in others):
+        if not _stays(tuple(self.holes), variable):
             return None
         scope[variable] = _MARK
         parts = dumps(self.render(scope)).split(dumps(_MARK))
         return (parts[0], parts[1]) if len(parts) == 2 else None
+
+
+@lru_cache(1024)
+def _stays(holes: tuple[str, ...], variable: str) -> bool:
+    """Whether all that expressions give beside a variable itself is the same while only the variable changes."""
+    others = [hole for hole in holes if hole != variable]
+    return all(_PATH.fullmatch(hole) and hole.partition(".")[0] not in (variable, "timing") for hole in others)
 
 
 def _compile(tree: Any, names: tuple[str, ...], holes: list[str], depth: int = 0) -> tuple[Write, bool]:

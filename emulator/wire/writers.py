@@ -52,7 +52,7 @@ class EventWriter:
         delay = self.delay()
         if self.ex.timing is not None:
             self.ex.scope["timing"] = self.ex.timing.facts
-        self.add(kind, template(self.ex.scope), delay)
+        self.add(kind, template.render(self.ex.scope), delay)
 
     def pieces(self, kind: EventKind, texts: list[str]) -> None:
         """An event for each piece of a text."""
