@@ -23,8 +23,12 @@ from emulator.operation import Operation, concerns
 from emulator.provider import ErrorEntry, LimitRule, Provider, ProviderFamily, Quirk, Shares
 from emulator.refusals import RefusalName
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-def new_scope(provider: Provider, entropy: Entropy, now: float, principal: Mapping[str, Any], **known: Any) -> Scope:
+
+def new_scope(
+    provider: Provider, entropy: Entropy, now: float, principal: Mapping[str, Any], known: Mapping[str, Any] = _NOTHING
+) -> Scope:
     """What expressions see before a request is looked at, and what is `known` of it; `now` in Unix seconds."""
     unix = int(now)
     variables = {
@@ -232,7 +236,7 @@ class Exchange:
 
     def hold(self, key: str, units: float = 1) -> None:
         """Be counted under a key of what is in flight, until `release`."""
-        cell = self.tenant.cell(IN_FLIGHT, key, dict)
+        cell = self.tenant.cells.setdefault((IN_FLIGHT, key), {})  # of which no file is told
         cell["used"] = cell.get("used", 0) + units
         self.held.append((cell, units))
 

@@ -118,8 +118,11 @@ class Account:
 
     def find(self, name: str, identity: Any, by: str | None = None) -> Item | None:
         """The resource of a kind with an id, or with a value of the unique field `by`."""
-        collection = self.data["collections"].get(name)
-        return resources.find(self._begin(name) if collection is None else collection, identity, by)
+        collection = self.data["collections"].get(name) or self._begin(name)
+        if by is not None:
+            identity = collection["unique"].get(by, {}).get(str(identity))
+        found: Item | None = collection["items"].get(identity) if identity.__class__ is str else None
+        return found
 
     def referring(self, name: str, field: str, target: str) -> list[Item]:
         """The resources of a kind whose indexed field is, or holds, a value."""

@@ -100,7 +100,7 @@ class Scope(dict[str, Any]):
     __slots__ = ("__weakref__", "entropy", "owner")
 
     def __init__(self, entropy: Entropy, variables: Mapping[str, Any]) -> None:
-        super().__init__(variables)
+        dict.__init__(self, variables)
         self.entropy = entropy
         self.owner: Owner | None = None
 

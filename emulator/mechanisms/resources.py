@@ -188,16 +188,6 @@ def replace(kind: ResourceType, collection: Collection, item: Item, changed: Ite
     insert(kind, collection, item)
 
 
-def find(collection: Collection, identity: Any, by: str | None) -> Item | None:
-    """The item with an id, or with a value of the unique field `by`."""
-    if by is not None:
-        identity = collection["unique"].get(by, {}).get(str(identity))
-    if identity.__class__ is not str:
-        return None
-    found: Item | None = collection["items"].get(identity)
-    return found
-
-
 def referring(collection: Collection, field: str, target: str) -> list[Item]:
     """The items whose indexed field is, or holds, the value."""
     return [collection["items"][identity] for identity in collection["referring"].get(field, {}).get(target, {})]
@@ -205,8 +195,8 @@ def referring(collection: Collection, field: str, target: str) -> list[Item]:
 
 def listed(collection: Collection, filters: Mapping[str, Any]) -> Items:
     """The items whose fields are, or hold, the given values; null wants any, text is the same in any letter case."""
-    wanted = {name: _folded(value) for name, value in filters.items() if value is not None}
     items: dict[str, Item] = collection["items"]
+    wanted = {name: _folded(value) for name, value in filters.items() if value is not None} if filters else {}
     if not wanted:
         return items.values()
     return [item for item in items.values() if all(_is(item.get(name), value) for name, value in wanted.items())]

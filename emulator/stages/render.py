@@ -66,9 +66,11 @@ def _tell(ex: Exchange, refusal: Refused) -> None:
     }
 
 
-def _limits(ex: Exchange) -> Lookup:
+def _limits(ex: Exchange) -> Mapping[str, Any]:
     """How every limit stands for this principal, for headers and bodies to tell; few tell of all."""
     rules = ex.provider.limits_of[ex.operation.id if ex.operation else None].by_name
+    if not rules:
+        return {}
     mine = proxy(ex)  # what is in its scope and held it would be garbage that only the collector finds
 
     def facts(name: str) -> Mapping[str, Any]:

@@ -65,19 +65,16 @@ def _names(host: str) -> tuple[str, str]:
 
 
 def _scope(ex: Exchange, operation: str) -> Scope:
-    return new_scope(
-        ex.provider,
-        _entropy(ex, ex.provider, operation),
-        ex.now,
-        ex.provider.anonymous,
-        method=ex.method,
-        url=_url(ex),
-        path=ex.local_path.lstrip("/"),
-        headers=ex.headers,
-        query=ex.query,
-        operation=operation,
-        tenant="" if ex.tenant.name == DEFAULT_TENANT else f"~{ex.tenant.name}",
-    )
+    known = {
+        "method": ex.method,
+        "url": _url(ex),
+        "path": ex.local_path.lstrip("/"),
+        "headers": ex.headers,
+        "query": ex.query,
+        "operation": operation,
+        "tenant": "" if ex.tenant.name == DEFAULT_TENANT else f"~{ex.tenant.name}",
+    }
+    return new_scope(ex.provider, _entropy(ex, ex.provider, operation), ex.now, ex.provider.anonymous, known)
 
 
 def _url(ex: Exchange) -> str:
