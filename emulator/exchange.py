@@ -175,7 +175,7 @@ class Exchange:
     preference_applied: str | None = None
 
     # authenticate, validate, limit, disrupt
-    principal: Mapping[str, Any] = MappingProxyType({})
+    principal: Mapping[str, Any] = _NOTHING
     request: dict[str, Any] | None = None
     script: Any = None
     step_latency: tuple[str, str] | None = None

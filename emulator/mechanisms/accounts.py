@@ -104,8 +104,8 @@ class Account:
 
     def collection(self, name: str) -> Collection:
         """All resources of a kind; what they begin with is there from the first look."""
-        collection: Collection | None = self.data["collections"].get(name)
-        return self._begin(name) if collection is None else collection
+        found: Collection = self.data["collections"].get(name) or self._begin(name)
+        return found
 
     def _begin(self, name: str) -> Collection:
         collection = self.data["collections"][name] = resources.new_collection()
@@ -118,7 +118,7 @@ class Account:
 
     def find(self, name: str, identity: Any, by: str | None = None) -> Item | None:
         """The resource of a kind with an id, or with a value of the unique field `by`."""
-        collection = self.data["collections"].get(name) or self._begin(name)
+        collection = self.collection(name)
         if by is not None:
             identity = collection["unique"].get(by, {}).get(str(identity))
         found: Item | None = collection["items"].get(identity) if identity.__class__ is str else None

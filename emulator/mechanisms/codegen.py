@@ -17,7 +17,7 @@ FAILURES = (
     KeyError, ValueError, TypeError, AttributeError, RuntimeError, ZeroDivisionError, OverflowError, InvalidOperation,
 )  # fmt: skip
 """What an expression may raise on a request that it was not written for."""
-_TOO_LARGE = (SyntaxError, RecursionError, MemoryError)
+TOO_LARGE = (SyntaxError, RecursionError, MemoryError)
 """What Python says to more brackets than its parser takes."""
 Otherwise = tuple[tuple[type[Exception], ...], Callable[[Any, Exception], Any]]
 """What may be raised, and who then gives the value, or raises: called with the scope and the error."""
@@ -37,7 +37,7 @@ class Code:
         """Whether something that is called may fail."""
         self.statements: list[str] = []
         """What is done before the value is computed."""
-        self._known: dict[str, Any] = {"walk": walk, "Lookup": Lookup}
+        self._known: dict[str, Any] = {"walk": walk, "Lookup": Lookup, "NUMBERS": (int, float)}
         self._names: dict[int, str] = {}
         """The objects that are known, by their identity."""
         self._roots: dict[str, str] = {}
@@ -159,5 +159,5 @@ def compiled(write: Write, own: str | None = None, careful: Callable[[], Functio
     code = Code(plain=True, own=own)
     try:
         return code.plain_function(write(code), careful)
-    except _TOO_LARGE:
+    except TOO_LARGE:
         return careful()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from emulator.mechanisms import native
-from emulator.mechanisms.codegen import FAILURES, Code, Step, Write, compiled
+from emulator.mechanisms.codegen import FAILURES, TOO_LARGE, Code, Step, Write, compiled
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.functions import BOUND, BUILT_IN, FUNCTIONS, PURE, Owner
 from emulator.mechanisms.native import Written
@@ -49,7 +49,6 @@ _MACRO = re.compile(r"\.(?:all|exists|exists_one|map|filter)\(\s*([A-Za-z_]\w*)\
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _STRING = re.compile(r"'([^'\\]*)'|\"([^\"\\]*)\"")
 _CONSTANTS = {"true": True, "false": False, "null": None}
-_NUMBERS = (int, float)
 
 
 def _load_cel() -> Any:
@@ -181,8 +180,8 @@ class Expression:
 
     def written_number(self, code: Code) -> str:
         """The same where a number is needed: anything else raises ExpressionError."""
-        value, kinds, number = self.written(code), code.named(_NUMBERS), code.called(self.number)
-        return f"(it if (it := {value}).__class__ in {kinds} else {number})"
+        number = code.called(self.number)
+        return f"(it if (it := {self.written(code)}).__class__ in NUMBERS else {number})"
 
     def __call__(self, scope: Scope) -> Any:
         """The value for this exchange. Raises ExpressionError when it cannot be computed."""
@@ -267,7 +266,7 @@ def _natively(source: str, text: str, written: Written, names: frozenset[str]) -
     code, program = Code(), cache(lambda: _programmed(source, text, names))
     try:
         return code.function(written.write(code), (FAILURES, lambda scope, error: program()(scope)))
-    except (SyntaxError, RecursionError, MemoryError):  # more brackets than Python's parser takes
+    except TOO_LARGE:
         return program()
 
 

@@ -13,8 +13,10 @@ NeutralField = Literal[
 ]  # fmt: skip
 FIELDS: tuple[str, ...] = get_args(NeutralField)
 _MOST_CHOICES = 128
-_LISTS = frozenset({"messages", "tools"})
-_NUMBERS = frozenset({"n", "max_tokens", "truncate_to"})
+_FITS = {
+    **dict.fromkeys(("messages", "tools"), ".__class__ is list"),
+    **dict.fromkeys(("n", "max_tokens", "truncate_to"), ".__class__ in NUMBERS"),
+}
 
 
 class Reader:
@@ -50,9 +52,7 @@ class Reader:
 
 def _first(name: str, expressions: Iterable[Expression], code: Code) -> str:
     """The first value that the field can have, of several; a schema need not declare it."""
-    text = "None"
-    fits = ".__class__ is list" if name in _LISTS else " is not None"
-    fits = f".__class__ in {code.named((int, float))}" if name in _NUMBERS else fits
+    text, fits = "None", _FITS.get(name, " is not None")
     for expression in reversed([*expressions]):
         text = f"(it if (it := {expression.written(code)}){fits} else {text})"
     return text

@@ -196,7 +196,7 @@ def referring(collection: Collection, field: str, target: str) -> list[Item]:
 def listed(collection: Collection, filters: Mapping[str, Any]) -> Items:
     """The items whose fields are, or hold, the given values; null wants any, text is the same in any letter case."""
     items: dict[str, Item] = collection["items"]
-    wanted = {name: _folded(value) for name, value in filters.items() if value is not None} if filters else {}
+    wanted = {name: _folded(value) for name, value in filters.items() if value is not None}
     if not wanted:
         return items.values()
     return [item for item in items.values() if all(_is(item.get(name), value) for name, value in wanted.items())]

@@ -28,10 +28,7 @@ class TokenRatio:
         """Tokens of a chat prompt made of one text a message."""
         if not texts:
             return 0
-        tokens = self.per_request
-        for text in texts:
-            tokens += self.per_message + math.ceil(len(text) / self.characters)
-        return tokens
+        return sum(map(self.count, texts)) + self.per_message * len(texts) + self.per_request
 
 
 def pieces(text: str, spaces: Literal["before", "after"] = "before", blanks: int | None = None) -> list[str]:

@@ -71,7 +71,7 @@ def _act(ex: Exchange, act: Act) -> None:
     assert account is not None  # a provider with acts has accounts
     found = _find_all(account, act, act.resource, act.item(ex.scope)) if act.item and act.resource else []
     ex.scope["items"], ex.scope["item"] = found, found[0] if found else None
-    ex.scope["other"] = {name: _others(account, ex, act, name) for name in act.others} if act.others else {}
+    ex.scope["other"] = {name: _others(account, ex, act, name) for name in act.others}
     for item in found:
         ex.scope["item"] = item
         _guard(ex, act, account, item)
@@ -113,7 +113,7 @@ def _others(account: Account, ex: Exchange, act: Act, name: str) -> Any:
 def _guard(ex: Exchange, act: Act, account: Account, item: Item | None) -> None:
     if item is not None and act.states and item["status"] not in act.states:
         raise Refused("illegal_state", id=item["id"], state=item["status"], call=ex.active.id)
-    guard = act.guard(ex.scope) if act.guards else None
+    guard = act.guard(ex.scope)
     if guard is not None:
         ex.note("produce", "guard", when=guard.when.source)
         if guard.fields.templates and item is not None and act.resource is not None:
@@ -187,7 +187,7 @@ def _list(ex: Exchange, act: Act, account: Account) -> None:
     paging = act.paging
     if act.resource is not None:
         collection = account.collection(act.resource.name)
-        items = resources.listed(collection, act.wanted(ex.scope) if act.filter else {})
+        items = resources.listed(collection, act.wanted(ex.scope))
         if paging is not None and paging.cursor is not None:
             size, cursor = resources.page_size(paging, ex.scope), paging.cursor(ex.scope)
             ex.scope["items"], ex.scope["page"] = cursors.page(

@@ -11,19 +11,19 @@ def record(ex: Exchange) -> None:
     """Append the entry and let the store keep what the exchange changed."""
     operation, refusal, reply = ex.operation, ex.refusal, ex.reply
     facts = Facts(
-        ex.now,
-        ex.method,
-        intern(ex.local_path),
-        operation is not None,
-        reply.status,
-        ex.provider.id,
-        operation.id if operation is not None else None,
-        refusal.name if refusal is not None else None,
-        ex.streaming,
-        ex.principal,
-        ex.scope.get("usage"),
-        ex.charged,
-        tuple(ex.notices),
+        at=ex.now,
+        method=ex.method,
+        path=intern(ex.local_path),
+        matched=operation is not None,
+        status=reply.status,
+        provider=ex.provider.id,
+        operation=operation.id if operation is not None else None,
+        refusal=refusal.name if refusal is not None else None,
+        streamed=ex.streaming,
+        principal=ex.principal,
+        usage=ex.scope.get("usage"),
+        charged=ex.charged,
+        notices=tuple(ex.notices),
     )
     ex.entry = entry = Entry(facts, ex.headers, ex.body, ex.trace)
     if reply.frames is None and reply.breakage is None:

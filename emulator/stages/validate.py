@@ -46,8 +46,7 @@ def _refuse(ex: Exchange, violations: list[Violation]) -> NoReturn:
 
 def _check_query(ex: Exchange, schema: RequestSchema) -> None:
     """Query parameters as the types their schemas name; expressions see null for those that are not there."""
-    given = {k: v for k, v in ex.query.items() if v or k not in schema.schema["x-allow-empty"]} if ex.query else {}
-    typed = schema.typed(given) if given else {}
+    typed = schema.typed({k: v for k, v in ex.query.items() if v or k not in schema.schema["x-allow-empty"]})
     ex.scope["query"] = {**dict.fromkeys(schema.schema["properties"]), **typed}
     _check(ex, schema, typed)
 
