@@ -49,7 +49,8 @@ def open_account(provider: Provider, tenant: Tenant, scope: Scope, now: float) -
     rules = provider.accounts
     if rules is None:
         return None
-    return Account(rules, tenant.cell("accounts", f"{provider.id}:{rules.owner.evaluate(scope)}", dict), scope, now)
+    data, touch = tenant.lent("accounts", f"{provider.id}:{rules.owner.evaluate(scope)}")
+    return Account(rules, data, scope, now, touch)
 
 
 class Refused(Exception):

@@ -5,7 +5,7 @@ happen in their order, meters draw what has become due between them, and what a 
 the very moment it is used up.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from heapq import heappop, heappush
 from typing import Any
@@ -49,14 +49,20 @@ class AccountRules:
 class Account:
     """One account at one moment. Expressions see its money as `account`."""
 
-    __slots__ = ("__weakref__", "data", "events", "now", "rules", "scope")
+    __slots__ = ("__weakref__", "_touch", "data", "events", "now", "rules", "scope")
 
-    def __init__(self, rules: AccountRules, data: Data, scope: Scope, now: float) -> None:
-        """`data` is the account's cell, empty when it is new. Raises ExpressionError for a fixture that miscounts."""
+    def __init__(
+        self, rules: AccountRules, data: Data, scope: Scope, now: float, touch: Callable[[], object] = dict
+    ) -> None:
+        """`data` is the account's cell, empty when it is new; `touch` is called when it is written.
+
+        Raises ExpressionError for a fixture that miscounts.
+        """
         self.rules = rules
         self.data = data
         self.scope = scope
         self.now = now
+        self._touch = touch
         self.events: list[dict[str, Any]] = []
         """What happened to resources while nobody looked, oldest first."""
         scope.owner = proxy(self)  # one that held it would make garbage of both
@@ -81,6 +87,7 @@ class Account:
     def charge(self, book: str, amount: Decimal, entry: Data) -> Decimal:
         """Draw an amount for an entry of a book; gives the new balance."""
         outer = self.scope["item"]
+        self._touch()
         ledger.charge(self.data, book, amount, {**entry, "currency": self.data["currency"]})
         self._deplete(self.now)
         self.scope["item"] = outer
@@ -89,6 +96,7 @@ class Account:
 
     def pay_in(self, amount: Decimal) -> Decimal:
         """Top the balance up; gives the new one."""
+        self._touch()
         ledger.pay_in(self.data, amount)
         self.data["depleted"] = self.balance <= 0
         self._show()
@@ -108,6 +116,7 @@ class Account:
         return found
 
     def _begin(self, name: str) -> Collection:
+        self._touch()
         collection = self.data["collections"][name] = resources.new_collection()
         kind, outer = self.rules.kinds[name], self.scope["item"]
         if kind.seed_when is None or kind.seed_when.holds(self.scope):
@@ -151,6 +160,7 @@ class Account:
         collection = self.collection(kind.name)
         changed = changes.compute(item, self.scope)
         resources.check(kind, collection, changed)
+        self._touch()
         resources.replace(kind, collection, item, changed)
         self.scope["item"] = item
         self._measure(kind, item, self.now)
@@ -239,6 +249,7 @@ class Account:
 
     def _insert(self, kind: ResourceType, item: Item, state: str | None) -> None:
         collection = self.collection(kind.name)
+        self._touch()
         self.scope["item"] = item
         if state is not None:
             self._hold(kind, item, state)
@@ -249,6 +260,7 @@ class Account:
     def remove(self, kind: ResourceType, item: Item, moment: float | None = None) -> None:
         """Take a resource away at a moment (now), whatever its machine says, and what must go with it."""
         moment = self.now if moment is None else moment
+        self._touch()
         self.scope["item"] = item
         if kind.states is not None:
             self._hold(kind, item, None)
@@ -275,6 +287,7 @@ class Account:
 
     def _enter(self, kind: ResourceType, item: Item, state: str, moment: float) -> None:
         """Raises Conflict, before anything changed, when a stock that the state takes from is short."""
+        self._touch()
         self.scope["item"] = item
         self._hold(kind, item, state)
         self._settle(kind, item, state, moment)
@@ -313,22 +326,9 @@ class Account:
     # meters
 
     def _measure(self, kind: ResourceType, item: Item, moment: float) -> None:
-        """See to it that what runs on the resource's meter is what it costs now."""
         meter = self.rules.meters.get(kind.name)
-        if meter is None:
-            return
-        running: dict[str, str] = self.data["running"].setdefault(kind.name, {})
-        key = running.get(item["id"])
-        if key is not None:
-            entry = ledger.entries(self.data, meter.book)[key]
-            if meter.same(entry, item, self.scope):
-                return
-            meter.stop(self.data, entry, moment)
-            del running[item["id"]]
-        key = meter.start(self.data, item, self.scope, moment)
-        if key is not None:
-            running[item["id"]] = key
-            heappush(self.data["intervals"], [moment + meter.every, kind.name, item["id"], key])
+        if meter is not None:
+            meters.measure(self.data, meter, kind.name, item, self.scope, moment)
 
     def _deplete(self, moment: float) -> None:
         """What a balance that is used up leads to."""
@@ -353,6 +353,7 @@ class Account:
     # time
 
     def _open(self) -> None:
+        self._touch()
         self.data.update(ledger.opened(self.rules.opening_balance.decimal(self.scope)))
         self.data["currency"] = self.rules.currency(self.scope)
         self.data.update(depleted=False, collections={}, timers=[], intervals=[], running={})
@@ -367,6 +368,7 @@ class Account:
         timers, intervals, now = self.data["timers"], self.data["intervals"], self.now
         if (not timers or timers[0][0] > now) and (not intervals or intervals[0][0] > now) and not self._depletes():
             return False
+        self._touch()
         while True:
             moment = min(timers[0][0], now) if timers else now
             reached = meters.charge_due(self.data, self.rules.meters, moment)

@@ -114,6 +114,22 @@ class Meter:
         ledger.draw(account, self.book, entry, more)
 
 
+def measure(account: dict[str, Any], meter: Meter, name: str, item: Item, scope: Scope, moment: float) -> None:
+    """See to it that what runs on a resource's meter is what it costs now; `name` is its kind."""
+    running: dict[str, str] = account["running"].setdefault(name, {})
+    key = running.get(item["id"])
+    if key is not None:
+        entry = ledger.entries(account, meter.book)[key]
+        if meter.same(entry, item, scope):
+            return
+        meter.stop(account, entry, moment)
+        del running[item["id"]]
+    key = meter.start(account, item, scope, moment)
+    if key is not None:
+        running[item["id"]] = key
+        heappush(account["intervals"], [moment + meter.every, name, item["id"], key])
+
+
 def charge_due(account: dict[str, Any], meters: Mapping[str, Meter], until: float) -> float:
     """Charge the intervals complete by a moment, or by the earlier one at which the balance is used up; gives that.
 

@@ -8,8 +8,11 @@ memory; `SQLiteStore` also writes every touched cell to one file when the exchan
 import json
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 CellKey = tuple[str, str]
 IN_FLIGHT = "in_flight"
@@ -36,6 +39,14 @@ class Tenant:
         if cell is None:
             cell = self.cells[cell_key] = default()
         return cell
+
+    def lent(self, kind: str, key: str) -> tuple[dict[str, Any], Callable[[], None]]:
+        """The same, for a mapping that may be large: it counts as written once the function beside it is called."""
+        cell_key = (kind, key)
+        cell = self.cells.get(cell_key)
+        if cell is None:
+            cell = self.cells[cell_key] = {}
+        return cell, partial(self.touched.add, cell_key)
 
     def put(self, kind: str, key: str, data: Any) -> None:
         """Keep data under `kind` and `key`, whatever was there."""
@@ -85,6 +96,13 @@ def _shown(thing: Any) -> Any:
     return thing.shown()
 
 
+def _written(data: Any) -> str:
+    try:
+        return orjson.dumps(data, default=_shown).decode()
+    except TypeError:  # an integer over 64 bits, half a surrogate pair
+        return json.dumps(data, separators=(",", ":"), default=_shown)
+
+
 class SQLiteStore(Store):
     """The same, kept in one SQLite file, so that a restarted server goes on where it stopped.
 
@@ -120,7 +138,7 @@ class SQLiteStore(Store):
             if kind == IN_FLIGHT:
                 continue
             if (kind, key) in tenant.cells:
-                data = json.dumps(tenant.cells[(kind, key)], separators=(",", ":"), default=_shown)
+                data = _written(tenant.cells[(kind, key)])
                 self._db.execute("INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?)", (tenant.name, kind, key, data))
             else:
                 self._db.execute(

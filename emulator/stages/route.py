@@ -12,7 +12,7 @@ from emulator.provider import Provider
 
 _TENANT = re.compile(r"/~([A-Za-z0-9_.-]+)(?=/|$)")
 DEFAULT_TENANT = "default"
-_MOST_BODIES = 4096
+_MOST_BODIES = 16  # of those whose fingerprints begin alike: 4096 of an operation
 
 
 def route(ex: Exchange) -> None:
@@ -92,9 +92,8 @@ def _quoted(path: str) -> str:
 def _entropy(ex: Exchange, provider: Provider, operation: str) -> Entropy:
     """Chance from seed, tenant, provider, operation, body, and how often that body was seen."""
     body = fingerprint(ex.body)
-    seen = ex.tenant.cell("occurrences", provider.id, dict)
-    key = f"{operation}:{body}"
-    seen[key] = seen.pop(key, 0) + 1
+    seen = ex.tenant.cell("occurrences", f"{provider.id}:{operation}:{body[:2]}", dict)  # small, so quickly kept
+    seen[body] = occurrence = seen.pop(body, 0) + 1
     if len(seen) > _MOST_BODIES:
         del seen[next(iter(seen))]  # the body not seen for longest
-    return Entropy(ex.runtime.seed, ex.tenant.name, provider.id, operation, body, seen[key])
+    return Entropy(ex.runtime.seed, ex.tenant.name, provider.id, operation, body, occurrence)

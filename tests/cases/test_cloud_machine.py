@@ -1,5 +1,10 @@
 """barrack as a cloud that anybody may use in any order: what holds after every step, whatever the steps were."""
 
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hypothesis import settings
@@ -49,9 +54,11 @@ NAMES = st.sampled_from(["ann", "ben", "cleo", "dan", "eve", "golden", "emu-stuc
 class CloudMachine(RuleBasedStateMachine):
     """Random use of one account. `before` is how it was when the step began."""
 
+    runtime = RUNTIME
+
     @initialize(key=st.sampled_from(sorted(OPENING)))
     def open(self, key: str) -> None:
-        emulation = Emulation(RUNTIME, "cloud", "http://emulator", {})
+        emulation = Emulation(self.runtime, "cloud", "http://emulator", {})
         emulation.reset()
         emulation.clock.freeze(START)
         self.clock, self.cloud, self.opening = emulation.clock, Cloud(emulation, key), OPENING[key]
@@ -393,5 +400,31 @@ class CloudMachine(RuleBasedStateMachine):
         return reached
 
 
+class KeptCloudMachine(CloudMachine):
+    """The same with its state in a file, which is as the memory is whenever a request is over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = TemporaryDirectory()
+        self.file = Path(self.folder.name) / "state.sqlite"
+        self.runtime = make_runtime(["barrack"], pace=0, state=self.file)
+
+    @invariant()
+    def kept(self) -> None:
+        with closing(sqlite3.connect(self.file)) as file:
+            found = file.execute("SELECT key, data FROM cells WHERE tenant = 'cloud' AND kind = 'accounts'").fetchall()
+        cells = self.runtime.store.tenant("cloud").cells
+        assert {key: json.loads(data) for key, data in found} == {
+            key: data for (kind, key), data in cells.items() if kind == "accounts"
+        }
+
+    def teardown(self) -> None:
+        self.runtime.store.close()
+        self.folder.cleanup()
+
+
 TestCloud = CloudMachine.TestCase
 TestCloud.settings = settings(max_examples=25, stateful_step_count=40, derandomize=True)
+
+TestKeptCloud = KeptCloudMachine.TestCase
+TestKeptCloud.settings = settings(max_examples=10, stateful_step_count=40, derandomize=True)

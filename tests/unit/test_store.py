@@ -1,5 +1,9 @@
 """State: isolated by tenant, atomic by exchange, and kept across a restart when it is to be."""
 
+import json
+import sqlite3
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,3 +118,34 @@ def test_a_restarted_server_goes_on_where_it_stopped(tmp_path: Path) -> None:
     with served() as server:
         assert server["barrack"].journal == []
         assert "error" in chat(server).json()["choices"][0]
+
+
+def test_an_account_is_written_when_it_changes(tmp_path: Path) -> None:
+    """However much it owns: that somebody looks at it costs a kept state nothing."""
+    file = tmp_path / "state.sqlite"
+
+    def taken_out() -> list[str]:
+        with closing(sqlite3.connect(file)) as kept, kept:
+            return [row[0] for row in kept.execute("DELETE FROM cells WHERE kind = 'accounts' RETURNING data")]
+
+    with EmulatorServer(make_runtime(["barrack"], state=file)) as server:
+        cloud = server["barrack"]
+        balance = partial(httpx.get, f"{cloud.base_url}/balance/", headers=cloud.headers)
+        assert balance().status_code == 200
+        assert len(taken_out()) == 1
+        assert balance().status_code == 200
+        assert taken_out() == []
+        cloud.top_up("0.10")
+        (written,) = taken_out()
+        assert json.loads(written)["balance"] == "25.10"
+
+
+@pytest.mark.parametrize("value", [2**70, "\ud83d", "ü", 0.1, None, [1, {"a": True}]], ids=ascii)
+def test_any_json_is_kept(tmp_path: Path, value: Any) -> None:
+    store = SQLiteStore(tmp_path / "state.sqlite")
+    store.tenant("t").cell("kind", "key", dict)["n"] = value
+    store.commit(store.tenant("t"))
+    store.close()
+    again = SQLiteStore(tmp_path / "state.sqlite")
+    assert held(again) == {("t", "kind", "key"): {"n": value}}
+    again.close()
