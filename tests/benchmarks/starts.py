@@ -73,11 +73,12 @@ def unused_plugin(plan: Plan) -> list[Measure]:
         Path(folder, "test_nothing.py").write_text("def test_nothing():\n    pass\n", encoding="utf-8")
         plain = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder, folder]
         ours = [*plain, *_options([_PLUGIN])]
-        sides = (plain, ours), (ours, [*ours, *brought])
-        for command in (plain, sides[1][1]):
+        every = [*ours, *brought]
+        for command in (plain, every):
             alone(command)
-        pairs = [paired(plan, partial(alone, one), partial(alone, other)) for one, other in sides]
-    own, others = ([pair.time(lambda ms: ms, difference) for pair in side] for side in pairs)
+        mine = paired(plan.times(5), partial(alone, plain), partial(alone, ours))
+        theirs = paired(plan, partial(alone, ours), partial(alone, every))
+    own, others = ([pair.time(lambda ms: ms, difference) for pair in pairs] for pairs in (mine, theirs))
     what = f"the same with those of {', '.join(_BROUGHT)}"
     return [
         Measure(14, "pytest with the plugin unused", "without", Goal("<=", 10), own, unit="ms", shown="ms"),
