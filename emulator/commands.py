@@ -253,7 +253,7 @@ def reset(
         if kinds is None or "journal" in kinds:
             for entry in journals.entries(tenant):
                 if entry["provider"] == provider_id:
-                    tenant.forget("journal", str(entry["number"]))
+                    tenant.forget(*journals.place(entry["number"]))
 
 
 def journal(runtime: Runtime, tenant_name: str, provider_id: str | None = None) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from emulator.mechanisms import windows
+from emulator.mechanisms import journal, windows
 from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.clock import REAL, Clock, TimeScale, iso8601, moment
 from emulator.mechanisms.credentials import Credential
@@ -273,7 +273,7 @@ class Exchange:
             return
         with self.runtime.store.lock:
             self.entry.client = {"frames_sent": frames, "hung_up": hung_up}
-            self.tenant.touched.add(("journal", str(self.entry.number)))
+            self.tenant.touched.add(journal.place(self.entry.number))
             self.runtime.store.commit(self.tenant)
 
     def quirks(self, target: Target) -> Sequence[Quirk]:

@@ -1,9 +1,10 @@
 """The journal: one entry an exchange, the newest thousand a tenant, each in a cell of its own."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
 
-from emulator.mechanisms.store import Tenant
+from emulator.mechanisms.store import CellKey, Tenant
 
 Note = tuple[str, str, Mapping[str, Any]]
 """What a stage did: its name, what it was, details."""
@@ -12,68 +13,97 @@ SENT_WHOLE: Mapping[str, Any] = {"frames_sent": 0, "hung_up": False}
 """What becomes of a reply that is no stream."""
 MOST_ENTRIES = 1000
 _MOST_BODY = 65536
+_NOBODY: Mapping[str, Any] = MappingProxyType({})
 _SECRET = frozenset({"authorization", "api-token", "x-api-key", "api_key", "cookie", "proxy-authorization"})
-
-
-class Facts(NamedTuple):
-    """The moment (Unix seconds), address and outcome of an exchange."""
-
-    at: float
-    method: str
-    path: str
-    matched: bool
-    status: int
-    provider: str | None = None
-    operation: str | None = None
-    refusal: str | None = None
-    streamed: bool = False
-    principal: Mapping[str, Any] = {}
-    usage: Any = None
-    charged: Mapping[str, str] | None = None
-    notices: Sequence[str] = ()
 
 
 class Entry:
     """One exchange, kept as it was; most are never read, so plain data is made of it when somebody does."""
 
-    __slots__ = ("_body", "_facts", "_headers", "_trace", "client", "number")
+    __slots__ = (
+        "at", "body", "charged", "client", "headers", "matched", "method", "notices", "number", "operation", "path",
+        "principal", "provider", "refusal", "status", "streamed", "trace", "usage",
+    )  # fmt: skip
 
-    def __init__(self, facts: Facts, headers: Mapping[str, str], body: bytes, trace: Iterable[Note] = ()) -> None:
+    def __init__(
+        self,
+        at: float,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        status: int,
+        matched: bool,
+        provider: str | None = None,
+        operation: str | None = None,
+        refusal: str | None = None,
+        streamed: bool = False,
+        principal: Mapping[str, Any] = _NOBODY,
+        usage: Any = None,
+        charged: Mapping[str, str] | None = None,
+        notices: Iterable[str] = (),
+        trace: Iterable[Note] = (),
+    ) -> None:
+        """What was asked at a moment (Unix seconds), and what came of it."""
         self.number = 0
-        self._facts = facts
-        self._headers = headers
-        self._body = body[:_MOST_BODY]
-        self._trace = tuple(trace)
+        self.at = at
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.body = body[:_MOST_BODY]
+        self.status = status
+        self.matched = matched
+        self.provider = provider
+        self.operation = operation
+        self.refusal = refusal
+        self.streamed = streamed
+        self.principal = principal
+        self.usage = usage
+        self.charged = charged
+        self.notices = tuple(notices)
+        self.trace = tuple(trace)
         self.client: Mapping[str, Any] | None = None
         """What became of the reply at the client's end."""
 
     def shown(self) -> dict[str, Any]:
         """The entry as plain data. Of the request it has the headers, credentials hidden, and 64 KiB of the body."""
-        facts = self._facts
         return {
             "number": self.number,
-            **facts._asdict(),
-            "principal": {name: fact for name, fact in facts.principal.items() if name != "id"},
-            "notices": list(facts.notices),
-            "request": {"headers": _shown_headers(self._headers), "body": self._body.decode("utf-8", "replace")},
-            "trace": [{"stage": stage, "what": what, **details} for stage, what, details in self._trace],
+            "at": self.at,
+            "method": self.method,
+            "path": self.path,
+            "matched": self.matched,
+            "status": self.status,
+            "provider": self.provider,
+            "operation": self.operation,
+            "refusal": self.refusal,
+            "streamed": self.streamed,
+            "principal": {name: fact for name, fact in self.principal.items() if name != "id"},
+            "usage": self.usage,
+            "charged": self.charged,
+            "notices": list(self.notices),
+            "request": {"headers": _shown_headers(self.headers), "body": self.body.decode("utf-8", "replace")},
+            "trace": [{"stage": stage, "what": what, **details} for stage, what, details in self.trace],
             "client": None if self.client is None else dict(self.client),
         }
 
 
+def place(number: int) -> CellKey:
+    """The cell of an entry, which is that of the one so many entries before it."""
+    return ("journal", str(number % MOST_ENTRIES))
+
+
 def append(tenant: Tenant, entry: Entry) -> None:
-    """Add an entry, numbered from 1; the oldest leaves when there are too many."""
+    """Add an entry, numbered from 1, in place of the oldest when there are too many."""
     counter = tenant.cell("journal_count", "", dict)
     number = entry.number = counter["count"] = counter.get("count", 0) + 1
-    if number > MOST_ENTRIES:
-        tenant.forget("journal", str(number - MOST_ENTRIES))
-    tenant.put("journal", str(number), entry)
+    tenant.put(*place(number), entry)
 
 
 def entries(tenant: Tenant) -> list[dict[str, Any]]:
     """The entries still held as plain data, oldest first."""
     count = (tenant.peek("journal_count", "") or {}).get("count", 0)
-    held = (tenant.peek("journal", str(n)) for n in range(max(1, count - MOST_ENTRIES + 1), count + 1))
+    held = (tenant.peek(*place(number)) for number in range(max(1, count - MOST_ENTRIES + 1), count + 1))
     return [entry.shown() if isinstance(entry, Entry) else entry for entry in held if entry is not None]
 
 

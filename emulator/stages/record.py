@@ -4,28 +4,30 @@ from sys import intern
 
 from emulator.exchange import Exchange
 from emulator.mechanisms import journal
-from emulator.mechanisms.journal import SENT_WHOLE, Entry, Facts
+from emulator.mechanisms.journal import SENT_WHOLE, Entry
 
 
 def record(ex: Exchange) -> None:
     """Append the entry and let the store keep what the exchange changed."""
     operation, refusal, reply = ex.operation, ex.refusal, ex.reply
-    facts = Facts(
-        at=ex.now,
-        method=ex.method,
-        path=intern(ex.local_path),
-        matched=operation is not None,
-        status=reply.status,
-        provider=ex.provider.id,
-        operation=operation.id if operation is not None else None,
-        refusal=refusal.name if refusal is not None else None,
-        streamed=ex.streaming,
-        principal=ex.principal,
-        usage=ex.scope.get("usage"),
-        charged=ex.charged,
-        notices=tuple(ex.notices),
+    ex.entry = entry = Entry(
+        ex.now,
+        ex.method,
+        intern(ex.local_path),
+        ex.headers,
+        ex.body,
+        reply.status,
+        operation is not None,
+        ex.provider.id,
+        operation.id if operation is not None else None,
+        refusal.name if refusal is not None else None,
+        ex.streaming,
+        ex.principal,
+        ex.scope.get("usage"),
+        ex.charged,
+        ex.notices,
+        ex.trace,
     )
-    ex.entry = entry = Entry(facts, ex.headers, ex.body, ex.trace)
     if reply.frames is None and reply.breakage is None:
         entry.client = SENT_WHOLE
     journal.append(ex.tenant, entry)
@@ -35,6 +37,6 @@ def record(ex: Exchange) -> None:
 def record_unaddressed(ex: Exchange, tenant_name: str, path: str) -> None:
     """An entry for a request that named no provider there is."""
     tenant = ex.runtime.store.tenant(tenant_name)
-    facts = Facts(ex.runtime.now(tenant), ex.method, path, matched=False, status=404)
-    journal.append(tenant, Entry(facts, ex.headers, ex.body))
+    entry = Entry(ex.runtime.now(tenant), ex.method, path, ex.headers, ex.body, status=404, matched=False)
+    journal.append(tenant, entry)
     ex.runtime.store.commit(tenant)

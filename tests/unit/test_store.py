@@ -86,7 +86,7 @@ def test_clear_by_kind() -> None:
 def test_the_journal_holds_the_newest_thousand() -> None:
     tenant = Store().tenant("t")
     for number in range(journal.MOST_ENTRIES + 5):
-        journal.append(tenant, journal.Entry(journal.Facts(0.0, "GET", "/", matched=True, status=number), {}, b""))
+        journal.append(tenant, journal.Entry(0.0, "GET", "/", {}, b"", status=number, matched=True))
     kept = journal.entries(tenant)
     assert [e["status"] for e in kept] == list(range(5, journal.MOST_ENTRIES + 5))
     assert [e["number"] for e in kept] == list(range(6, journal.MOST_ENTRIES + 6))
