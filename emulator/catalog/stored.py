@@ -17,7 +17,7 @@ import orjson
 from emulator.mechanisms.accounts import AccountRules
 from emulator.mechanisms.completions import Script
 from emulator.mechanisms.credentials import Place, Rule
-from emulator.mechanisms.deferred import KINDS, Deferred
+from emulator.mechanisms.deferred import KINDS
 from emulator.mechanisms.encoding import Encoding
 from emulator.mechanisms.fault_catalogue import FAULTS
 from emulator.mechanisms.faults import Fault, FaultKind
@@ -59,6 +59,7 @@ RECORDS: dict[str, type[Any]] = {
 }  # fmt: skip
 _FUNCTIONS = {function.__name__: function for function in (fixed, log_normal, recorded, uniform)}
 _DEFERRED = {kind.__name__: kind for kind in KINDS}
+_NAMES = {once: kind.__name__ for kind in KINDS for once in (kind, kind.MADE)}
 _APART = {Provider: ("operations", "read_document", "read_places", "compile_steps"), Operation: ("groups",)}
 """Fields that have lines of their own, or are no data."""
 _WRITTEN: tuple[Any, ...] = (*RECORDS.values(), Operation, Provider)
@@ -153,8 +154,8 @@ class _Writer:
             return ["#", self._places[id(value)]]
         if _plain(value):
             return ["=", value] if isinstance(value, (dict, list)) else value
-        if isinstance(value, Deferred):
-            return [type(value).__name__, self.written(value.made_of)]
+        if type(value) in _NAMES:
+            return [_NAMES[type(value)], self.written(value.made_of)]
         return self._composed(value)
 
     def _composed(self, value: Any) -> list[Any]:

@@ -14,10 +14,14 @@ NAMES: tuple[str, ...] = get_args(Variable)
 
 
 class Deferred:
-    """Before the base class: an attribute that is not there yet makes the thing."""
+    """Before the base class: an attribute that is not there yet makes the thing.
+
+    What looks for such attributes is slow to give those that are there, so a thing that is made is of a class without.
+    """
 
     __slots__ = ()
     made_of: Any
+    MADE: type[Any]
     _NAMES: tuple[Any, ...] = ()
 
     def __init__(self, made_of: Any) -> None:
@@ -26,30 +30,49 @@ class Deferred:
     def made(self) -> Self:
         """The same, made now. Raises what its base class raises."""
         super().__init__(self.made_of, *self._NAMES)  # type: ignore[call-arg]
+        self.__class__ = self.MADE
         return self
 
     def __getattr__(self, name: str) -> Any:
-        self.made()
-        return object.__getattribute__(self, name)
+        return getattr(self.made(), name)
+
+
+class MadeExpression(Expression):
+    __slots__ = ("made_of",)
 
 
 class LateExpression(Deferred, Expression):
     """Of its source."""
 
     __slots__ = ("made_of",)
+    MADE = MadeExpression
     _NAMES = (NAMES,)
+
+
+class MadeTemplate(Template):
+    __slots__ = ("made_of",)
 
 
 class LateTemplate(Deferred, Template):
     """Of its tree."""
 
     __slots__ = ("made_of",)
+    MADE = MadeTemplate
     _NAMES = (NAMES,)
+
+
+class MadeReader(Reader):
+    __slots__ = ("made_of",)
 
 
 class LateReader(Deferred, Reader):
     """Of expressions by neutral field."""
 
+    __slots__ = ("made_of",)
+    MADE = MadeReader
+
+
+class MadeWording(Wording):
     __slots__ = ("made_of",)
 
 
@@ -57,6 +80,7 @@ class LateWording(Deferred, Wording):
     """Of templates by violation."""
 
     __slots__ = ("made_of",)
+    MADE = MadeWording
 
 
 KINDS: tuple[type[Deferred], ...] = (LateExpression, LateTemplate, LateReader, LateWording)
