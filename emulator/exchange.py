@@ -122,24 +122,27 @@ class Frame:
 class Reply:
     """What goes back. `frames` is set for a body that takes its time, `body` otherwise."""
 
-    content: Any = None
-    """The body before it is encoded: a JSON value, or text."""
-    wait: float = 0.0
-    """Seconds before anything of it leaves."""
-    frames: list[Frame] | None = None
-    complete: bool = True
-    """False when the connection ends before the body does."""
-    breakage: Fault | None = None
-    """What is wrong with it below HTTP, which is for the transport to do."""
-    retry_after: float | None = None
-    """How long a refusal tells a client to wait, in its own seconds; None where the refusal knows nothing of it."""
-    exact_head: bool = False
-    """Header names go out as they are written here, which only the socket itself can do."""
+    __slots__ = (
+        "body", "breakage", "complete", "content", "exact_head", "frames", "headers", "retry_after", "status", "wait",
+    )  # fmt: skip
 
     def __init__(self, status: int = 200, headers: Headers | None = None, body: bytes = b"") -> None:
         self.status = status
         self.headers: Headers = [] if headers is None else headers
         self.body = body
+        self.content: Any = None
+        """The body before it is encoded: a JSON value, or text."""
+        self.wait = 0.0
+        """Seconds before anything of it leaves."""
+        self.frames: list[Frame] | None = None
+        self.complete = True
+        """False when the connection ends before the body does."""
+        self.breakage: Fault | None = None
+        """What is wrong with it below HTTP, which is for the transport to do."""
+        self.retry_after: float | None = None
+        """How long a refusal tells a client to wait, in its own seconds; None where the refusal knows nothing of it."""
+        self.exact_head = False
+        """Header names go out as they are written here, which only the socket itself can do."""
 
     @property
     def unsized(self) -> bool:
@@ -154,45 +157,12 @@ class Reply:
 class Exchange:
     """One request and its reply, with every fact the stages add."""
 
-    # route
-    tenant: Tenant
-    provider: Provider
-    local_path: str = ""
-    """The path as the real provider would see it."""
-    now: float = 0.0
-    """The moment of the exchange in Unix seconds, by the tenant's clock: one for all stages."""
-    scope: Scope
-    operation: Operation | None = None
-    active: Operation
-    """The operation, for stages that only run when there is one."""
-    credential: Credential | None = None
-    bends: Mapping[Target, tuple[Quirk, ...]]
-    """The provider's quirks that are about the operation."""
-
-    # steer
-    forced: RefusalName | None = None
-    forced_status: int | None = None
-    """Which of the refusal's replies was asked for."""
-    preference_applied: str | None = None
-
-    # authenticate, validate, limit, disrupt
-    principal: Mapping[str, Any] = _NOTHING
-    request: dict[str, Any] | None = None
-    script: Any = None
-    step_latency: tuple[str, str] | None = None
-    """The latency profile that a step of a scenario asks for, and who plays it."""
-    timing: Timing | None = None
-    """The waits of a profile; None: the stream's own pace."""
-    _account: Account | None = None
-
-    # outcome
-    refusal: Refused | None = None
-    completion: dict[str, Any] | None = None
-    streaming: bool = False
-    """Whether the reply is a stream."""
-    charged: dict[str, str] | None = None
-    entry: Entry | None = None
-    """The journal entry; what the client does later is added to it."""
+    __slots__ = (
+        "__weakref__", "_account", "active", "bends", "body", "charged", "completion", "credential", "entry", "faults",
+        "forced", "forced_status", "headers", "held", "idle", "local_path", "method", "mount", "notices", "now",
+        "operation", "path", "preference_applied", "principal", "provider", "query", "refusal", "reply", "request",
+        "runtime", "scope", "script", "step_latency", "streaming", "taken", "tenant", "tenant_name", "timing", "trace",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -218,18 +188,58 @@ class Exchange:
         self.body = body
         self.mount = mount
         self.tenant_name = tenant_name
-        self.notices: list[str] = []
-        """What was asked of the emulator and could not be honoured, for the client to read."""
-        self.taken: list[tuple[LimitRule, Limit]] = []
-        """Limits that admitted the request."""
-        self.held: list[tuple[dict[str, Any], float]] = []
-        """Counts that it is in while it is in flight: a cell, and the units of it."""
+
+        # route
+        self.tenant: Tenant
+        self.provider: Provider
+        self.local_path = ""
+        """The path as the real provider would see it."""
+        self.now = 0.0
+        """The moment of the exchange in Unix seconds, by the tenant's clock: one for all stages."""
+        self.scope: Scope
+        self.operation: Operation | None = None
+        self.active: Operation
+        """The operation, for stages that only run when there is one."""
+        self.credential: Credential | None = None
+        self.bends: Mapping[Target, tuple[Quirk, ...]]
+        """The provider's quirks that are about the operation."""
+
+        # steer
+        self.forced: RefusalName | None = None
+        self.forced_status: int | None = None
+        """Which of the refusal's replies was asked for."""
+        self.preference_applied: str | None = None
         self.faults: list[Fault] = []
         """What a test or a scenario asks for."""
         self.idle: list[Fault] = []
         """Those of them that found nothing to act on."""
+        self.notices: list[str] = []
+        """What was asked of the emulator and could not be honoured, for the client to read."""
+
+        # authenticate, validate, limit, disrupt
+        self.principal: Mapping[str, Any] = _NOTHING
+        self.request: dict[str, Any] | None = None
+        self.taken: list[tuple[LimitRule, Limit]] = []
+        """Limits that admitted the request."""
+        self.held: list[tuple[dict[str, Any], float]] = []
+        """Counts that it is in while it is in flight: a cell, and the units of it."""
+        self.script: Any = None
+        self.step_latency: tuple[str, str] | None = None
+        """The latency profile that a step of a scenario asks for, and who plays it."""
+        self.timing: Timing | None = None
+        """The waits of a profile; None: the stream's own pace."""
+        self._account: Account | None = None
+
+        # outcome
+        self.refusal: Refused | None = None
+        self.completion: dict[str, Any] | None = None
+        self.streaming = False
+        """Whether the reply is a stream."""
+        self.charged: dict[str, str] | None = None
         self.reply = Reply()
         self.trace: list[Note] = []
+        self.entry: Entry | None = None
+        """The journal entry; what the client does later is added to it."""
 
     def note(self, stage: str, what: str, **details: Any) -> None:
         """Add to the trace."""
