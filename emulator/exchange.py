@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from emulator.mechanisms import journal, windows
+from emulator.mechanisms import journal
 from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.clock import REAL, Clock, TimeScale, iso8601, moment
 from emulator.mechanisms.credentials import Credential
@@ -18,7 +18,7 @@ from emulator.mechanisms.latency import Timing
 from emulator.mechanisms.limits import Limit, Pooled, told
 from emulator.mechanisms.patches import Headers, Target
 from emulator.mechanisms.store import IN_FLIGHT, Store, Tenant
-from emulator.mechanisms.windows import WINDOWS, Window
+from emulator.mechanisms.windows import WINDOWS, InFlight, Window
 from emulator.operation import Operation, concerns
 from emulator.provider import ErrorEntry, LimitRule, Provider, ProviderFamily, Quirk, Shares
 from emulator.refusals import RefusalName
@@ -219,10 +219,10 @@ class Exchange:
         # authenticate, validate, limit, disrupt
         self.principal: Mapping[str, Any] = _NOTHING
         self.request: dict[str, Any] | None = None
-        self.taken: list[tuple[LimitRule, Limit]] = []
-        """Limits that admitted the request."""
-        self.held: list[tuple[dict[str, Any], float]] = []
-        """Counts that it is in while it is in flight: a cell, and the units of it."""
+        self.taken: list[tuple[LimitRule, Limit, float]] = []
+        """Limits that admitted the request, and what it cost them."""
+        self.held: list[tuple[Window, float]] = []
+        """Windows that it is counted in while it is in flight, and with how many units."""
         self.script: Any = None
         self.step_latency: tuple[str, str] | None = None
         """The latency profile that a step of a scenario asks for, and who plays it."""
@@ -245,36 +245,42 @@ class Exchange:
         """Add to the trace."""
         self.trace.append((stage, what, details))
 
-    def hold(self, key: str, units: float = 1) -> None:
+    def hold(self, key: str) -> None:
         """Be counted under a key of what is in flight, until `release`."""
-        cell = self.tenant.cells.setdefault((IN_FLIGHT, key), {})  # of which no file is told
-        cell["used"] = cell.get("used", 0) + units
-        self.held.append((cell, units))
+        window = self.tenant.cells.get((IN_FLIGHT, key))  # of which no file is told
+        if window is None:
+            window = self.tenant.cells[(IN_FLIGHT, key)] = InFlight()
+        window.used += 1
+        self.held.append((window, 1))
 
     def limit(self, rule: LimitRule, shares: Shares, *, looking: bool = False) -> Limit:
         """A limit as this exchange meets it; one that only looks at it leaves no trace of itself in the store."""
-        own = self._window(rule, rule.name, *shares[0], looking)
+        key, capacity = shares[0]
+        own = self._window(rule, rule.name, key, capacity, looking)
         if rule.pool is None:
             return own
-        return Pooled(own, self._window(rule, f"{rule.name}/pool", *shares[1], looking))
+        key, capacity = shares[1]
+        return Pooled(own, self._window(rule, f"{rule.name}/pool", key, capacity, looking))
 
     def _window(self, rule: LimitRule, name: str, key: object, capacity: float, looking: bool) -> Window:
         """The window of one share of a limit."""
         kind = WINDOWS[rule.algorithm]
         tenant, cell = self.tenant, (kind.cells, f"{self.provider.id}:{name}:{key}")
-        state = tenant.cells.get(cell)
-        if state is None:
-            state = {} if looking else windows.held(tenant, *cell)
-        elif not looking:
+        found = tenant.cells.get(cell)
+        window: Window = found if found.__class__ is kind else kind(found)
+        window.capacity, window.per = capacity, rule.per
+        if found is not None or not looking:
+            tenant.cells[cell] = window
+        if not looking:
             tenant.touched.add(cell)
-        return kind(state, capacity, rule.per)
+        return window
 
     def release(self) -> None:
         """The reply is sent, or nobody wants it: be counted nowhere. To say so again changes nothing."""
         with self.runtime.store.lock:
             while self.held:
-                cell, units = self.held.pop()
-                cell["used"] -= units
+                window, units = self.held.pop()
+                window.used -= units
 
     def sent(self, frames: int = 0, *, hung_up: bool = False) -> None:
         """So many frames of the reply are sent, and no more will be: release, and tell the journal."""

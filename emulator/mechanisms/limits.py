@@ -32,31 +32,32 @@ class Pool:
 class Pooled:
     """Units come out of the own share while it lasts, and what exceeds it out of the pool."""
 
-    __slots__ = ("own", "pool")
+    __slots__ = ("own", "pool", "pooled")
 
     def __init__(self, own: Window, pool: Window) -> None:
         self.own = own
         self.pool = pool
+        self.pooled = 0.0
+        """Units that this request has of the pool."""
 
     @property
     def capacity(self) -> float:
         return self.own.capacity
-
-    @property
-    def taken(self) -> float:
-        return self.own.taken + self.pool.taken
 
     def admits(self, now: float, cost: float) -> bool:
         return max(self.own.left(now), 0.0) + max(self.pool.left(now), 0.0) + 1e-9 >= cost
 
     def use(self, now: float, cost: float) -> None:
         """Use units; a negative cost gives some back, first those of the pool."""
-        pooled = max(cost - max(self.own.left(now), 0.0), 0.0) if cost > 0 else max(cost, -self.pool.taken)
-        self.pool.use(now, pooled)
-        self.own.use(now, cost - pooled)
+        pooled = max(cost - max(self.own.left(now), 0.0), 0.0) if cost > 0 else max(cost, -self.pooled)
+        self.pooled += pooled
+        for window, units in ((self.pool, pooled), (self.own, cost - pooled)):
+            if units:
+                window.use(now, units)
 
-    def counts(self) -> list[tuple[dict[str, Any], float]]:
-        return [*self.own.counts(), *self.pool.counts()]
+    def counts(self, cost: float) -> list[tuple[Window, float]]:
+        """Where a request that uses so many units is counted, and with how many."""
+        return [(self.own, cost - self.pooled), (self.pool, self.pooled)]
 
     def facts(self, now: float) -> dict[str, Any]:
         """How it stands, for headers and bodies to tell; the pool under `pool`."""

@@ -1,4 +1,4 @@
-"""Rate limit windows, and requests in flight. Each follows from a cell of plain data and the clock alone.
+"""Rate limit windows, and requests in flight. What each says follows from what it holds and the clock alone.
 
 All four admit a request of a given cost only while the capacity holds, and answer how much is left and when room
 comes back. `concurrency` knows no time: its units come back when they are given back, and `per` is how long a refused
@@ -6,13 +6,14 @@ request is told to wait. `limits` makes of them what a request meets.
 """
 
 import math
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from emulator.mechanisms.clock import to_microseconds
 from emulator.mechanisms.store import IN_FLIGHT, Tenant
 
-KINDS = ("windows", IN_FLIGHT)
 MOST_KEPT = 4096
+KINDS = ("windows", IN_FLIGHT)
+_NEVER = -1.0  # before any clock
 Algorithm = Literal["sliding_window", "fixed_window", "token_bucket", "concurrency"]
 
 
@@ -20,57 +21,49 @@ def _whole(number: float) -> int | float:
     return int(number) if number == int(number) else number
 
 
-def held(tenant: Tenant, kind: str, key: str) -> dict[str, Any]:
-    """The data of a window. A load with ever new keys leaves those behind that were used longest ago."""
-    if len(tenant.cells) >= tenant.crowded_at:
-        _make_room(tenant)
-    state: dict[str, Any] = tenant.cell(kind, key, dict)
-    return state
-
-
-def _make_room(tenant: Tenant) -> None:
-    """Keep the windows that were used last."""
-    used = {cell: _last_use(state) for cell, state in tenant.cells.items() if cell[0] in KINDS}
+def make_room(tenant: Tenant) -> None:
+    """Keep the windows that were used last: a load with ever new keys leaves those behind that were longest ago."""
+    if len(tenant.cells) < tenant.crowded_at:
+        return
+    used = {cell: _last_use(data) for cell, data in tenant.cells.items() if cell[0] in KINDS}
     for cell in sorted(used, key=lambda cell: used[cell])[:-MOST_KEPT]:
         tenant.forget(*cell)
     tenant.crowded_at = len(tenant.cells) + MOST_KEPT
 
 
-def _last_use(state: dict[str, Any]) -> float:
-    """When something was taken last; of one that was just made, never yet."""
-    log = state.get("log")
-    idle = 0.0 if state.get("used") == 0 else math.inf
-    moment: float = log[-1][0] if log else state.get("start", state.get("at", idle))
-    return moment
+def _last_use(data: Any) -> float:
+    """Of what a file kept and nobody asked for since, never."""
+    return data.last_use() if isinstance(data, Window) else _NEVER
 
 
 class Window:
-    """What a limit has in one cell of data, beside its rules: `capacity` units in `per` seconds."""
+    """What is used of a limit: of `capacity` units in `per` seconds, which each request is told anew."""
 
-    __slots__ = ("capacity", "per", "state", "taken")
+    __slots__ = ("capacity", "per", "used")
     cells = "windows"
     """The kind of its cells."""
+    KEPT: ClassVar[tuple[str, ...]] = ("used",)
+    """What a store keeps of it."""
 
-    def __init__(self, state: dict[str, Any], capacity: float, per: float) -> None:
-        self.state = state
-        self.capacity = capacity
-        self.per = per
-        self.taken = 0.0
-        """Units that this request uses."""
+    def __init__(self, kept: Any = None) -> None:
+        """`kept` is what a file has of it, if it is of such a window."""
+        self.capacity = self.per = math.inf
+        self.used: float = 0
+        if isinstance(kept, dict) and kept.keys() == set(self.KEPT):
+            for name, value in kept.items():
+                setattr(self, name, value)
+
+    def shown(self) -> dict[str, Any]:
+        """The window as plain data."""
+        return {name: getattr(self, name) for name in self.KEPT}
+
+    def last_use(self) -> float:
+        """When something was taken last."""
+        return math.inf if self.used else _NEVER
 
     def admits(self, now: float, cost: float) -> bool:
         left = self.left(now)
         return (left if left > 0 else 0.0) + 1e-9 >= cost
-
-    def use(self, now: float, cost: float) -> None:
-        """Let this request use units; a negative cost gives some of them back."""
-        if cost:
-            self.take(now, cost)
-            self.taken += cost
-
-    def counts(self) -> list[tuple[dict[str, Any], float]]:
-        """What this request uses: data, and units of it."""
-        return [(self.state, self.taken)] if self.taken else []
 
     def refusal(self, now: float, cost: float) -> dict[str, Any]:
         """What is told to a request that it does not admit: how it stands, what ran out, how long to wait."""
@@ -78,7 +71,7 @@ class Window:
 
     def left(self, now: float) -> float:
         """Units that are free at `now`; less than none where more was used than there are."""
-        return self.capacity - float(self.state.get("used", 0))
+        return self.capacity - self.used
 
     def resets(self, now: float) -> float:
         """The moment at which (more) room comes back."""
@@ -95,9 +88,13 @@ class Window:
         """When the units that it is short of are free."""
         return self.resets(now)
 
-    def take(self, now: float, cost: float) -> None:
+    def use(self, now: float, cost: float) -> None:
         """Use units. A negative cost gives some back."""
-        self.state["used"] = self.state.get("used", 0) + cost
+        self.used += cost
+
+    def counts(self, cost: float) -> list[tuple["Window", float]]:
+        """Where a request that uses so many units is counted, and with how many."""
+        return [(self, cost)]
 
     def facts(self, now: float) -> dict[str, Any]:
         """How the limit stands, without taking anything."""
@@ -111,68 +108,92 @@ class Window:
 
 
 class FixedWindow(Window):
-    """Periods one after the other, by the clock."""
+    """Periods one after the other, by the clock; `start` is when the one began in which units were used last."""
 
-    __slots__ = ()
+    __slots__ = ("start",)
+    KEPT = ("used", "start")
+
+    def __init__(self, kept: Any = None) -> None:
+        self.start = _NEVER
+        super().__init__(kept)
+
+    def last_use(self) -> float:
+        return self.start
 
     def left(self, now: float) -> float:
-        begun = self.state.get("start") == now - now % self.per
-        return self.capacity - float(self.state["used"]) if begun else self.capacity
+        return self.capacity - self.used if self.start == now - now % self.per else self.capacity
 
     def resets(self, now: float) -> float:
         return now - now % self.per + self.per
 
-    def take(self, now: float, cost: float) -> None:
-        state, start = self.state, now - now % self.per
-        state["used"] = state["used"] + cost if state.get("start") == start else cost
-        state["start"] = start
+    def use(self, now: float, cost: float) -> None:
+        start = now - now % self.per
+        if self.start == start:
+            self.used += cost
+        else:
+            self.start, self.used = start, cost
 
 
 class SlidingWindow(Window):
     """What was used in the last `per` seconds: in (now - per, now]."""
 
-    __slots__ = ()
+    __slots__ = ("log",)
+    KEPT = ("used", "log")
+
+    def __init__(self, kept: Any = None) -> None:
+        self.log: list[list[float]] = []
+        """Moments and the units that were used then."""
+        super().__init__(kept)
+
+    def last_use(self) -> float:
+        return self.log[-1][0] if self.log else _NEVER
 
     def left(self, now: float) -> float:
         self._forget(to_microseconds(now - self.per))  # the clock's own precision, or float dust delays the reset
-        return super().left(now)
+        return self.capacity - self.used
 
     def resets(self, now: float) -> float:
-        log = self.state.get("log")
-        return float(log[0][0]) + self.per if log else now
+        return self.log[0][0] + self.per if self.log else now
 
     def _opens(self, now: float, short: float) -> float:
-        for at, used in self.state.get("log", ()):
+        for at, used in self.log:
             short -= used
             if short <= 1e-9:
-                return float(at) + self.per
+                return at + self.per
         return self.resets(now)
 
-    def take(self, now: float, cost: float) -> None:
+    def use(self, now: float, cost: float) -> None:
         self._forget(to_microseconds(now - self.per))
-        self.state.setdefault("log", []).append([now, cost])
-        super().take(now, cost)
+        self.log.append([now, cost])
+        self.used += cost
 
     def _forget(self, horizon: float) -> None:
         """Drop what left the window."""
-        log = self.state.get("log")
-        if not log or log[0][0] > horizon:
-            return
-        gone = 0
+        log, gone = self.log, 0
         while gone < len(log) and log[gone][0] <= horizon:
-            self.state["used"] -= log[gone][1]
+            self.used -= log[gone][1]
             gone += 1
-        del log[:gone]
+        if gone:
+            del log[:gone]
 
 
 class TokenBucket(Window):
-    """Filled anew, evenly, in `per` seconds."""
+    """Filled anew, evenly, in `per` seconds: it held `level` units at the moment `at`, and is full when new."""
 
-    __slots__ = ()
+    __slots__ = ("at", "level")
+    KEPT = ("level", "at")
+
+    def __init__(self, kept: Any = None) -> None:
+        self.level = self.at = _NEVER
+        super().__init__(kept)
+
+    def last_use(self) -> float:
+        return self.at
 
     def left(self, now: float) -> float:
-        level, at = float(self.state.get("level", self.capacity)), float(self.state.get("at", now))
-        return min(self.capacity, level + (now - at) * self.capacity / self.per)
+        if self.at < 0:
+            return self.capacity
+        return min(self.capacity, self.level + (now - self.at) * self.capacity / self.per)
 
     def resets(self, now: float) -> float:
         room = self.left(now)
@@ -182,9 +203,8 @@ class TokenBucket(Window):
         # to the clock's next microsecond, and one for the last bits of the level
         return now + math.ceil(short * self.per / self.capacity * 1e6) / 1e6 + 1e-6
 
-    def take(self, now: float, cost: float) -> None:
-        self.state["level"] = min(self.capacity, self.left(now) - cost)
-        self.state["at"] = now
+    def use(self, now: float, cost: float) -> None:
+        self.level, self.at = min(self.capacity, self.left(now) - cost), now
 
 
 class InFlight(Window):

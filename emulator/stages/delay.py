@@ -17,7 +17,7 @@ def delay(ex: Exchange) -> None:
     if name is None:
         return
     profile = ex.provider.latency.profiles[name]
-    in_flight = ex.tenant.peek(IN_FLIGHT, ex.provider.id)["used"]
+    in_flight = ex.tenant.peek(IN_FLIGHT, ex.provider.id).used
     factor = profile.durations.load.factor(in_flight)
     ex.timing = Timing(profile.durations, ex.scope.entropy.fork("latency").random, factor)
     ex.note("delay", name, by=by, in_flight=in_flight, grade=profile.source.grade)

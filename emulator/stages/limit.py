@@ -1,6 +1,7 @@
 """Every limit that applies, then the balance. A refused request uses nothing up."""
 
 from emulator.exchange import Exchange, Refused
+from emulator.mechanisms.windows import make_room
 
 
 def limit(ex: Exchange) -> None:
@@ -8,6 +9,7 @@ def limit(ex: Exchange) -> None:
     if not ex.active.secured:
         return
     now, admitted, limits = ex.now, [], ex.provider.limits_of[ex.active.id]
+    make_room(ex.tenant)
     for rule, met in zip(limits.rules, limits.met(ex.scope), strict=True):
         if met is None:
             continue
@@ -19,13 +21,13 @@ def limit(ex: Exchange) -> None:
             raise Refused(rule.refuse, rule=rule.name, **facts)
         admitted.append((rule, limited, cost))
     _check_balance(ex)
-    taken, trace = ex.taken, ex.trace
     for rule, limited, cost in admitted:
-        limited.use(now, cost)
-        taken.append((rule, limited))
+        if cost:
+            limited.use(now, cost)
         if rule.algorithm == "concurrency":  # it ends with the reply
-            ex.held += limited.counts()
-        trace.append(rule.admission(cost, limited.capacity))
+            ex.held += limited.counts(cost)
+        ex.trace.append(rule.admission(cost, limited.capacity))
+    ex.taken = admitted
 
 
 def _check_balance(ex: Exchange) -> None:

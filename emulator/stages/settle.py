@@ -7,9 +7,9 @@ from emulator.exchange import Exchange
 
 def settle(ex: Exchange) -> None:
     """Correct the units of limits that count what only the reply shows; charge the account."""
-    for rule, limited in ex.taken:
-        if rule.settle is not None:
-            limited.use(ex.now, float(rule.settle.evaluate(ex.scope) or 0) - limited.taken)
+    for rule, limited, cost in ex.taken:
+        if rule.settle is not None and (more := float(rule.settle.evaluate(ex.scope) or 0) - cost):
+            limited.use(ex.now, more)
     _charge(ex)
 
 

@@ -14,7 +14,7 @@ from emulator.exchange import Runtime
 from emulator.mechanisms.expressions import Scope
 from emulator.mechanisms.journal import MOST_ENTRIES
 from emulator.mechanisms.store import Tenant
-from emulator.mechanisms.windows import MOST_KEPT, TokenBucket, held
+from emulator.mechanisms.windows import MOST_KEPT, TokenBucket, make_room
 from emulator.operation import Operation
 from emulator.provider import Provider
 from emulator.wire.reading import Request, by_name
@@ -76,11 +76,13 @@ def test_ever_new_keys() -> None:
     """The windows used longest ago are left behind; the one that is always in use is not."""
     tenant = Tenant("default")
     for number in range(30_000):
+        make_room(tenant)
         for key in (f"key{number}", "mine"):
-            TokenBucket(held(tenant, "windows", key), 1e6, 1e12).take(float(number), 1.0)
-        assert len(tenant.cells) <= 2 * MOST_KEPT
-    mine = TokenBucket(held(tenant, "windows", "mine"), 1e6, 1e12).facts(30_000.0)
-    assert round(mine["remaining"]) == 970_000
+            window = tenant.cell("windows", key, TokenBucket)
+            window.capacity, window.per = 1e6, 1e12
+            window.use(float(number), 1.0)
+        assert len(tenant.cells) <= 2 * MOST_KEPT + 2
+    assert round(tenant.peek("windows", "mine").facts(30_000.0)["remaining"]) == 970_000
 
 
 @contextmanager

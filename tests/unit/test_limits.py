@@ -1,14 +1,13 @@
 """A limit with a pool: what one request takes, out of what, and what comes back."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.mechanisms.limits import Pooled
-from emulator.mechanisms.windows import WINDOWS, Algorithm
+from emulator.mechanisms.windows import WINDOWS, Algorithm, Window
 
 ALGORITHMS: list[Algorithm] = ["sliding_window", "fixed_window", "token_bucket", "concurrency"]
 TIMED = ALGORITHMS[:3]
@@ -24,14 +23,15 @@ class Shared:
     algorithm: Algorithm
     share: int
     pool: int
-    states: dict[str, dict[str, Any]] = field(default_factory=dict)
-    pooled: dict[str, Any] = field(default_factory=dict)
+    windows: dict[str, Window] = field(default_factory=dict)
 
     def limit(self, key: str) -> Pooled:
-        state = self.states.setdefault(key, {})
-        return Pooled(
-            WINDOWS[self.algorithm](state, self.share, PER), WINDOWS[self.algorithm](self.pooled, self.pool, PER)
-        )
+        return Pooled(self._window(key, self.share), self._window("the pool", self.pool))
+
+    def _window(self, key: str, capacity: int) -> Window:
+        window = self.windows.setdefault(key, WINDOWS[self.algorithm]())
+        window.capacity, window.per = capacity, PER
+        return window
 
 
 @given(st.integers(0, 4), st.integers(0, 6), st.lists(st.tuples(KEYS, UNITS, st.booleans()), max_size=40))
@@ -40,26 +40,24 @@ def test_in_flight_is_bounded_by_shares_and_pool(share: int, pool: int, steps: l
     shared, open_limits = Shared("concurrency", share, pool), list[tuple[str, Pooled]]()
     for key, place, leaves in steps:
         if leaves and open_limits:
-            left_key, limit = open_limits.pop(place % len(open_limits))
-            before = len(open_limits)
-            limit.use(0.0, -limit.taken)
-            assert (limit.taken, limit.pool.taken) == (0, 0)
-            assert len(open_limits) == before, left_key
+            _, limit = open_limits.pop(place % len(open_limits))
+            limit.use(0.0, -1)
+            assert limit.pooled == 0
         else:
             limit = shared.limit(key)
-            own = sum(other.own.taken for k, other in open_limits if k == key)
-            drawn = sum(other.pool.taken for _, other in open_limits)
+            own = sum(1 - other.pooled for k, other in open_limits if k == key)
+            drawn = sum(other.pooled for _, other in open_limits)
             assert limit.admits(0.0, 1) is (own < share or drawn < pool)
             if limit.admits(0.0, 1):
                 limit.use(0.0, 1)
                 open_limits.append((key, limit))
-        assert sum(limit.pool.taken for _, limit in open_limits) <= pool
+        assert sum(limit.pooled for _, limit in open_limits) <= pool
         for name in "abc":
             mine = [limit for k, limit in open_limits if k == name]
-            assert 0 <= sum(limit.own.taken for limit in mine) <= share
+            assert 0 <= sum(1 - limit.pooled for limit in mine) <= share
             facts = shared.limit(name).facts(0.0)
-            assert facts["remaining"] == share - sum(limit.own.taken for limit in mine)
-            assert facts["pool"]["remaining"] == pool - sum(limit.pool.taken for _, limit in open_limits)
+            assert facts["remaining"] == share - sum(1 - limit.pooled for limit in mine)
+            assert facts["pool"]["remaining"] == pool - sum(limit.pooled for _, limit in open_limits)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -75,8 +73,8 @@ def test_a_pool_is_never_overdrawn_and_a_share_is_always_there(
         assert limit.admits(0.0, share - own[key]), "nobody else can use up a share"
         if limit.admits(0.0, cost):
             limit.use(0.0, cost)
-            own[key] += limit.own.taken
-            drawn += limit.pool.taken
+            own[key] += cost - limit.pooled
+            drawn += limit.pooled
         assert 0 <= drawn <= pool + 1e-9
         assert all(0 <= used <= share + 1e-9 for used in own.values())
 
@@ -89,10 +87,10 @@ def test_what_is_given_back_goes_to_the_pool_first(algorithm: Algorithm, share: 
     if not limit.admits(0.0, cost):
         return
     limit.use(0.0, cost)
-    assert limit.pool.taken == max(cost - share, 0)
+    assert limit.pooled == max(cost - share, 0)
     limit.use(0.0, -min(cost, 2))
-    assert limit.pool.taken == max(max(cost - share, 0) - min(cost, 2), 0)
-    limit.use(0.0, -limit.taken)
+    assert limit.pooled == max(max(cost - share, 0) - min(cost, 2), 0)
+    limit.use(0.0, min(cost, 2) - cost)
     facts = shared.limit("a").facts(0.0)
     assert (facts["remaining"], facts["pool"]["remaining"]) == (share, pool)
 

@@ -1,5 +1,6 @@
 """Windows against brute force: never more than the capacity, never a refusal below it."""
 
+import json
 from fractions import Fraction
 from typing import Any
 
@@ -18,25 +19,31 @@ ARRIVALS = st.lists(st.tuples(GAPS, st.integers(0, 4)), max_size=40)
 
 
 class Admitting:
-    """One limit with its cell of data, and what it admitted: (moment in microseconds, cost)."""
+    """One limit, kept in a file between requests, and what it admitted: (moment in microseconds, cost)."""
 
     def __init__(self, algorithm: Algorithm, capacity: int, per: int) -> None:
         self.algorithm: Algorithm = algorithm
         self.capacity = capacity
         self.per = per
-        self.state: dict[str, Any] = {}
+        self.kept = "null"
         self.admitted: list[tuple[int, int]] = []
 
     def offer(self, now: int, cost: int) -> bool:
         limit = self.window()
         admits = limit.admits(round(now / MICRO, 6), cost)
         if admits:
-            limit.use(round(now / MICRO, 6), cost)
+            self.use(limit, now, cost)
             self.admitted.append((now, cost))
         return admits
 
+    def use(self, limit: Window, now: int, cost: int) -> None:
+        limit.use(round(now / MICRO, 6), cost)
+        self.kept = json.dumps(limit.shown())
+
     def window(self) -> Window:
-        return WINDOWS[self.algorithm](self.state, float(self.capacity), self.per / MICRO)
+        limit = WINDOWS[self.algorithm](json.loads(self.kept))
+        limit.capacity, limit.per = float(self.capacity), self.per / MICRO
+        return limit
 
     def facts(self, now: int) -> dict[str, Any]:
         return self.window().facts(now / MICRO)
@@ -106,7 +113,7 @@ def test_room_comes_back_at_the_moment_that_reset_names(per: int, capacity: int,
 def test_settling_corrects_what_was_taken(algorithm: Algorithm, taken: int, used: int) -> None:
     limit = Admitting(algorithm, 10, MICRO)
     assert limit.offer(0, taken)
-    limit.window().take(0.0, used - taken)
+    limit.use(limit.window(), 0, used - taken)
     assert limit.facts(0)["remaining"] == 10 - used
 
 
