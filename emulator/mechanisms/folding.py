@@ -29,7 +29,8 @@ _OPPOSITES: dict[str, tuple[str, str, int]] = {
 }  # fmt: skip
 
 
-_Later = Callable[[dict[str, Any]], list[Any]]
+_Later = Callable[[dict[str, Any]], list[list[Any]]]
+"""What is fixed of a schema -> the ways to go on, each some parts to fold in, the one to try first first."""
 
 
 class Contradiction(Exception):
@@ -55,9 +56,26 @@ class Folding:
         self.conditions, self.nulls, self.later = conditions, nulls, []
         flat = self._flat(schema, depth, 0)
         while self.later:  # what can be done in several ways, chosen when all that is fixed is known
-            for part in self.later.pop(0)(flat):
-                flat = merged(flat, self._flat(part, depth, 0))
+            flat = self._gone_on(flat, self.later.pop(0)(flat), depth)
         return flat
+
+    def _gone_on(self, flat: dict[str, Any], ways: list[list[Any]], depth: int) -> dict[str, Any]:
+        """The first way that can be gone and asks for no property that must not be there. Raises Contradiction."""
+        later, gone = self.later, []
+        for parts in ways:
+            self.later, further = [*later], flat
+            try:
+                for part in parts:
+                    further = merged(further, self._flat(part, depth, 0))
+            except Contradiction:
+                continue
+            gone.append((_forbids_own(further), further, self.later))
+            if not gone[-1][0]:
+                break
+        if not gone:
+            raise Contradiction
+        _, further, self.later = min(gone, key=lambda way: way[0])
+        return further
 
     def _flat(self, schema: Any, depth: int, nested: int) -> dict[str, Any]:
         self.spend()
@@ -81,18 +99,18 @@ class Folding:
             chosen = self._choice(schema["oneOf"], depth)
             parts += [o if i == chosen else {"not": o} for i, o in enumerate(schema["oneOf"])]
         if "not" in schema:
-            self.later.append(lambda flat: [self._opposite(schema["not"], flat)])
+            self.later.append(lambda flat: [[self._opposite(schema["not"], flat)]])
         if "if" in schema:
             self.later.append(lambda _: self._branch(schema))
         for key, below in _dependencies(schema):
             self.later.append(partial(self._dependent, key, below))
         return parts
 
-    def _dependent(self, key: str, below: Any, flat: dict[str, Any]) -> list[Any]:
+    def _dependent(self, key: str, below: Any, flat: dict[str, Any]) -> list[list[Any]]:
         present = key in flat.get("required", ())
         if not present and key in flat.get("properties", ()):
             present = flat["properties"][key] is not False and self.chance.random() < 0.5
-        return [{"required": [key]}, below] if present else [{"properties": {key: False}}]
+        return [[{"required": [key]}, below] if present else [{"properties": {key: False}}]]
 
     def _choice(self, options: list[Any], depth: int) -> int:
         """Deep inside a recursive schema the simplest, so that it ends."""
@@ -101,11 +119,12 @@ class Folding:
         telling = [i for i, o in enumerate(options) if not (isinstance(o, dict) and o.get("type") == "null")]
         return self.chance.choice(range(len(options)) if self.nulls or not telling else telling)
 
-    def _branch(self, schema: dict[str, Any]) -> list[Any]:
+    def _branch(self, schema: dict[str, Any]) -> list[list[Any]]:
+        ways = [[{"not": schema["if"]}, schema.get("else", True)], [schema["if"], schema.get("then", True)]]
         if self.conditions > 0 and self.chance.random() < 0.5:
             self.conditions -= 1
-            return [schema["if"], schema.get("then", True)]
-        return [{"not": schema["if"]}, schema.get("else", True)]
+            ways.reverse()
+        return ways
 
     def _opposite(self, schema: Any, flat: dict[str, Any]) -> Any:
         """One way to break a schema, or `{}` where only trying helps."""
@@ -205,6 +224,15 @@ def _rule(schema: dict[str, Any], name: str) -> Any:
     if name in properties or schema.get("patternProperties"):
         return properties.get(name, True)
     return schema.get("additionalProperties", True)
+
+
+def _forbids_own(schema: dict[str, Any]) -> bool:
+    """Whether a flat schema asks for a property that it does not allow."""
+    closed = schema.get("unevaluatedProperties") is False and not schema.get("patternProperties")
+    return any(
+        _rule(schema, name) is False or (closed and name not in (schema.get("properties") or ()))
+        for name in schema.get("required") or ()
+    )
 
 
 def _types(one: Any, other: Any) -> list[str]:

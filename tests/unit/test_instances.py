@@ -718,3 +718,17 @@ def test_patterns_that_hold_together_are_met_whatever_the_chance(parts: list[dic
         "properties": {name: {**STRINGS, "allOf": parts} for name in "abc"},
     }
     assert [seed for seed in range(200) if instance(schema, random.Random(seed), ["Zurich"]) is None] == []
+
+
+@pytest.mark.parametrize("closing", [{}, {"additionalProperties": False}, {"unevaluatedProperties": False}], ids=str)
+def test_conditions_that_leave_one_way_are_met_whatever_the_chance(closing: dict[str, Any]) -> None:
+    """Several of them, one within another: the other way asks for a property that may not be there."""
+
+    def conditional(*names: str, **properties: Any) -> dict[str, Any]:
+        whole = {"required": [*names]}
+        condition = {"if": whole, "then": whole, "else": {"required": ["absent"]}}
+        known = {**dict.fromkeys(names, {"type": "boolean"}), **properties}
+        return {"type": "object", "properties": known, "allOf": [condition, dict(condition)], **closing}
+
+    schema = conditional("a", "b", "c", b=conditional("a", "b"))
+    assert [seed for seed in range(200) if instance(schema, random.Random(seed), ["Zurich"]) is None] == []
