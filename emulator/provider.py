@@ -73,9 +73,9 @@ class LimitRule:
         return f"({''.join(f'({key.written(code)}, {size.written_number(code)}), ' for key, size in pairs)})"
 
     def written_met(self, code: Code) -> str:
-        """Its shares and what a request costs, or None where it is not for the request."""
-        pair = f"({self.written_shares(code)}, float({self.cost.written(code)} or 0))"
-        return pair if self.when is None else f"({pair} if {code.called(self.when.holds)} else None)"
+        """The rule, its shares and what a request costs, or None where it is not for the request."""
+        met = f"({code.named(self)}, {self.written_shares(code)}, float({self.cost.written(code)} or 0))"
+        return met if self.when is None else f"({met} if {code.called(self.when.holds)} else None)"
 
     @cached_property
     def admission(self) -> Callable[[float, float], Note]:
@@ -101,8 +101,8 @@ class Limits:
         return {rule.name: rule for rule in self.rules}
 
     @cached_property
-    def met(self) -> Callable[[Scope], list[tuple[Shares, float] | None]]:
-        """Of each rule its shares and what a request costs, or None where the rule is not for the request."""
+    def met(self) -> Callable[[Scope], list[tuple[LimitRule, Shares, float] | None]]:
+        """Each rule, its shares and what a request costs, or None where the rule is not for the request."""
         return compiled(lambda code: f"[{', '.join(rule.written_met(code) for rule in self.rules)}]")
 
 

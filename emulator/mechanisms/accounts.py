@@ -331,17 +331,13 @@ class Account:
             meters.measure(self.data, meter, kind.name, item, self.scope, moment)
 
     def _deplete(self, moment: float) -> None:
-        """What a balance that is used up leads to."""
-        if not self._depletes():
+        """What a balance that is used up leads to, once."""
+        if self.data["depleted"] or self.balance > 0:
             return
         self.data["depleted"] = True
         for name in self.rules.depletion:
             for item in list(self.collection(name)["items"].values()):
                 self._curtail(self.rules.kinds[name], item, moment)
-
-    def _depletes(self) -> bool:
-        """Whether the balance is used up and nothing came of it yet."""
-        return not self.data["depleted"] and self.balance <= 0
 
     def _curtail(self, kind: ResourceType, item: Item, moment: float) -> None:
         """Call a resource to do what becomes of it without credit, in a state that allows it."""
@@ -362,11 +358,12 @@ class Account:
             if kind.states is not None and kind.seed:
                 self.collection(name)
         self.load(self.rules.initial)
+        self._deplete(self.now)
 
     def _advance(self) -> bool:
         """Everything that happened up to now, in its order; whether anything did."""
         timers, intervals, now = self.data["timers"], self.data["intervals"], self.now
-        if (not timers or timers[0][0] > now) and (not intervals or intervals[0][0] > now) and not self._depletes():
+        if (not timers or timers[0][0] > now) and (not intervals or intervals[0][0] > now):
             return False
         self._touch()
         while True:

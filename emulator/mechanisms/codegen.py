@@ -29,10 +29,11 @@ class Code:
     A `plain` text takes for granted that variables with members are mappings and that nothing it calls fails.
     """
 
-    def __init__(self, *, plain: bool = False, own: str | None = None) -> None:
-        """`own` is the variable whose value comes with each call."""
+    def __init__(self, *, plain: bool = False, own: str | None = None, whole: bool = False) -> None:
+        """`own` is the variable whose value comes with each call; a `whole` one usually has all members asked for."""
         self.plain = plain
         self.own = own
+        self.whole = whole
         self.fallible = False
         """Whether something that is called may fail."""
         self.statements: list[str] = []
@@ -70,8 +71,12 @@ class Code:
             return root
         self._with_members[root] = None
         key = self._key(steps[1])
-        text = f"{root}.get({key})"
-        text = text if self.plain else f"({text} if {root}_has else walk({root}, ({key},)))"
+        if not self.plain:
+            text = f"({root}.get({key}) if {root}_has else walk({root}, ({key},)))"
+        elif root == "own" and self.whole:
+            text, self.fallible = f"own[{key}]", True
+        else:
+            text = f"{root}.get({key})"
         return self.following(text, steps[2:])
 
     def kept(self, text: str) -> str:
@@ -144,7 +149,9 @@ def _is_mapping(name: str) -> str:
     return f"({name}.__class__ is dict or {name}.__class__ is Lookup)"
 
 
-def compiled(write: Write, own: str | None = None, careful: Callable[[], Function] | None = None) -> Function:
+def compiled(
+    write: Write, own: str | None = None, careful: Callable[[], Function] | None = None, *, whole: bool = False
+) -> Function:
     """The function that `write` writes: plainly for the usual request, and with care for any other.
 
     `careful` makes the function for the others, if it is not to be written in the same way; chance that was drawn
@@ -156,7 +163,7 @@ def compiled(write: Write, own: str | None = None, careful: Callable[[], Functio
         return code.function(write(code))
 
     careful = careful or written_with_care
-    code = Code(plain=True, own=own)
+    code = Code(plain=True, own=own, whole=whole)
     try:
         return code.plain_function(write(code), careful)
     except TOO_LARGE:

@@ -97,7 +97,7 @@ def append(tenant: Tenant, entry: Entry) -> None:
     """Add an entry, numbered from 1, in place of the oldest when there are too many."""
     counter = tenant.cell("journal_count", "", dict)
     number = entry.number = counter["count"] = counter.get("count", 0) + 1
-    tenant.put(*place(number), entry)
+    tenant.put(place(number), entry)
 
 
 def entries(tenant: Tenant) -> list[dict[str, Any]]:

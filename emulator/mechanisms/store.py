@@ -48,9 +48,8 @@ class Tenant:
             cell = self.cells[cell_key] = {}
         return cell, partial(self.touched.add, cell_key)
 
-    def put(self, kind: str, key: str, data: Any) -> None:
-        """Keep data under `kind` and `key`, whatever was there."""
-        cell_key = (kind, key)
+    def put(self, cell_key: CellKey, data: Any) -> None:
+        """Keep data in a cell, whatever was there."""
         self.touched.add(cell_key)
         self.cells[cell_key] = data
 

@@ -140,7 +140,8 @@ def _compile_each(tree: dict[Any, Any], names: tuple[str, ...], holes: list[str]
     name, items = match[1], Expression(match[2], names)
     holes.append(match[2])
     give, _ = _compile(tree["$give"], (*names, name), holes)
-    return lambda code: code.called(_each(name, compiled(items.written), compiled(give, own=name)))
+    whole = match[2].strip() == "items"  # resources and entries of books have all their fields
+    return lambda code: code.called(_each(name, compiled(items.written), compiled(give, own=name, whole=whole)))
 
 
 def _each(name: str, items: Render, give: Function) -> Render:

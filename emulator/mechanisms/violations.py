@@ -41,9 +41,9 @@ class RequestSchema:
         return jsonschema_rs.Draft202012Validator(whole)
 
     def typed(self, values: Mapping[str, str]) -> dict[str, Any]:
-        """Query values as the types their schemas name; those that are not there are left out."""
-        declared = {n: self.resolved(s) for n, s in self.schema.get("properties", {}).items() if n in values}
-        return {name: _typed(values[name], schema) for name, schema in declared.items()}
+        """Query values as the types their schemas name; what is not declared is left out."""
+        declared = self.schema.get("properties", {})
+        return {name: _typed(text, self.declared(name)) for name, text in values.items() if name in declared}
 
     def violations(self, body: Any) -> list[Violation]:
         """Every violation, in the order the schema declares its fields; empty when the body is valid."""

@@ -10,10 +10,10 @@ def limit(ex: Exchange) -> None:
         return
     now, admitted, limits = ex.now, [], ex.provider.limits_of[ex.active.id]
     make_room(ex.tenant)
-    for rule, met in zip(limits.rules, limits.met(ex.scope), strict=True):
+    for met in limits.met(ex.scope):
         if met is None:
             continue
-        shares, cost = met
+        rule, shares, cost = met
         limited = ex.limit(rule, shares)
         if not limited.admits(now, cost):
             facts = limited.refusal(now, cost)

@@ -205,7 +205,11 @@ TREES = st.recursive(
     lambda below: (
         st.lists(below, max_size=3)
         | st.dictionaries(st.sampled_from(["a", "b?"]), below)
-        | below.map(lambda give: {"$each": "value in fact", "$give": {"one": "${value.a}", "more": give}})
+        | st.builds(
+            lambda name, give: {"$each": f"value in {name}", "$give": {"one": "${value.a}", "more": give}},
+            st.sampled_from(["fact", "items"]),
+            below,
+        )
     ),
     max_leaves=4,
 )
@@ -217,7 +221,7 @@ NAMED = st.dictionaries(st.sampled_from(["a", "b"]), st.dictionaries(st.sampled_
 @settings(max_examples=500, deadline=None)
 def test_the_plain_way_gives_what_the_careful_one_gives(tree: object, fact: object, error: object) -> None:
     def outcome(render: Callable[[Scope], Any]) -> Any:
-        variables = scope(fact=fact, error=error, value={"a": "outer"})
+        variables = scope(fact=fact, items=fact, error=error, value={"a": "outer"})
         try:
             return render(variables), variables.get("value")
         except ExpressionError as failure:
