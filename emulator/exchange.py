@@ -253,7 +253,7 @@ class Exchange:
         window.used += 1
         self.held.append((window, 1))
 
-    def limit(self, rule: LimitRule, shares: Shares, *, looking: bool = False) -> Limit:
+    def limit(self, rule: LimitRule, shares: Shares, looking: bool = False) -> Limit:
         """A limit as this exchange meets it; one that only looks at it leaves no trace of itself in the store."""
         key, capacity = shares[0]
         own = self._window(rule, rule.name, key, capacity, looking)
@@ -297,7 +297,7 @@ class Exchange:
         found = self.bends.get(target)
         return [quirk for quirk in found if self.holds(quirk.when)] if found else ()
 
-    def faults_of(self, *layers: Layer) -> list[Fault]:
+    def faults_of(self, layers: Sequence[Layer]) -> list[Fault]:
         """The faults of some layers that this exchange meets: of quirks, then what is asked for."""
         if not self.faults and "fault" not in self.bends:
             return []

@@ -16,7 +16,6 @@ from emulator.mechanisms.credentials import Place, Rule
 from emulator.mechanisms.encoding import Encoding
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.faults import Fault
-from emulator.mechanisms.journal import Note
 from emulator.mechanisms.latency import Choice, Profile
 from emulator.mechanisms.limits import Pool
 from emulator.mechanisms.patches import Patch, Target
@@ -76,14 +75,6 @@ class LimitRule:
         """The rule, its shares and what a request costs, or None where it is not for the request."""
         met = f"({code.named(self)}, {self.written_shares(code)}, float({self.cost.written(code)} or 0))"
         return met if self.when is None else f"({met} if {code.called(self.when.holds)} else None)"
-
-    @cached_property
-    def admission(self) -> Callable[[float, float], Note]:
-        """The cost of a request and the limit's capacity -> what the trace of the request says when it is admitted."""
-        return lru_cache(64, typed=True)(self._admission)
-
-    def _admission(self, cost: float, capacity: float) -> Note:
-        return "limit", self.name, {"cost": cost, "limit": capacity, "grade": self.source.grade}
 
     @cached_property
     def shares(self) -> Callable[[Scope], Shares]:

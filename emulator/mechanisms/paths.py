@@ -20,7 +20,6 @@ class Lookup(dict[str, Any]):
     """A mapping of known keys whose values are made when a path asks for them."""
 
     def __init__(self, keys: Collection[str], make: Callable[[str], Any]) -> None:
-        super().__init__()
         self._keys = keys
         self._make = make
 
@@ -28,9 +27,7 @@ class Lookup(dict[str, Any]):
         return key in self._keys
 
     def get(self, key: str, default: Any = None) -> Any:
-        if key not in self:
-            return default
-        return self[key]
+        return self[key] if key in self._keys else default
 
     def __missing__(self, key: str) -> Any:
         value = self[key] = self._make(key)

@@ -7,7 +7,7 @@ from typing import Any
 from emulator.exchange import Exchange, Frame
 from emulator.mechanisms.encoding import Encoding
 from emulator.mechanisms.events import Event, Timeline, bend
-from emulator.mechanisms.faults import Fault
+from emulator.mechanisms.faults import Fault, Layer
 from emulator.mechanisms.faulty_streams import disturb
 from emulator.mechanisms.latency import Timing
 from emulator.operation import StreamPlan
@@ -16,6 +16,8 @@ from emulator.wire.framing import FRAMINGS
 from emulator.wire.spoiling import SPOILING
 from emulator.wire.writers import EventWriter, FrameWriter
 
+_BELOW: tuple[Layer, ...] = ("framing", "connection")
+"""Where faults are that the transport meets, not the content."""
 _MOST_GAPS = 1000
 """Gaps that a journal entry holds."""
 
@@ -33,7 +35,7 @@ def encode(ex: Exchange) -> None:
         _tell_timing(ex, ex.timing)
     if ex.faults or ex.notices or ex.preference_applied:
         _tell_wishes(ex)
-    for fault in ex.faults_of("framing", "connection"):
+    for fault in ex.faults_of(_BELOW):
         if fault.name in SPOILING:
             SPOILING[fault.name](ex.reply, fault, ex.now)
         else:
@@ -86,11 +88,11 @@ def _bytes(content: Any, encoding: Encoding) -> bytes:
 
 def _encode_stream(ex: Exchange, plan: StreamPlan) -> None:
     ex.reply.headers[0] = ("content-type", plan.media_type)
-    quirks, faults = ex.quirks("stream"), ex.faults_of("stream")
+    quirks, faults = ex.quirks("stream"), ex.faults_of(("stream",))
     if quirks or faults:
         _encode_bent(ex, plan, quirks, faults)
         return
-    writer = FrameWriter(ex, plan, joined=ex.runtime.pace == 0 and not ex.faults_of("framing", "connection"))
+    writer = FrameWriter(ex, plan, joined=ex.runtime.pace == 0 and not ex.faults_of(_BELOW))
     writer.write()
     ex.reply.frames = writer.frames
 

@@ -26,7 +26,7 @@ def limit(ex: Exchange) -> None:
             limited.use(now, cost)
         if rule.algorithm == "concurrency":  # it ends with the reply
             ex.held += limited.counts(cost)
-        ex.trace.append(rule.admission(cost, limited.capacity))
+        ex.trace.append(("limit", rule.name, {"cost": cost, "limit": limited.capacity, "grade": rule.source.grade}))
     ex.taken = admitted
 
 

@@ -44,7 +44,7 @@ def _generate(ex: Exchange, reader: Reader) -> None:
 def _complete(ex: Exchange, request: dict[str, Any]) -> None:
     ex.completion = complete(request, ex.scope.entropy, ex.provider.tokens, ex.script, ex.scope.get("model") or {})
     ex.streaming = _streams(ex, request)
-    for fault in ex.faults_of("content", *(("stream",) if ex.streaming else ())):
+    for fault in ex.faults_of(("content", "stream") if ex.streaming else ("content",)):
         if not faulty_content.spoil(ex.completion, request, fault, ex.scope.entropy):
             ex.idle.append(fault)
     ex.scope["completion"] = ex.completion
@@ -54,7 +54,7 @@ def _complete(ex: Exchange, request: dict[str, Any]) -> None:
 
 def _streams(ex: Exchange, request: dict[str, Any]) -> bool:
     asked = ex.active.stream is not None and bool(request["stream"])
-    return asked and not any(fault.name == "not_a_stream" for fault in ex.faults_of("stream"))
+    return asked and not any(fault.name == "not_a_stream" for fault in ex.faults_of(("stream",)))
 
 
 def _embed(ex: Exchange, request: dict[str, Any], dimensions: Expression) -> None:

@@ -76,7 +76,7 @@ def _limits(ex: Exchange) -> Mapping[str, Any]:
     def facts(name: str) -> Mapping[str, Any]:
         rule = rules[name]
         known = next((limited for taker, limited, _ in mine.taken if taker is rule), None)
-        limited = known or mine.limit(rule, rule.shares(mine.scope), looking=True)
+        limited = known or mine.limit(rule, rule.shares(mine.scope), True)
         return told(limited.facts(mine.now), mine.runtime.time)
 
     return Lookup(rules, facts)

@@ -21,7 +21,7 @@ def body_parts(reply: Reply, method: str) -> tuple[list[Frame], bool]:
     return reply.frames if reply.frames is not None else [Frame(0.0, reply.body)], reply.complete
 
 
-def whole(reply: Reply, method: str, *, closes: bool) -> bytes | None:
+def whole(reply: Reply, method: str, closes: bool) -> bytes | None:
     """All bytes of a reply that comes at once, as most do; None for any other."""
     if reply.frames is not None or reply.breakage is not None or reply.wait:
         return None

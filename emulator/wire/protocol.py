@@ -122,7 +122,7 @@ class Protocol(asyncio.Protocol):
         self._send(request, *await answer)
 
     def _send(self, request: Request, reply: Reply, exchange: Exchange | None) -> None:
-        if self.writable and (data := whole(reply, request.method, closes=self._last)) is not None:
+        if self.writable and (data := whole(reply, request.method, self._last)) is not None:
             self.transport.write(data)
             if exchange is not None:
                 exchange.sent()
