@@ -13,7 +13,7 @@ import httptools
 MOST_BODY = 64 * 1024 * 1024
 """Bytes of a body that are read; of a longer one, the length is."""
 _MOST_TARGET = 65535  # bytes of an address
-_MOST_HEAD = 8 * 1024 * 1024  # bytes of a head, as they come
+_MOST_OTHER = 8 * 1024 * 1024  # bytes of a request without one of its body among them
 _UPGRADE = re.compile(rb"\r\nUpgrade:[^\r]*(?=\r\n)", re.IGNORECASE)
 
 
@@ -47,7 +47,6 @@ class RequestReader:
         """Whether a request has begun and not ended."""
         self.expecting = False
         """Whether its client waits for a sign before it sends the body."""
-        self._in_head = False
         self._parser = httptools.HttpRequestParser(self)
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # it may come, and is nobody's
 
@@ -59,14 +58,14 @@ class RequestReader:
             pass
         except httptools.HttpParserError as error:
             raise MalformedRequest(str(error)) from error
-        if self._in_head:
-            self._head += len(data)
-            if self._head > _MOST_HEAD:
-                raise MalformedRequest("the head is too long")
+        if self.within:
+            self._other += len(data)
+            if self._other > _MOST_OTHER:
+                raise MalformedRequest("a head, a chunk's extension or trailers without end")
 
     def on_message_begin(self) -> None:
-        self.within = self._in_head = True
-        self._head = 0
+        self.within = True
+        self._other = 0
         self._url = b""
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
@@ -81,11 +80,12 @@ class RequestReader:
         self._headers.setdefault(_name(name), value.decode("latin-1"))
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
-        self.expecting = "expect" in self._headers and self._headers["expect"].lower() == "100-continue"
+        self._head, self._headers = self._headers, {}  # what comes behind the body are trailers, which nobody reads
+        self.expecting = "expect" in self._head and self._head["expect"].lower() == "100-continue"
 
     def on_body(self, body: bytes) -> None:
         self._size += len(body)
+        self._other = 0
         if self._size <= MOST_BODY:
             self._body.append(body)
 
@@ -98,7 +98,7 @@ class RequestReader:
                 self._parser.get_method().decode("ascii"),
                 path,
                 query,
-                self._headers,
+                self._head,
                 b"".join(self._body) if self._size <= MOST_BODY else bytes(MOST_BODY + 1),
                 version,
                 version != "1.0" and self._parser.should_keep_alive(),

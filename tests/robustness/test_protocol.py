@@ -55,16 +55,38 @@ def test_names_of_headers_are_written_as_meant_and_the_connection_stays(server: 
             assert wire.reply().status == 200
 
 
-@pytest.mark.parametrize("endless", [b"GET / HTTP/1.1\r\nx-long: ", b"GET / HTTP/1.1\r\n", b"GET /"])
-def test_a_head_without_end_is_refused(server: EmulatorServer, endless: bytes) -> None:
-    more = (b"x: y\r\n" if endless.endswith(b"\n") else b"abcdef") * 2000
+CHUNKED = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+ENDLESS = {
+    "value": (b"GET / HTTP/1.1\r\nx-long: ", b"abcdef"),
+    "headers": (b"GET / HTTP/1.1\r\n", b"x: y\r\n"),
+    "address": (b"GET /", b"abcdef"),
+    "trailers": (CHUNKED + b"0\r\n", b"x: y\r\n"),
+    "chunk extension": (CHUNKED + b"1;", b"abcdef"),
+}
+
+
+@pytest.mark.parametrize(("begin", "more"), ENDLESS.values(), ids=ENDLESS)
+def test_what_has_no_end_is_refused(server: EmulatorServer, begin: bytes, more: bytes) -> None:
     with Wire(server.url) as wire, suppress(BrokenPipeError, ConnectionResetError):  # which is closed meanwhile
-        wire.send(endless)
+        wire.send(begin)
         for _ in range(2000):
-            wire.send(more)
-        pytest.fail("24 MB of a head were taken")
+            wire.send(more * 2000)
+        pytest.fail("24 MB that are no body were taken")
     with Wire(server.url) as wire:
         assert wire.send(chat(server, "Hello")).reply().status == 200
+
+
+@pytest.mark.parametrize(("where", "status"), [("header", 200), ("trailer", 401)])
+def test_a_trailer_is_no_header(server: EmulatorServer, where: str, status: int) -> None:
+    """It comes when a server has authenticated the request already, if it reads it at all."""
+    key = server["acme"].headers["Authorization"]
+    lines = [f"POST {PATH} HTTP/1.1", "Content-Type: application/json", "Transfer-Encoding: chunked"]
+    lines += [f"Authorization: {key}"] if where == "header" else []
+    body = json.dumps({"model": "acme-large", "messages": [{"role": "user", "content": "Hello"}]})
+    lines += ["", f"{len(body):x}", body, "0"]
+    lines += [f"Authorization: {key}"] if where == "trailer" else []
+    with Wire(server.url) as wire:
+        assert wire.send("\r\n".join([*lines, "", ""]).encode()).reply().status == status
 
 
 def test_requests_that_nobody_reads_the_replies_of_wait(server: EmulatorServer) -> None:
