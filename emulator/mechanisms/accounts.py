@@ -52,7 +52,7 @@ class Account:
     __slots__ = ("__weakref__", "_touch", "data", "events", "now", "rules", "scope")
 
     def __init__(
-        self, rules: AccountRules, data: Data, scope: Scope, now: float, touch: Callable[[], object] = dict
+        self, rules: AccountRules, data: Data, scope: Scope, now: float, touch: Callable[[], None] = lambda: None
     ) -> None:
         """`data` is the account's cell, empty when it is new; `touch` is called when it is written.
 

@@ -38,12 +38,24 @@ def pieces(text: str, spaces: Literal["before", "after"] = "before", blanks: int
     """
     if not text:
         return []
+    words = text.split(" ")
+    if words != text.split():
+        found = _spaced_words(text, spaces)
+    elif spaces == "before":
+        found = [words[0], *[f" {word}" for word in words[1:]]]
+    else:
+        found = [*[f"{word} " for word in words[:-1]], words[-1]]
+    if blanks is None:
+        return found
+    return [piece for i, word in enumerate(found) for piece in (["", word] if i and i % blanks == 0 else [word])]
+
+
+def _spaced_words(text: str, spaces: Literal["before", "after"]) -> list[str]:
+    """Words with whatever space there is on that side; what has no word there goes with the one on the other."""
     words: list[str] = _PIECES[spaces].findall(text)
     if not words:
         return [text]
-    if spare := len(text) - sum(map(len, words)):  # spaces with no word on that side go with the one on the other
+    if spare := len(text) - sum(map(len, words)):
         words[-1] += text[-spare:] if spaces == "before" else ""
         words[0] = text[:spare] + words[0] if spaces == "after" else words[0]
-    if blanks is None:
-        return words
-    return [piece for i, word in enumerate(words) for piece in (["", word] if i and i % blanks == 0 else [word])]
+    return words

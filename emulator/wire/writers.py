@@ -80,12 +80,14 @@ class FrameWriter(EventWriter):
         super().__init__(ex, plan)
         self.frames: list[Frame] = []
         self.joined = joined
+        self._parts: list[bytes] = []
+        """Of a stream that is joined."""
         self._at = self._due = 0.0
 
     def write(self) -> None:
         super().write()
         if self.joined:
-            whole = b"".join([frame.data for frame in self.frames])
+            whole = b"".join(self._parts)
             self.frames = [Frame(0.0, whole[i : i + _MOST_JOINED]) for i in range(0, len(whole), _MOST_JOINED)]
 
     def pieces(self, kind: EventKind, texts: list[str]) -> None:
@@ -99,7 +101,7 @@ class FrameWriter(EventWriter):
         before, after = before + b'"', b'"' + after
         written, delays = _unquoted(texts, encoding), self._delays(len(texts))
         if self.joined:
-            self._push(before + (after + before).join(written) + after, 0.0)
+            self._parts += before, (after + before).join(written), after
             return
         at, due, pace, frames = self._at, self._due, self.ex.runtime.pace, self.frames
         for number, (text, delay) in enumerate(zip(written, delays, strict=True), len(frames)):
@@ -118,14 +120,17 @@ class FrameWriter(EventWriter):
         return [self.delay() for _ in range(count)]
 
     def _push(self, data: bytes, delay: float) -> None:
+        if self.joined:
+            self._parts.append(data)
+            return
         self._at += delay * self.ex.runtime.pace
         self._due += delay
         self.frames.append(Frame(self._at, data, len(self.frames), self._due))
 
 
 def _unquoted(texts: list[str], encoding: Encoding) -> list[bytes]:
-    """Texts as they stand between the quotes of JSON; most are the same there."""
-    whole = "".join(texts)
-    if whole.isascii() and encoding.dumps(whole)[1:-1] == whole.encode():
-        return list(map(str.encode, texts))
+    """Texts as they stand between the quotes of JSON; at once where none but those are quotes."""
+    whole = encoding.dumps(texts)
+    if b"\\" not in whole:
+        return whole[2:-2].split(encoding.dumps(["", ""])[2:-2])
     return [encoding.dumps(text)[1:-1] for text in texts]

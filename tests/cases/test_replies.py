@@ -11,6 +11,12 @@ from .catalogue import PROVIDERS, Caller, caller
 from .raw import RawReply
 
 NINE_OCLOCK = 1_800_003_600.25
+STREAMED = [
+    (provider.id, operation.id)
+    for provider in PROVIDERS.values()
+    for operation in provider.operations.values()
+    if operation.stream is not None and operation.id != "createCompletionV3"  # which has no messages
+]
 
 
 @pytest.fixture(params=PROVIDERS)
@@ -98,7 +104,30 @@ def test_a_scenario_scripts_text_reason_and_usage(asking: Caller, stream: bool) 
         assert reply.json["choices"][0]["finish_reason"] == "content_filter"
 
 
+TEXTS = [
+    '","',
+    '", "',
+    "a\\",
+    '"\\","',
+    'é / <\u2028> "q" 🙂',
+    " before  and\tafter\n",
+    "one two  three",
+    "one two three",
+    " ",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=ascii)
+@pytest.mark.parametrize("name", STREAMED, ids="-".join)
+def test_any_text_is_streamed_whole(emulator: Emulation, name: tuple[str, str], text: str) -> None:
+    """In pieces that JSON quotes in the provider's way, and another's encoding of the stream than of bodies."""
+    provider, operation = name
+    emulator[provider].play([{"reply": {"text": text}}])
+    reply = about(caller(emulator[provider], operation), "Hello", stream=True, anonymize=False)
+    assert _streamed(reply) == text
+
+
 def _streamed(reply: RawReply) -> str:
     chunks = [json.loads(event) for event in reply.events if event != "[DONE]"]
-    parts = [choice.get("delta", choice.get("message")) for chunk in chunks for choice in chunk["choices"]]
+    parts = [choice.get("delta", choice.get("message")) for chunk in chunks for choice in chunk.get("choices", ())]
     return "".join(part.get("content") or "" for part in parts)
