@@ -3,6 +3,7 @@
 Each is what its base class is. `made_of` is what a store keeps of it.
 """
 
+from threading import RLock
 from typing import Any, Self, get_args
 
 from emulator.mechanisms.expressions import Expression, Variable
@@ -11,6 +12,7 @@ from emulator.mechanisms.templates import Template
 from emulator.mechanisms.wording import Wording
 
 NAMES: tuple[str, ...] = get_args(Variable)
+_MAKING = RLock()  # emulators in several threads share what is made
 
 
 class Deferred:
@@ -34,7 +36,10 @@ class Deferred:
         return self
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.made(), name)
+        with _MAKING:
+            if isinstance(self, Deferred):  # nobody else made it meanwhile
+                self.made()
+        return getattr(self, name)
 
 
 class MadeExpression(Expression):

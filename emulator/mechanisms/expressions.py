@@ -14,6 +14,7 @@ from decimal import Decimal, InvalidOperation
 from functools import cache, partial
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal, NoReturn
 
 from emulator.mechanisms import native
@@ -77,8 +78,12 @@ def _load_cel() -> Any:
 class _Late:
     """The package, loaded when first asked for something: a server that starts compiles nothing."""
 
+    def __init__(self) -> None:
+        self.lock = Lock()  # two threads must not load it at once
+
     def __getattr__(self, name: str) -> Any:
-        found = getattr(_load_cel(), name)
+        with self.lock:
+            found = getattr(_load_cel(), name)
         setattr(self, name, found)
         return found
 
@@ -113,56 +118,50 @@ class Expression:
     __slots__ = ("_inline", "_make", "_path", "constant", "evaluate", "source")
 
     def __init__(self, source: str | int | float | bool, names: Iterable[str]) -> None:
-        """`names` are the variables that will be there. Raises ExpressionError for anything else."""
+        """`names` are the variables that will be there. Raises ExpressionError for anything else.
+
+        Another thread may look meanwhile: each attribute is set once, and `evaluate` when all others are.
+        """
         self.source = str(source)
-        self.evaluate: Evaluate
-        """The value for an exchange. Raises ExpressionError when it cannot be computed."""
-        self.constant = True
+        text = self.source.strip()
+        fixed = _fixed(source, text)
+        self.constant = fixed is not None
         """Whether the value is the same for every request."""
         self._path: tuple[Step, ...] | None = None
         self._inline: Write | None = None
         """How it is written as a part of a plain function; what raises there is evaluated by itself."""
         self._make: Callable[[], Evaluate] | None = None
-        text = self.source.strip()
-        if not isinstance(source, str):
-            self.evaluate = _constant(source)
-        elif text in _CONSTANTS:
-            self.evaluate = _constant(_CONSTANTS[text])
-        elif _NUMBER.fullmatch(text):
-            self.evaluate = _constant(float(text) if "." in text else int(text))
-        elif match := _STRING.fullmatch(text):
-            self.evaluate = _constant(match[1] if match[1] is not None else match[2])
-        else:
-            self.constant = False
-            self._compile(text, frozenset(names))
+        self.evaluate: Evaluate = fixed or self._compile(text, frozenset(names))
+        """The value for an exchange. Raises ExpressionError when it cannot be computed."""
 
-    def _compile(self, text: str, names: frozenset[str]) -> None:
-        self.evaluate = self._evaluate_first
+    def _compile(self, text: str, names: frozenset[str]) -> Evaluate:
         if _PATH.fullmatch(text):
-            self._path = path = _steps(text)
+            path = _steps(text)
             _check_names(self.source, [str(path[0]), *_roots(path)], names)
-            self._make = partial(compiled, lambda code: code.path(path))
+            self._path, self._make = path, partial(compiled, lambda code: code.path(path))
         elif (call := _CALL.fullmatch(text)) and call[1] in FUNCTIONS:
-            self._inline = _call(self.source, call, names)
-            self._make = partial(_called, self.source, self._inline)
+            inline = self._inline = _call(self.source, call, names)
+            self._make = partial(_called, self.source, inline)
         elif has := _HAS.fullmatch(text):
-            self._inline = _held(self.source, has[1].split("."), has[2], names)
-            self._make = partial(_called, self.source, self._inline)
+            inline = self._inline = _held(self.source, has[1].split("."), has[2], names)
+            self._make = partial(_called, self.source, inline)
         elif written := native.parse(text):
             _check_names(self.source, written.variables, names)
             self._inline = written.write if written.plain else None
             self._make = partial(_natively, self.source, text, written, names)
         else:
-            self.evaluate = _programmed(self.source, text, names)
+            return _programmed(self.source, text, names)
+        return self._evaluate_first
 
     def _evaluate_first(self, scope: Scope) -> Any:
         """Most expressions are never evaluated, or as a part of another function; this one is made when it is."""
         return self._made()(scope)
 
     def _made(self) -> Evaluate:
-        if self._make is not None:
-            make, self._make = self._make, None
+        make = self._make
+        if make is not None:
             self.evaluate = make() if self._inline is None else compiled(self._inlined, careful=make)
+            self._make = None  # not before: another thread may ask meanwhile, and makes it as well
         return self.evaluate
 
     def _inlined(self, code: Code) -> str:
@@ -208,6 +207,18 @@ class Expression:
         if not isinstance(value, (int, float)):
             raise ExpressionError(f"`{self.source}` gave {value!r} where a number is needed")
         return float(value)
+
+
+def _fixed(source: str | int | float | bool, text: str) -> Evaluate | None:
+    """Of what is written as a value; None for what is to be computed."""
+    if not isinstance(source, str):
+        return _constant(source)
+    if text in _CONSTANTS:
+        return _constant(_CONSTANTS[text])
+    if _NUMBER.fullmatch(text):
+        return _constant(float(text) if "." in text else int(text))
+    match = _STRING.fullmatch(text)
+    return _constant(match[1] if match[1] is not None else match[2]) if match else None
 
 
 _NOBODY: Any = None

@@ -31,9 +31,10 @@ class Template:
 
     def __init__(self, tree: Any, names: Iterable[str]) -> None:
         """Raises ExpressionError for a hole that does not compile or names an unknown variable."""
-        self.holes: list[str] = []
+        holes: list[str] = []
+        self._write, self.constant = _compile(tree, tuple(names), holes)
+        self.holes = holes
         """The sources of its expressions."""
-        self._write, self.constant = _compile(tree, tuple(names), self.holes)
         self.render: Render = self._render_first
 
     def __call__(self, scope: Scope) -> Any:
