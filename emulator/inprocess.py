@@ -50,7 +50,8 @@ class Pacing:
     def wait(self, at: float) -> None:
         """Sleep until a moment. Raises TimeoutError when that takes longer than the patience."""
         seconds, in_time = self.due(at, time.monotonic())
-        time.sleep(seconds)
+        if seconds > 0:
+            time.sleep(seconds)
         if not in_time:
             raise TimeoutError("timed out")
 
