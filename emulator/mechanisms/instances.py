@@ -353,5 +353,6 @@ def _bounds(schema: dict[str, Any], step: float | None) -> tuple[float, float]:
         high = schema["exclusiveMaximum"]
         highs.append(math.ceil(high) - 1 if step is None else high - step)
     greatest = min(highs, default=None)
-    least = max(lows, default=1 if greatest is None or greatest >= 1 else greatest - 100)
+    unit = schema.get("multipleOf", 1)
+    least = max(lows, default=1 if greatest is None or greatest >= max(unit, 1) else greatest - max(unit, 100))
     return least, max(least + 99 if greatest is None else greatest, least)

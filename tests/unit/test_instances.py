@@ -378,6 +378,8 @@ SATISFIABLE: dict[str, Any] = {
     "narrow": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 0.001},
     "integer between fractions": {"type": "integer", "exclusiveMinimum": 1.5, "exclusiveMaximum": 2.5},
     "large step": {"type": "integer", "multipleOf": 1000, "minimum": 1500, "maximum": 2500},
+    "step above the greatest": {"type": "integer", "multipleOf": 2, "maximum": 1},
+    "step far below the greatest": {"type": "number", "multipleOf": 700.5, "maximum": -3},
     "const in all of": {
         **OBJECT,
         "allOf": [{"properties": {"t": STRINGS}, "required": ["t"]}, {"properties": {"t": {"const": "x"}}}],
