@@ -13,6 +13,8 @@ Answer = tuple[Reply, Exchange | None]
 Answers = Callable[[Request, int], Answer | Coroutine[Any, Any, Answer]]
 """A request and the port it came to -> what is answered, at once or later. Raises nothing."""
 _KEEP_ALIVE = 75.0  # seconds that a connection may be idle
+_LINGER = 2.0  # seconds in which a client that is refused may end what it says …
+_MOST_DROPPED = 4 * 1024 * 1024  # … and how many bytes of it
 _SOON = 0.0005  # seconds that are not waited for: the loop's timers count in milliseconds
 _TURN = 256  # writes after which others have a turn
 _LARGE = 256  # bytes that count as another write
@@ -44,6 +46,9 @@ class Protocol(asyncio.Protocol):
         """Whether the connection ends with the request it is at."""
         self._crowded = False
         """Whether requests wait for their turn."""
+        self._refused = False
+        """Whether nothing that comes is read any more."""
+        self._dropped = 0
         self._delivery: _Delivery | None = None
         self._idle_since = 0.0
         self._watch: asyncio.TimerHandle | None = None
@@ -62,6 +67,9 @@ class Protocol(asyncio.Protocol):
             self._delivery.hang_up()
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            self._drop(data)
+            return
         try:
             self._reader.feed(data)
         except MalformedRequest:
@@ -133,9 +141,24 @@ class Protocol(asyncio.Protocol):
 
     def _refuse(self) -> None:
         """What came is not HTTP: say so, unless a reply is on its way."""
-        if not self._busy and not self._last:
-            self.transport.write(_NO_HTTP)
-        self.shutdown()
+        if self._busy or self._last:
+            self.shutdown()
+            return
+        self._refused = self._last = True
+        self.transport.write(_NO_HTTP)
+        if not self.transport.can_write_eof():  # TLS
+            self.transport.close()
+            return
+        self.transport.write_eof()
+        if self._watch is not None:
+            self._watch.cancel()
+        self._watch = self.loop.call_later(_LINGER, self.transport.close)
+
+    def _drop(self, data: bytes) -> None:
+        """Let a refused client end what it says: to close meanwhile would reset what it has not read of the refusal."""
+        self._dropped += len(data)
+        if self._dropped > _MOST_DROPPED:
+            self.transport.close()
 
     def _end_idle(self) -> None:
         self._watch = None

@@ -149,6 +149,7 @@ GARBAGE = {
     "a null in the path": b"GET /barrack/\x00 HTTP/1.1\r\n\r\n",
     "a raw byte in the path": b"GET /barrack/\xff HTTP/1.1\r\n\r\n",
     "a very long path": b"GET /barrack/" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n",
+    "a path that is still being sent": b"GET /" + b"a" * 900_000,
 }
 
 
