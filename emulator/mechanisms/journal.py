@@ -1,6 +1,6 @@
 """The journal: one entry an exchange, the newest thousand a tenant, each in a cell of its own."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -34,17 +34,8 @@ class Entry:
         body: bytes,
         status: int,
         matched: bool,
-        provider: str | None = None,
-        operation: str | None = None,
-        refusal: str | None = None,
-        streamed: bool = False,
-        principal: Mapping[str, Any] = _NOBODY,
-        usage: Any = None,
-        charged: Mapping[str, str] | None = None,
-        notices: Iterable[str] = (),
-        trace: Iterable[Note] = (),
     ) -> None:
-        """What was asked at a moment (Unix seconds), and what came of it."""
+        """What was asked at a moment (Unix seconds), and what came of it as far as every request has it."""
         self.number = 0
         self.at = at
         self.method = method
@@ -53,15 +44,15 @@ class Entry:
         self.body = body[:_MOST_BODY]
         self.status = status
         self.matched = matched
-        self.provider = provider
-        self.operation = operation
-        self.refusal = refusal
-        self.streamed = streamed
-        self.principal = principal
-        self.usage = usage
-        self.charged = charged
-        self.notices = tuple(notices)
-        self.trace = tuple(trace)
+        self.provider: str | None = None
+        self.operation: str | None = None
+        self.refusal: str | None = None
+        self.streamed = False
+        self.principal = _NOBODY
+        self.usage: Any = None
+        self.charged: Mapping[str, str] | None = None
+        self.notices: tuple[str, ...] = ()
+        self.trace: tuple[Note, ...] = ()
         self.client: Mapping[str, Any] | None = None
         """What became of the reply at the client's end."""
 

@@ -10,24 +10,17 @@ from emulator.mechanisms.journal import SENT_WHOLE, Entry
 def record(ex: Exchange) -> None:
     """Append the entry and let the store keep what the exchange changed."""
     operation, refusal, reply = ex.operation, ex.refusal, ex.reply
-    ex.entry = entry = Entry(
-        ex.now,
-        ex.method,
-        intern(ex.local_path),
-        ex.headers,
-        ex.body,
-        reply.status,
-        operation is not None,
-        ex.provider.id,
-        operation.id if operation is not None else None,
-        refusal.name if refusal is not None else None,
-        ex.streaming,
-        ex.principal,
-        ex.scope.get("usage"),
-        ex.charged,
-        ex.notices,
-        ex.trace,
-    )
+    matched, path = operation is not None, intern(ex.local_path)
+    ex.entry = entry = Entry(ex.now, ex.method, path, ex.headers, ex.body, reply.status, matched)
+    entry.provider = ex.provider.id
+    entry.operation = operation.id if operation is not None else None
+    entry.refusal = refusal.name if refusal is not None else None
+    entry.streamed = ex.streaming
+    entry.principal = ex.principal
+    entry.usage = ex.scope.get("usage")
+    entry.charged = ex.charged
+    entry.notices = tuple(ex.notices)
+    entry.trace = tuple(ex.trace)
     if reply.frames is None and reply.breakage is None:
         entry.client = SENT_WHOLE
     journal.append(ex.tenant, entry)

@@ -1,14 +1,14 @@
 """Nothing grows without bound, however many requests come, of whatever kind."""
 
 import gc
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from examples import example
 
-from emulator import make_runtime, overview
+from emulator import make_runtime
 from emulator.edge import answer
 from emulator.exchange import Runtime
 from emulator.mechanisms.expressions import Scope
@@ -17,7 +17,6 @@ from emulator.mechanisms.store import Tenant
 from emulator.mechanisms.windows import MOST_KEPT, TokenBucket, make_room
 from emulator.operation import Operation
 from emulator.provider import Provider
-from emulator.wire.reading import Request, by_name
 
 PROVIDERS = {name: family.base for name, family in make_runtime(pace=0).providers.items()}
 OPERATIONS = [(name, operation) for name, provider in PROVIDERS.items() for operation in provider.operations]
@@ -30,11 +29,7 @@ def runtime() -> Runtime:
 
 def ask(runtime: Runtime, provider: Provider, operation: Operation, key: str, **more: Any) -> None:
     """One request of an operation, its example where it takes JSON."""
-    body = overview.request_example(provider, operation)
-    sent = json.dumps({**body, **more}).encode() if isinstance(body, dict) else b""
-    headers = by_name({**provider.headers(key), "content-type": "application/json"}.items())
-    path = f"/{provider.id}{overview.example_path(provider, operation)}"
-    answer(runtime, Request(operation.method, path, "", headers, sent))
+    answer(runtime, example(provider, operation, key, **more))
 
 
 def completion() -> tuple[Provider, Operation]:
