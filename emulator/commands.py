@@ -286,11 +286,11 @@ def unfinished(runtime: Runtime, tenant_name: str) -> list[str]:
     lines = []
     with runtime.store.lock:
         tenant = runtime.store.tenant(tenant_name)
-        now = Clock(tenant.peek("clock", "") or {}, runtime.time).now()
+        now = runtime.now(tenant)
         for kind, provider_id in list(tenant.cells):
-            if kind != "plays":
+            if kind != "plays" or provider_id not in runtime.providers:  # a file may know of others
                 continue
-            found = provider(runtime, tenant, provider_id)
+            found = runtime.provider(tenant, provider_id)
             for entry in tenant.peek(kind, provider_id):
                 scenario = found.played(entry)
                 step = scenarios.unfinished(entry, scenario, now) if scenario is not None else None

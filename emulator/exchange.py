@@ -89,6 +89,11 @@ class Runtime:
     """Host as a client may name it -> provider id."""
 
     def __post_init__(self) -> None:
+        self.serve(self.providers)
+
+    def serve(self, providers: Mapping[str, ProviderFamily]) -> None:
+        """Answer with these from now on."""
+        self.providers = providers
         real = {family.base.host: name for name, family in self.providers.items()}
         self.hosts = {**real, **{f"{name}.localhost": name for name in self.providers}}
 

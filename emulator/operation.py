@@ -29,9 +29,11 @@ def concerns(operations: tuple[str, ...] | None, operation: str | None) -> bool:
 class Source:
     """Where a fact comes from and how well it is known."""
 
-    name: str
     ref: str
     grade: Grade
+
+
+NO_SOURCE = Source("no source is given", "assumed")
 
 
 @record
@@ -183,6 +185,11 @@ class Operation:
     """Where the keys of its bodies come from: a schema, or schema and property -> source, `file:line`."""
     where: str
     """`file:line` in the spec."""
+
+    def graded(self, status: int, grade: Grade) -> Grade:
+        """How well it is known that it answers a status, when the provider is known so well to answer it at all."""
+        told = self.source.grade != "assumed" if self.documented is None else status in self.documented
+        return grade if told or grade != "documented" else "assumed"
 
     @cached_property
     def routed(self) -> Note:

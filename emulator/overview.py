@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from emulator.catalog.specs import FORM, JSON, followed
+from emulator.mechanisms.clock import written_duration
 from emulator.mechanisms.fault_catalogue import FAULTS
 from emulator.mechanisms.records import record
 from emulator.operation import Act, Operation, concerns
@@ -60,13 +61,18 @@ def _graded(provider: Provider, operation: Operation, status: int) -> str:
 
 def request_example(provider: Provider, operation: Operation) -> Any:
     """A request body that works: the spec's example called `hello`, or its first, with a model the provider has."""
-    _, media = _request_media(provider, operation)
-    examples = media.get("examples", {})
-    chosen = examples.get("hello") or next(iter(examples.values()), None)
-    body = chosen["value"] if chosen else media.get("example")
+    examples = request_examples(provider, operation)
+    body = examples.get("hello", next(iter(examples.values()), None))
     if isinstance(body, dict) and "model" in body and not {body["model"], "*"} & provider.accepted_models.keys():
         return {**body, "model": next(iter(provider.accepted_models))}
     return body
+
+
+def request_examples(provider: Provider, operation: Operation) -> dict[str, Any]:
+    """The request bodies that the spec shows, by name; one that has none is called ``."""
+    _, media = _request_media(provider, operation)
+    named = {name: followed(provider.document, one).get("value") for name, one in media.get("examples", {}).items()}
+    return {**named, **({"": media["example"]} if "example" in media else {})}
 
 
 def request_media_type(provider: Provider, operation: Operation) -> str:
@@ -164,7 +170,7 @@ def explain(provider: Provider, operation: Operation) -> list[Line]:
         *_latency(provider, operation),
         *(Line("fields", name, place, source.grade) for name, (source, place) in operation.groups().items()),
         *(
-            Line("refusal", f"{entry.status} {name}", entry.where, entry.source.grade)
+            Line("refusal", f"{entry.status} {name}", entry.where, operation.graded(entry.status, entry.source.grade))
             for name in operation.refusals
             for entry in provider.errors[name]
             if concerns(entry.operations, operation.id) and entry.status in operation.statuses
@@ -178,12 +184,12 @@ def explain(provider: Provider, operation: Operation) -> list[Line]:
 
 
 def _behaviour(operation: Operation) -> str:
-    act = operation.act
+    act, makes = operation.act, "makes vectors" if operation.embedding is not None else "makes completions"
     if act is None:
-        return "makes completions" if operation.reader else "answers"
+        return makes if operation.reader else "answers"
     what = act.resource.name if act.resource is not None else f"the book {act.book}"
     done = f"{act.call} {what}" if act.verb == "call" else f"{act.verb} {what}"
-    return f"makes completions, {done}" if operation.reader else done
+    return f"{makes}, {done}" if operation.reader else done
 
 
 def _owned(provider: Provider, act: Act, at: Callable[..., str]) -> Iterator[Line]:
@@ -210,7 +216,7 @@ def _secured(provider: Provider, operation: Operation, at: Callable[..., str]) -
     yield Line("principal", "first matching pattern", at("auth", "credentials"))
     for rule in provider.limits:
         if concerns(rule.operations, operation.id):
-            span = "in flight" if rule.algorithm == "concurrency" else f"in {rule.per:g}s"
+            span = "in flight" if rule.algorithm == "concurrency" else f"in {written_duration(rule.per)}"
             yield Line("limit", f"{rule.name} {span}", rule.where, rule.source.grade)
     prices = provider.prices
     if prices is not None and operation.id in prices.charges:

@@ -11,7 +11,8 @@
     record     the journal
 
 A stage adds facts to the exchange or raises `Refused`, which is caught here and nowhere else. Both
-exits pass render, encode and record.
+exits pass render, encode and record. So does a fixture's expression that fails, wherever it stands: the
+provider's `server_error` goes out, and a notice says which it was.
 """
 
 from collections.abc import Callable
@@ -59,13 +60,27 @@ def run(exchange: Exchange) -> None:
             delay(exchange)
         except Refused as refusal:
             exchange.refusal = Refused(refusal.name, **refusal.facts)  # without the traceback, which holds the exchange
-        except ExpressionError as error:  # a fixture's expression met data it was not written for
-            exchange.notices.append(str(error))
-            exchange.refusal = Refused("server_error")
-        exchange.streaming &= exchange.refusal is None
-        render(exchange)
-        encode(exchange)
+        except ExpressionError as error:
+            fail(exchange, error)
+        try:
+            reply(exchange)
+        except ExpressionError as error:
+            fail(exchange, error)
+            reply(exchange, bare=True)
         record(exchange)
+
+
+def fail(exchange: Exchange, error: ExpressionError) -> None:
+    """A fixture's expression met data that it was not written for."""
+    exchange.notices.append(str(error))
+    exchange.refusal = Refused("server_error")
+
+
+def reply(exchange: Exchange, *, bare: bool = False) -> None:
+    """Complete the reply; a bare one has nothing but what the refusal is. Raises ExpressionError."""
+    exchange.streaming &= exchange.refusal is None
+    render(exchange, bare=bare)
+    encode(exchange)
 
 
 def admit(exchange: Exchange) -> None:

@@ -16,6 +16,7 @@ from emulator.mechanisms.credentials import Place, Rule
 from emulator.mechanisms.encoding import Encoding
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.faults import Fault
+from emulator.mechanisms.journal import SECRET
 from emulator.mechanisms.latency import Choice, Profile
 from emulator.mechanisms.limits import Pool
 from emulator.mechanisms.patches import Patch, Target
@@ -73,7 +74,7 @@ class LimitRule:
 
     def written_met(self, code: Code) -> str:
         """The rule, its shares and what a request costs, or None where it is not for the request."""
-        met = f"({code.named(self)}, {self.written_shares(code)}, float({self.cost.written(code)} or 0))"
+        met = f"({code.named(self)}, {self.written_shares(code)}, {self.cost.written_number(code, missing=0)})"
         return met if self.when is None else f"({met} if {code.called(self.when.holds)} else None)"
 
     @cached_property
@@ -126,7 +127,7 @@ class ChargeLine:
     unit: Decimal
 
     def amount(self, scope: Scope) -> Decimal:
-        return Decimal(str(self.quantity(scope) or 0)) * self.price.decimal(scope) / self.unit
+        return self.quantity.decimal(scope, Decimal(0)) * self.price.decimal(scope) / self.unit
 
 
 @record
@@ -241,6 +242,11 @@ class Provider:
         if "steps" in play:
             return self.compile_steps(play["name"], play["steps"])
         return self.scenarios.get(play["name"])
+
+    @cached_property
+    def secret_headers(self) -> frozenset[str]:
+        """The headers, in lower case, that carry credentials."""
+        return SECRET.union(place.name.lower() for place in self.places if place.where == "header")
 
     @cached_property
     def identify(self) -> Callable[[str, bool], Mapping[str, Any] | RefusalName]:

@@ -120,7 +120,7 @@ def reload_on_change(runtime: Runtime, data: Sequence[str | Path], stop: threadi
             now = catalog.changes(data)
             if now != seen:
                 seen = now
-                runtime.providers = catalog.load(data, list(runtime.providers))
+                runtime.serve(catalog.load(data, list(runtime.providers)))
         except catalog.LoadError as error:
             log.warning("not taken in:\n%s", error)
         except KeyError as error:

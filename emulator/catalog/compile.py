@@ -29,7 +29,7 @@ from emulator.mechanisms.router import Router
 from emulator.mechanisms.scenarios import Scenario
 from emulator.mechanisms.tokens import TokenRatio
 from emulator.mechanisms.violations import RequestPart, RequestSchema
-from emulator.operation import ContextPolicy, Operation, Source, StreamPlan, concerns
+from emulator.operation import NO_SOURCE, ContextPolicy, Operation, Source, StreamPlan, concerns
 from emulator.provider import BodyPolicy, ErrorEntry, LimitRule, Provider, Quirk, Variant
 from emulator.refusals import RefusalName
 
@@ -51,7 +51,7 @@ class Compiler:
         self.problems += check(document, self.spec, self.tree)
         if self.problems or document.auth is None or document.errors is None:
             raise LoadError(self.problems)
-        self.sources = {name: Source(name, s.ref, s.grade) for name, s in document.sources.items()}
+        self.sources = {name: Source(s.ref, s.grade) for name, s in document.sources.items()}
         auth, errors = document.auth, document.errors
         self.streams = {name: self._stream(name) for name in document.streams}
         self.kinds = {name: resource_type(name, r, self.leaves) for name, r in document.resources.items()}
@@ -265,7 +265,7 @@ class Compiler:
             per=declared.window,
             algorithm=declared.algorithm,
             refuse=declared.refuse,
-            source=self.sources[declared.source],
+            source=NO_SOURCE if declared.source is None else self.sources[declared.source],
             where=self.tree.place(path),
         )
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from emulator.mechanisms.paths import pointer
+
 Path_ = tuple[str, ...]
 _SCHEMAS = "#/components/schemas/"
 
@@ -46,6 +48,6 @@ def _components(node: Any) -> Iterator[str]:
     elif isinstance(node, dict):
         ref = node.get("$ref")
         if isinstance(ref, str) and ref.startswith(_SCHEMAS):
-            yield ref.removeprefix(_SCHEMAS)
+            yield pointer(ref)[2]
         for value in node.values():
             yield from _components(value)

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from emulator.catalog.source import LoadError, Path_, Problem, Tree
+from emulator.mechanisms.paths import pointed, pointer, reference
 
 JSON, FORM = "application/json", "multipart/form-data"
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -104,20 +105,12 @@ def _lost(node: Any, document: dict[str, Any], seen: set[str]) -> Iterator[str]:
         ref = node.get("$ref")
         if isinstance(ref, str) and ref not in seen:
             seen.add(ref)
-            target = _at(document, ref)
+            target = pointed(document, ref)
             if target is None:
                 yield ref
             yield from _lost(target, document, seen)
         for value in node.values():
             yield from _lost(value, document, seen)
-
-
-def _at(document: Mapping[str, Any], ref: str) -> Any:
-    """What a reference inside the document names, or None."""
-    node: Any = document
-    for step in ref.removeprefix("#/").split("/"):
-        node = node.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
-    return node
 
 
 def _operation(
@@ -168,7 +161,7 @@ def _query(document: dict[str, Any], parameters: list[Any]) -> dict[str, Any] | 
 def followed(document: Mapping[str, Any], node: dict[str, Any]) -> dict[str, Any]:
     """What a node is when its reference into the document, if it is one, is followed."""
     while "$ref" in node:
-        node = _at(document, node["$ref"])
+        node = pointed(document, node["$ref"])
     return node
 
 
@@ -196,9 +189,9 @@ class _Bundler:
         self.document.setdefault("components", {})
         for path, item in list((self.document.get("paths") or {}).items()):
             if isinstance(item, dict) and "$ref" in item and not item["$ref"].startswith("#"):
-                file, pointer = self._split(item["$ref"], ("paths", path))
-                self.origins[path] = file, pointer
-                self.document["paths"][path] = self._taken(self._at(file, pointer, ("paths", path)), file)
+                file, steps = self._split(item["$ref"], ("paths", path))
+                self.origins[path] = file, steps
+                self.document["paths"][path] = self._taken(self._at(file, steps, ("paths", path)), file)
                 self._inherit_security(self.document["paths"][path], file)
             else:
                 self.document["paths"][path] = self._taken(item, self.name)
@@ -217,27 +210,25 @@ class _Bundler:
         self.document["components"].setdefault("securitySchemes", {}).update(deepcopy(schemes))
 
     def place(self, path: str, method: str) -> str:
-        file, pointer = self.origins.get(path, (self.name, ("paths", path)))
-        return self.trees[file].place((*pointer, method))
+        file, steps = self.origins.get(path, (self.name, ("paths", path)))
+        return self.trees[file].place((*steps, method))
 
     def _split(self, ref: str, where: Path_) -> tuple[str, Path_]:
-        file, _, pointer = ref.partition("#")
-        steps = tuple(s.replace("~1", "/").replace("~0", "~") for s in pointer.strip("/").split("/"))
+        file = ref.partition("#")[0]
         if file and file not in self.trees:
             try:
                 self.trees[file] = self.find(file)
             except LoadError as error:
                 place = self.trees[self.name].place(where)
                 raise LoadError([Problem(place, "$ref", f"{ref}: {error}")]) from None
-        return file, steps
+        return file, tuple(pointer(ref))
 
-    def _at(self, file: str, pointer: Path_, where: Path_) -> Any:
+    def _at(self, file: str, steps: Path_, where: Path_) -> Any:
         node = self.trees[file].data
-        for step in pointer:
+        for step in steps:
             if not isinstance(node, dict) or step not in node:
                 place = self.trees[self.name].place(where)
-                shown = "/".join(str(s).replace("~", "~0").replace("/", "~1") for s in pointer)
-                raise LoadError([Problem(place, "$ref", f"{file} has nothing at #/{shown}")])
+                raise LoadError([Problem(place, "$ref", f"{file} has nothing at {reference(steps)}")])
             node = node[step]
         return deepcopy(node)
 
@@ -253,20 +244,20 @@ class _Bundler:
 
     def _component(self, ref: str, file: str) -> str:
         """Take the component a reference names into the bundle; gives its address there."""
-        target, pointer = self._split(ref if not ref.startswith("#") else f"{file}{ref}", ())
+        target, steps = self._split(ref if not ref.startswith("#") else f"{file}{ref}", ())
         if target == self.name:
-            return "#/" + "/".join(map(str, pointer))
-        if len(pointer) != 3 or pointer[0] != "components":
+            return reference(steps)
+        if len(steps) != 3 or steps[0] != "components":
             place = self.trees[self.name].place(())
             raise LoadError(
                 [Problem(place, "$ref", f"{ref}: only #/components/<kind>/<name> can be taken from a file")]
             )
-        _, kind, name = (str(step) for step in pointer)
+        _, kind, name = (str(step) for step in steps)
         here = self.document["components"].setdefault(kind, {})
-        raw = self._at(target, pointer, ())
+        raw = self._at(target, steps, ())
         if name in here and json.dumps(here[name], sort_keys=True) != json.dumps(raw, sort_keys=True):
             name = f"{target.rsplit('/', 1)[-1].split('.')[0]}.{name}"
         if name not in here:
             here[name] = {}  # a component may refer to itself
             here[name] = self._taken(raw, target)
-        return f"#/components/{kind}/{name}"
+        return reference(("components", kind, name))

@@ -107,7 +107,8 @@ def _is_example(target: Target, case: "Case[Any]") -> bool:
     if case.meta is None or case.meta.phase.name.value != "examples":
         return False
     operation = _operation(target, case)
-    shown, bodies = overview.path_examples(target.provider, operation), _bodies(target, operation)
+    shown = overview.path_examples(target.provider, operation)
+    bodies = [*overview.request_examples(target.provider, operation).values()]
     return dict(case.path_parameters or {}) == shown and (not bodies or case.body in bodies)
 
 
@@ -126,14 +127,6 @@ def _met_before(target: Target, case: "Case[Any]", response: "Response") -> bool
         for entry in target.provider.errors[name]
         if concerns(entry.operations, operation.id)
     }
-
-
-def _bodies(target: Target, operation: Operation) -> list[Any]:
-    """Every request body that the spec shows."""
-    _, raw = overview.spec_operation(target.provider, operation)
-    media = raw.get("requestBody", {}).get("content", {}).get("application/json", {})
-    shown = [example["value"] for example in media.get("examples", {}).values()]
-    return [*shown, *([media["example"]] if "example" in media else [])]
 
 
 class Oracle:

@@ -9,11 +9,12 @@ from typing import Any
 import httpx
 import jsonschema_rs
 
+from emulator.catalog.specs import followed
 from emulator.contract import curl
 from emulator.contract.report import Finding, Report
 from emulator.contract.target import Target
 from emulator.operation import Operation
-from emulator.overview import spec_operation
+from emulator.overview import request_examples, spec_operation
 
 PATIENCE = 120.0
 """Seconds a stream may take from request to end."""
@@ -40,21 +41,18 @@ def check(target: Target, report: Report, progress: Callable[[str], object]) -> 
 def _event_schema(target: Target, operation: Operation) -> tuple[str, Any] | None:
     """The media type of the operation's stream and the validator of its events."""
     _, raw = spec_operation(target.provider, operation)
-    content = raw.get("responses", {}).get(str(operation.success), {}).get("content", {})
+    document = target.provider.document
+    content = followed(document, raw.get("responses", {}).get(str(operation.success), {})).get("content", {})
     for media_type, media in content.items():
         if "x-event-schema" in media:
-            whole = {**media["x-event-schema"], "components": target.provider.document.get("components", {})}
+            whole = {**media["x-event-schema"], "components": document.get("components", {})}
             return media_type, jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
     return None
 
 
 def _bodies(target: Target, operation: Operation) -> list[dict[str, Any]]:
     """The examples called `stream…`; without any, all examples with `stream: true`."""
-    _, raw = spec_operation(target.provider, operation)
-    media = raw.get("requestBody", {}).get("content", {}).get("application/json", {})
-    examples = {name: example["value"] for name, example in media.get("examples", {}).items()}
-    if "example" in media:
-        examples[""] = media["example"]
+    examples = request_examples(target.provider, operation)
     meant = [body for name, body in examples.items() if name.startswith("stream")]
     return meant or [{**body, "stream": True} for body in examples.values() if isinstance(body, dict)]
 

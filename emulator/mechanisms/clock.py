@@ -27,6 +27,12 @@ def parse_duration(text: str | float) -> float:
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
+def written_duration(seconds: float) -> str:
+    """The shortest way to write whole days, hours, minutes or seconds; otherwise seconds: `30d`, `90s`, `0.5s`."""
+    unit = next((unit for unit in ("d", "h", "m") if seconds and seconds % _SECONDS[unit] == 0), "s")
+    return f"{seconds / _SECONDS[unit]:g}{unit}"
+
+
 def utc(seconds: float) -> datetime:
     """Unix seconds, whole, as a moment of the calendar."""
     return datetime.fromtimestamp(int(seconds), UTC)

@@ -7,6 +7,7 @@ The CEL package is touched in this module only.
 """
 
 import importlib.util
+import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -177,9 +178,9 @@ class Expression:
             return code.path(self._path)
         return self._inlined(code) if code.plain and self._inline is not None else code.called(self._made())
 
-    def written_number(self, code: Code) -> str:
-        """The same where a number is needed: anything else raises ExpressionError."""
-        number = code.called(self.number)
+    def written_number(self, code: Code, missing: float | None = None) -> str:
+        """The same where a number is needed, see `number`."""
+        number = code.called(self.number if missing is None else partial(self.number, missing=missing))
         return f"(it if (it := {self.written(code)}).__class__ in NUMBERS else {number})"
 
     def __call__(self, scope: Scope) -> Any:
@@ -193,20 +194,37 @@ class Expression:
         except ExpressionError:
             return False
 
-    def decimal(self, scope: Scope) -> Decimal:
-        """The value as an amount, exact where it is written so. Raises ExpressionError when it is none."""
-        value = self.evaluate(scope)
-        try:
-            return Decimal(str(value))
-        except InvalidOperation:
-            raise ExpressionError(f"`{self.source}` gave {value!r} where an amount is needed") from None
+    def decimal(self, scope: Scope, missing: Decimal | None = None) -> Decimal:
+        """The value as an amount, exact where it is written so; null as `missing`.
 
-    def number(self, scope: Scope) -> float:
-        """The value as a number. Raises ExpressionError when it is none."""
+        Raises ExpressionError when it is no finite amount.
+        """
         value = self.evaluate(scope)
-        if not isinstance(value, (int, float)):
+        if value is None and missing is not None:
+            return missing
+        try:
+            amount = Decimal(str(value))
+        except InvalidOperation:
+            amount = _NO_AMOUNT
+        if not amount.is_finite():
+            raise ExpressionError(f"`{self.source}` gave {value!r} where an amount is needed")
+        return amount
+
+    def number(self, scope: Scope, missing: float | None = None) -> float:
+        """The value as a number, also when it is written as text; null as `missing`.
+
+        Raises ExpressionError when it is no finite number.
+        """
+        value = self.evaluate(scope)
+        if value is None and missing is not None:
+            return missing
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if not math.isfinite(number):
             raise ExpressionError(f"`{self.source}` gave {value!r} where a number is needed")
-        return float(value)
+        return number
 
 
 def _fixed(source: str | int | float | bool, text: str) -> Evaluate | None:
@@ -221,6 +239,7 @@ def _fixed(source: str | int | float | bool, text: str) -> Evaluate | None:
     return _constant(match[1] if match[1] is not None else match[2]) if match else None
 
 
+_NO_AMOUNT = Decimal("nan")
 _NOBODY: Any = None
 """The scope of what no request changes."""
 

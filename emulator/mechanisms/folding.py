@@ -10,7 +10,8 @@ from fractions import Fraction
 from functools import partial
 from math import lcm
 from typing import Any
-from urllib.parse import unquote
+
+from emulator.mechanisms.paths import pointed
 
 MOST_DEPTH = 6
 _TYPES = ("string", "integer", "number", "object", "array", "boolean", "null")
@@ -168,12 +169,8 @@ def target(root: Any, schema: Any) -> Any:
         reference = schema.get("$ref") if isinstance(schema, dict) else schema
         if not isinstance(reference, str):
             break
-        schema = root
-        for step in unquote(reference).removeprefix("#").strip("/").split("/"):
-            if step:
-                key = step.replace("~1", "/").replace("~0", "~")
-                schema = schema.get(key, {}) if isinstance(schema, dict) else {}
-    return schema
+        schema = pointed(root, reference)
+    return {} if schema is None else schema
 
 
 def _dependencies(schema: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -14,7 +14,8 @@ SENT_WHOLE: Mapping[str, Any] = {"frames_sent": 0, "hung_up": False}
 MOST_ENTRIES = 1000
 _MOST_BODY = 65536
 _NOBODY: Mapping[str, Any] = MappingProxyType({})
-_SECRET = frozenset({"authorization", "api-token", "x-api-key", "api_key", "cookie", "proxy-authorization"})
+SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})
+"""Headers that carry credentials of any provider."""
 
 
 class Entry:
@@ -22,7 +23,7 @@ class Entry:
 
     __slots__ = (
         "at", "body", "charged", "client", "headers", "matched", "method", "notices", "number", "operation", "path",
-        "principal", "provider", "refusal", "status", "streamed", "trace", "usage",
+        "principal", "provider", "refusal", "secret", "status", "streamed", "trace", "usage",
     )  # fmt: skip
 
     def __init__(
@@ -41,6 +42,8 @@ class Entry:
         self.method = method
         self.path = path
         self.headers = headers
+        self.secret = SECRET
+        """The headers, in lower case, that are not to be shown."""
         self.body = body[:_MOST_BODY]
         self.status = status
         self.matched = matched
@@ -73,7 +76,10 @@ class Entry:
             "usage": self.usage,
             "charged": self.charged,
             "notices": list(self.notices),
-            "request": {"headers": _shown_headers(self.headers), "body": self.body.decode("utf-8", "replace")},
+            "request": {
+                "headers": _shown_headers(self.headers, self.secret),
+                "body": self.body.decode("utf-8", "replace"),
+            },
             "trace": [{"stage": stage, "what": what, **details} for stage, what, details in self.trace],
             "client": None if self.client is None else dict(self.client),
         }
@@ -98,6 +104,6 @@ def entries(tenant: Tenant) -> list[dict[str, Any]]:
     return [entry.shown() if isinstance(entry, Entry) else entry for entry in held if entry is not None]
 
 
-def _shown_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def _shown_headers(headers: Mapping[str, str], secret: frozenset[str]) -> dict[str, str]:
     """Request headers with every credential hidden but its last four characters."""
-    return {k: f"…{v[-4:]}" if k in _SECRET else v for k, v in headers.items()}
+    return {k: f"…{v[-4:]}" if k in secret else v for k, v in headers.items()}

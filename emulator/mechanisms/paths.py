@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
+from urllib.parse import unquote
 
 
 def walk(data: Any, path: Iterable[str]) -> Any:
@@ -14,6 +15,24 @@ def walk(data: Any, path: Iterable[str]) -> Any:
         else:
             return None
     return data
+
+
+def pointer(ref: str) -> list[str]:
+    """The steps of the JSON pointer in a `$ref` (RFC 6901): `#/paths/~1chat` -> [`paths`, `/chat`]."""
+    steps = unquote(ref).partition("#")[2].split("/")
+    return [step.replace("~1", "/").replace("~0", "~") for step in steps if step]
+
+
+def reference(steps: Iterable[Any]) -> str:
+    """The `$ref` whose pointer has these steps."""
+    return "#/" + "/".join(str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def pointed(document: Any, ref: str) -> Any:
+    """What a `$ref` names within the document; null if nothing."""
+    for step in pointer(ref):
+        document = document.get(step) if isinstance(document, dict) else None
+    return document
 
 
 class Lookup(dict[str, Any]):

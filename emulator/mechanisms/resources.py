@@ -251,7 +251,7 @@ class Paging:
 
 
 def page_size(paging: Paging, scope: Scope) -> int:
-    return min(max(int(paging.size.evaluate(scope) or paging.default), 1), paging.most)
+    return min(max(int(paging.size.number(scope, 0)) or paging.default, 1), paging.most)
 
 
 def page(
@@ -262,7 +262,7 @@ def page(
     if paging is None:
         return list(ordered), {"number": 1, "size": total, "total": total, "pages": 1}
     size = page_size(paging, scope)
-    number = max(int(paging.number.evaluate(scope) or 1), 1)
+    number = max(int(paging.number.number(scope, 1)), 1)
     facts = {"number": number, "size": size, "total": total, "pages": -(-total // size)}
     first = min((number - 1) * size, total)
     return list(islice(ordered, first, first + size)), facts

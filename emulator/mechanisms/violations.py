@@ -7,6 +7,8 @@ from functools import cached_property
 from itertools import islice
 from typing import Any, Literal
 
+from emulator.mechanisms.paths import pointed
+
 Violation = dict[str, Any]
 RequestPart = Literal["body", "query"]
 _MOST = 50  # a body with thousands of wrong items must not make a reply of megabytes
@@ -120,10 +122,7 @@ class RequestSchema:
         for _ in range(16):
             if not isinstance(node, dict) or "$ref" not in node:
                 break
-            target: Any = self.document
-            for step in str(node["$ref"]).removeprefix("#/").split("/"):
-                target = target.get(step, {}) if isinstance(target, dict) else {}
-            node = target
+            node = pointed(self.document, node["$ref"])
         return node if isinstance(node, dict) else {}
 
 

@@ -27,9 +27,11 @@ def encode(ex: Exchange) -> None:
     if ex.streaming:
         assert ex.active.stream is not None
         _encode_stream(ex, ex.active.stream)
+    elif ex.reply.status == 204:  # it has no body, nor headers of one (RFC 9110, 8.6)
+        ex.reply.headers = [header for header in ex.reply.headers if header[0].lower() != "content-type"]
     else:
         content = ex.reply.content
-        ex.reply.body = b"" if content is None and not _has_body(ex) else _bytes(content, ex.provider.encoding)
+        ex.reply.body = b"" if content is None and ex.refusal is not None else _bytes(content, ex.provider.encoding)
         ex.reply.headers.append(("content-length", str(len(ex.reply.body))))
     if ex.timing is not None:
         _tell_timing(ex, ex.timing)
@@ -76,10 +78,6 @@ def _unstreamed(ex: Exchange, fault: Fault) -> bool:
 def _header_text(text: str) -> str:
     """A notice as a header may carry it: printable ASCII."""
     return "".join(c if " " <= c <= "~" else "?" for c in text)[:500]
-
-
-def _has_body(ex: Exchange) -> bool:
-    return ex.refusal is None and ex.active.success != 204
 
 
 def _bytes(content: Any, encoding: Encoding) -> bytes:

@@ -12,6 +12,7 @@ def record(ex: Exchange) -> None:
     operation, refusal, reply = ex.operation, ex.refusal, ex.reply
     matched, path = operation is not None, intern(ex.local_path)
     ex.entry = entry = Entry(ex.now, ex.method, path, ex.headers, ex.body, reply.status, matched)
+    entry.secret = ex.provider.secret_headers
     entry.provider = ex.provider.id
     entry.operation = operation.id if operation is not None else None
     entry.refusal = refusal.name if refusal is not None else None
@@ -31,5 +32,6 @@ def record_unaddressed(ex: Exchange, tenant_name: str, path: str) -> None:
     """An entry for a request that named no provider there is."""
     tenant = ex.runtime.store.tenant(tenant_name)
     entry = Entry(ex.runtime.now(tenant), ex.method, path, ex.headers, ex.body, status=404, matched=False)
+    entry.secret = entry.secret.union(*(family.base.secret_headers for family in ex.runtime.providers.values()))
     journal.append(tenant, entry)
     ex.runtime.store.commit(tenant)

@@ -9,10 +9,14 @@ from emulator.mechanisms import patches
 from emulator.mechanisms.clock import http_date
 from emulator.mechanisms.limits import WAITS, told
 from emulator.mechanisms.paths import Lookup
+from emulator.operation import Grade, Source
 
 
-def render(ex: Exchange) -> None:
-    """Fill in the reply's status, headers and content; refuses nothing."""
+def render(ex: Exchange, *, bare: bool = False) -> None:
+    """Fill in the reply's status, headers and content; refuses nothing. A bare one tells of no limit and has no quirk.
+
+    Raises ExpressionError.
+    """
     ex.reply.headers = [("content-type", ex.provider.media_type)]
     ex.scope["limits"] = _limits(ex)
     if ex.refusal is not None:
@@ -21,9 +25,11 @@ def render(ex: Exchange) -> None:
         ex.reply.status = ex.active.success
         if not ex.streaming:
             ex.reply.content = ex.active.shape.render(ex.scope) if ex.active.shape else ex.active.example
-    ex.reply.headers += [(name, str(value)) for name, value in ex.provider.tell_limits(ex.scope) if value is not None]
-    if ex.bends:
-        _bend(ex)
+    if not bare:
+        told = ex.provider.tell_limits(ex.scope)
+        ex.reply.headers += [(name, str(value)) for name, value in told if value is not None]
+        if ex.bends:
+            _bend(ex)
     ex.reply.headers.append(("date", http_date(ex.now)))
 
 
@@ -37,8 +43,8 @@ def _render_refusal(ex: Exchange, refusal: Refused) -> None:
         refusal.name,
         status=entry.status,
         entry=entry.where,
-        grade=entry.source.grade,
-        body=entry.body_source.grade,
+        grade=_graded(ex, entry.status, entry.source),
+        body=_graded(ex, entry.status, entry.body_source),
     )
     ex.reply.status = entry.status
     known = ex.scope["fact"] or {}
@@ -52,6 +58,10 @@ def _render_refusal(ex: Exchange, refusal: Refused) -> None:
             ex.reply.headers.append((name, str(value)))
     if refusal.name == "method_not_allowed":
         ex.reply.headers.append(("allow", ", ".join(refusal.facts.get("allowed", ()))))
+
+
+def _graded(ex: Exchange, status: int, source: Source) -> Grade:
+    return ex.operation.graded(status, source.grade) if ex.operation is not None else source.grade
 
 
 def _tell(ex: Exchange, refusal: Refused) -> None:

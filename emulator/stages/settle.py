@@ -8,7 +8,7 @@ from emulator.exchange import Exchange
 def settle(ex: Exchange) -> None:
     """Correct the units of limits that count what only the reply shows; charge the account."""
     for rule, limited, cost in ex.taken:
-        if rule.settle is not None and (more := float(rule.settle.evaluate(ex.scope) or 0) - cost):
+        if rule.settle is not None and (more := rule.settle.number(ex.scope, 0) - cost):
             limited.use(ex.now, more)
     _charge(ex)
 

@@ -39,6 +39,8 @@ class Authority:
         self._names = list(dict.fromkeys([*_LOCAL, *hosts]))
         self._folder = TemporaryDirectory(prefix="emulator-") if file is None else None
         self.file = (Path(self._folder.name) / "ca.pem" if self._folder else Path(str(file))).absolute()
+        self.context = lru_cache(self._context)
+        """What a server of these names needs, or by a fault's name one whose certificate is expired or elsewhere's."""
         try:
             self._authority = self._found() if self.file.exists() else self._made()
         except OSError as error:
@@ -46,9 +48,7 @@ class Authority:
         except ValueError:
             raise AuthorityError(f"{self.file} and {self._key_file.name} are no certificate and its key") from None
 
-    @lru_cache  # noqa: B019  # an authority lives as long as its server
-    def context(self, fault: str | None = None) -> ssl.SSLContext:
-        """What a server of these names needs, or one whose certificate is expired or for another host."""
+    def _context(self, fault: str | None = None) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         first, last = _YEAR_2020 if fault == "tls_expired" else (None, None)
         names = [_ELSEWHERE] if fault == "tls_wrong_host" else self._names

@@ -171,6 +171,7 @@ class TestAgents:
         assert nugen.refused("POST", "/agents/run-agents/lease_reader/run", {"message": "?"})[0] == 404
         gone = nugen.ask("DELETE", f"/agents/{made['id']}")
         assert (gone.status, gone.body) == (204, b"")
+        assert (gone.header("content-type"), gone.header("content-length")) == (None, None)
         assert nugen.refused("GET", f"/agents/{made['id']}") == (404, "Agent not found")
 
     def test_usage_counts_runs_and_tokens_of_agents_that_are_gone_too(self, nugen: Platform) -> None:

@@ -122,6 +122,7 @@ class TestLife:
         assert client.get("ai/assistants").json() == [first, changed.json()]
         gone = client.delete(f"ai/assistants/{first['id']}")
         assert (gone.status_code, gone.content) == (204, b"")
+        assert not gone.headers.keys() & {"content-type", "content-length"}
         assert client.get("ai/assistants").json() == [changed.json()]
 
     def test_without_file_ids_an_update_takes_the_files_away(self, client: httpx.Client) -> None:

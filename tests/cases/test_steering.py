@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import httpx
 import pytest
 
 from emulator import Emulation, Handle
@@ -165,7 +166,7 @@ def test_nothing_else_tells_the_reply_from_the_providers(emulator: Emulation, pr
     asking = caller(emulator[provider], operation)
     reply = asking.ask()
     names = {name.lower() for name, _ in reply.headers}
-    assert names >= (EVERYWHERE if reply.body else EVERYWHERE - {"content-type"})
+    assert names >= ({"date"} if reply.status == 204 else EVERYWHERE)
     of_the_provider = {name for name in names - EVERYWHERE if not name.startswith("x-ratelimit-")}
     assert of_the_provider <= {f"access-control-allow-{what}" for what in ("origin", "methods", "headers")}
 
@@ -274,3 +275,12 @@ class TestFaults:
         handle.fail("server_error")
         assert asking.ask(X_Emulator_Fault="html_gateway_page").status == 500
         assert b"<html>" in asking.ask(X_Emulator_Fault="html_gateway_page").body
+
+
+def test_the_trace_grades_a_refusal_for_the_operation(emulator: Emulation) -> None:
+    """That there is a 401 is documented of chat alone."""
+    barrack = emulator["barrack"]
+    for path in ("/ai/chat/", "/volumes/billing/"):
+        httpx.request("POST" if "chat" in path else "GET", barrack.base_url + path)
+    grades = [note["grade"] for entry in barrack.journal for note in entry.raw["trace"] if note["stage"] == "render"]
+    assert grades == ["documented", "assumed"]

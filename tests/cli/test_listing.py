@@ -125,6 +125,23 @@ def test_explain_leads_to_lines_that_exist(run: Run) -> None:
         assert told == {status for status in row["statuses"] if status >= 300}
 
 
+def test_explain_and_the_table_grade_alike(run: Run) -> None:
+    """A status in brackets is not documented of the operation, wherever else its error is."""
+    for row in [line.strip("| ").split(" | ") for line in run("list", "--markdown").stdout.splitlines()[2:]]:
+        provider, (method, path) = row[0].split("`")[1], row[1].strip("`").split()
+        guessed = set(re.findall(r"\((\d+)\)", row[3]))
+        lines = run("explain", method, f"/{provider}{path}").stdout.splitlines()
+        told = {line.split()[1] for line in lines if line.startswith("refusal ") and " documented " in line}
+        assert not told & guessed, row
+
+
+def test_explain_reads_as_a_person_writes(run: Run) -> None:
+    lines = run("explain", "POST", "/nugen/inference/embeddings").stdout.splitlines()
+    told = {line.split()[0]: line for line in lines}
+    assert "quota in 30d" in told["limit"]
+    assert "makes vectors" in told["behaviour"]
+
+
 def test_explain_names_the_very_line(run: Run) -> None:
     lines = run("explain", "POST", "/nugen/inference/chat_text").stdout.splitlines()
     (place,) = (line.split()[-1] for line in lines if line.startswith("refusal ") and "bad_gateway" in line)

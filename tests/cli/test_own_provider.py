@@ -3,9 +3,11 @@
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 from openai import OpenAI
 
+from . import acme
 from .conftest import Run, Serve
 
 README = Path(__file__).parents[2] / "README.md"
@@ -53,3 +55,61 @@ def test_it_stands_beside_the_packaged_ones(serve: Serve, printed: Path) -> None
     served = serve("--data", printed)
     assert set(served.control("health").json()["providers"]) > {"acme", "nugen"}
     assert [served.get(path).status_code for path in ("/acme/v1/models", "/generalcompute/v1/models")] == [200, 200]
+
+
+def test_a_key_is_hidden_wherever_it_stands(serve: Serve, tmp_path: Path) -> None:
+    auth = "auth: {accept: [{in: header, name: X-Acme-Token}], credentials: [{match: '*', principal: {plan: free}}]}\n"
+    served = serve("acme", "nugen", "--data", acme.write(tmp_path / "data", {"fixtures/acme/auth.yaml": auth}))
+    for path in ("/acme/v1/models", "/acne/v1/models"):
+        httpx.get(served.url + path, headers={"X-Acme-Token": "acme-secret-key-1234"})
+    shown = [entry["request"]["headers"]["x-acme-token"] for entry in served.control("journal").json()]
+    assert shown == ["…1234", "…1234"]
+
+
+REFERRING = """\
+openapi: 3.1.0
+info: {title: Acme, version: "1"}
+servers: [{url: https://api.acme.test/v1}]
+paths:
+  /jobs:
+    post:
+      operationId: createJob
+      requestBody: {$ref: "#/components/requestBodies/job~1new"}
+      responses:
+        "200": {description: Done, content: {application/json: {example: {done: true}}}}
+        "400": {description: No}
+        "422": {description: Wrong}
+        "500": {description: Sorry}
+components:
+  requestBodies:
+    job/new:
+      required: true
+      content:
+        application/json:
+          schema: {$ref: "#/components/schemas/job~1new"}
+          examples: {hello: {$ref: "#/components/examples/hello"}}
+  examples: {hello: {value: {name: first, size: 2}}}
+  schemas: {job/new: {type: object, required: [name, size], properties: {name: {type: string}, size: {type: integer}}}}
+"""
+OWN = """\
+id: acme
+extends: openai_compatible
+spec: acme.yaml
+origin: https://api.acme.test
+sources: {guess: {ref: a guess, grade: assumed}}
+body: {coerce: true}
+operations: {createJob: {source: guess}}
+errors: {catalog: {invalid_request: {status: 422, source: guess, body: {wrong: "${violations.0.dotted}"}}}}
+"""
+
+
+def test_a_spec_may_refer_wherever_openapi_lets_it(run: Run, serve: Serve, tmp_path: Path) -> None:
+    """To bodies, examples and schemas, also of names that a pointer has to escape."""
+    files = {"fixtures/acme/provider.yaml": OWN, "specs/acme.yaml": REFERRING}
+    folder = acme.write(tmp_path / "data", files)
+    assert run("check", folder).stderr == ""
+    served = serve("acme", "--data", folder)
+    assert """-d '{"name": "first", "size": 2}'""" in served.starting("curl")[0]
+    assert httpx.post(f"{served.url}/v1/jobs", json={"name": "a", "size": "3"}).status_code == 200
+    wrong = httpx.post(f"{served.url}/v1/jobs", json={"size": "x"})
+    assert (wrong.status_code, wrong.json()) == (422, {"wrong": "name"})

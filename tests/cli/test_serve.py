@@ -176,6 +176,14 @@ def test_state_outlives_a_restart(serve: Serve, tmp_path: Path) -> None:
     assert [one - next_ for one, next_ in pairwise(counts)] == [1, 1, 1]
 
 
+def test_state_of_a_provider_that_is_not_served_any_more(serve: Serve, tmp_path: Path) -> None:
+    first = serve("--state", tmp_path / "state.db")
+    first.control("fail", {"provider": "nugen", "refuse": "bad_gateway"})
+    first.stop()
+    second = serve("barrack", "--state", tmp_path / "state.db")
+    assert second.control("scenario").json()["unfinished"] == []
+
+
 def test_reload_takes_in_a_change_and_keeps_state(serve: Serve, tmp_path: Path) -> None:
     provider = acme.write(tmp_path / "data") / "fixtures/acme/provider.yaml"
     served = serve("acme", "--data", tmp_path / "data", "--reload")
@@ -194,6 +202,19 @@ def test_reload_takes_in_a_change_and_keeps_state(serve: Serve, tmp_path: Path) 
     assert until(lambda: models() == ["acme-tiny"])
     assert served.control("clock").json()["frozen"]
     assert len(served.journal()) >= 4
+
+
+def test_reload_takes_in_another_host(serve: Serve, tmp_path: Path) -> None:
+    provider = acme.write(tmp_path / "data") / "fixtures/acme/provider.yaml"
+    served = serve("acme", "nugen", "--data", tmp_path / "data", "--reload")
+
+    def status(host: str) -> int:
+        return served.get("/v1/models", host=host).status_code
+
+    assert (status("api.acme.test"), status("api.moved.test")) == (200, 404)
+    provider.write_text(acme.PROVIDER.replace("api.acme.test", "api.moved.test"), encoding="utf-8")
+    assert until(lambda: status("api.moved.test") == 200)
+    assert status("api.acme.test") == 404
 
 
 def test_port_in_use(run: Run) -> None:

@@ -35,7 +35,7 @@ class Rule(Model):
     )
     algorithm: Algorithm
     refuse: RefusalName = "rate_limited"
-    source: SourceName
+    source: SourceName | None = Field(None, description="Where the limit comes from; without one, it is assumed.")
 
     @model_validator(mode="after")
     def _fits_its_algorithm(self) -> "Rule":
