@@ -16,7 +16,7 @@ from functools import cache, partial
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, cast
 
 from emulator.mechanisms import native
 from emulator.mechanisms.codegen import FAILURES, TOO_LARGE, Code, Step, Write, compiled
@@ -216,6 +216,8 @@ class Expression:
         Raises ExpressionError when it is no finite number.
         """
         value = self.evaluate(scope)
+        if value.__class__ is int or value.__class__ is float:
+            return cast(float, value)
         if value is None and missing is not None:
             return missing
         try:

@@ -1,7 +1,7 @@
 """What a request body breaks, in neutral words: schema errors without any provider's wording."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -13,6 +13,8 @@ Violation = dict[str, Any]
 RequestPart = Literal["body", "query"]
 _MOST = 50  # a body with thousands of wrong items must not make a reply of megabytes
 _MOST_ITEMS = 1000  # the validator tells all errors at once: a minute for a few million wrong items
+_WHOLE = b".0"  # what a whole number ends with when it is written as a float: few bodies have one
+_MOST_WHOLE = 2**53  # beyond, what a float stands for is a matter of taste
 _MOST_DEPTH = 200  # … and none of a body over 255 levels deep
 
 
@@ -63,20 +65,22 @@ class RequestSchema:
         """The schema of a field, empty where there is none."""
         return self.resolved(self.schema.get("properties", {}).get(name))
 
-    def coerced(self, body: Any) -> Any:
-        """The body with each text that reads as the number or boolean its schema asks for as that value."""
-        return self._coerced(body, self.schema, _MOST_DEPTH)
+    def coerced(self, body: Any, raw: bytes, *, texts: bool) -> Any:
+        """The body, as it came in `raw`, with each `1.0` where its schema asks for an integer as that integer.
 
-    def _coerced(self, value: Any, schema: Any, depth: int) -> Any:
+        With `texts`, each text that reads as the number or boolean its schema asks for is that value, too.
+        """
+        read = _read_text if texts else _read_number
+        return self._coerced(body, self.schema, _MOST_DEPTH, read) if texts or _WHOLE in raw else body
+
+    def _coerced(self, value: Any, schema: Any, depth: int, read: Callable[[Any, Any], Any]) -> Any:
         schema = self.resolved(schema)
-        if isinstance(value, str):
-            return _read_as(value, schema.get("type"))
         if isinstance(value, dict) and depth:
-            below = schema.get("properties", {})
-            return {key: self._coerced(v, below[key], depth - 1) if key in below else v for key, v in value.items()}
+            below, deeper = schema.get("properties", {}), depth - 1
+            return {key: self._coerced(v, below[key], deeper, read) if key in below else v for key, v in value.items()}
         if isinstance(value, list) and depth and "items" in schema:
-            return [self._coerced(item, schema["items"], depth - 1) for item in value]
-        return value
+            return [self._coerced(item, schema["items"], depth - 1, read) for item in value]
+        return read(value, schema.get("type", ""))
 
     def missing(self) -> list[Violation]:
         """The violation of a body that is required and not there."""
@@ -163,13 +167,22 @@ def _typed(text: str, schema: dict[str, Any]) -> Any:
     return text
 
 
-def _read_as(text: str, types: Any) -> Any:
+def _read_number(value: Any, types: Any) -> Any:
+    """A whole number as an integer, which it is to a schema, where a number of another kind is not asked for."""
+    if value.__class__ is not float or not value.is_integer() or abs(value) > _MOST_WHOLE:
+        return value
+    return int(value) if "integer" in types and "number" not in types else value
+
+
+def _read_text(value: Any, types: Any) -> Any:
     """A text as the first of the types that it reads as, or itself: also where text is one of them."""
+    if not isinstance(value, str):
+        return _read_number(value, types)
     kinds = types if isinstance(types, list) else [types]
     if "string" in kinds:
-        return text
-    read = (_typed(text.strip(), {"type": kind}) for kind in kinds)
-    return next((value for value in read if not isinstance(value, str)), text)
+        return value
+    read = (_typed(value.strip(), {"type": kind}) for kind in kinds)
+    return next((typed for typed in read if not isinstance(typed, str)), value)
 
 
 def _bounded(value: Any, depth: int) -> Any:

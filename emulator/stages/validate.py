@@ -89,7 +89,7 @@ def _json(ex: Exchange, schema: RequestSchema) -> Any:
     body = _parsed(ex)
     if body is None and schema.required and ex.provider.body.missing == "violation":
         _refuse(ex, schema.missing())
-    return schema.coerced(body) if ex.provider.body.coerce else body
+    return schema.coerced(body, ex.body, texts=ex.provider.body.coerce)
 
 
 def _parsed(ex: Exchange) -> Any:

@@ -397,3 +397,10 @@ VolumeHourlyBillingResponse VolumeResponse VolumeTypeEnum
 
 def test_every_schema_of_the_menu_has_its_name() -> None:
     assert set(SCHEMAS.split()) <= set(PROVIDER.document["components"]["schemas"])
+
+
+def test_a_whole_number_may_be_written_with_a_point(cloud: Cloud) -> None:
+    """To JSON Schema, 2.0 is an integer."""
+    path = cloud.running(gpu_count=2.0)
+    assert cloud.get(path)["instance"]["gpu_count"] == 2
+    assert cloud.stock() == 10

@@ -1,5 +1,6 @@
 """What a body breaks, and what a neutral request makes of a body: bounded, and for any types."""
 
+import json
 from typing import Any
 
 import pytest
@@ -80,9 +81,31 @@ def test_text_is_read_as_what_its_schema_asks_for(kind: Any, given: Any, coerced
     field = {"type": kind} if kind else {}
     inner = {"type": "object", "properties": {"x": field}}
     schema = {"type": "object", "properties": {"x": field, "xs": {"type": "array", "items": inner}}}
-    body = RequestSchema.compile(schema, {}, required=True).coerced({"x": given, "xs": [{"x": given}], "y": "7"})
+    sent = {"x": given, "xs": [{"x": given}], "y": "7"}
+    body = RequestSchema.compile(schema, {}, required=True).coerced(sent, json.dumps(sent).encode(), texts=True)
     assert body == {"x": coerced, "xs": [{"x": coerced}], "y": "7"}
     assert type(body["x"]) is type(coerced)
+
+
+@pytest.mark.parametrize("texts", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "given", "read"),
+    [
+        ("integer", "2.0", 2),
+        ("integer", "-2.00", -2),
+        ("integer", "2.5", 2.5),
+        ("integer", "1e300", 1e300),
+        (["integer", "null"], "2.0", 2),
+        (["integer", "number"], "2.0", 2.0),
+        ("number", "2.0", 2.0),
+        (None, "2.0", 2.0),
+    ],
+)
+def test_a_whole_number_is_an_integer_however_it_is_written(kind: Any, given: str, read: Any, *, texts: bool) -> None:
+    schema = {"type": "object", "properties": {"x": {"type": kind} if kind else {}}}
+    raw = f'{{"x": {given}}}'.encode()
+    body = RequestSchema.compile(schema, {}, required=True).coerced(json.loads(raw), raw, texts=texts)
+    assert (body, type(body["x"])) == ({"x": read}, type(read))
 
 
 def read(**body: Any) -> dict[str, Any]:
