@@ -34,8 +34,8 @@ def written_duration(seconds: float) -> str:
 
 
 def utc(seconds: float) -> datetime:
-    """Unix seconds, whole, as a moment of the calendar."""
-    return datetime.fromtimestamp(int(seconds), UTC)
+    """Unix seconds, whole, as a moment of the calendar; what is beyond it is its last second."""
+    return datetime.fromtimestamp(min(int(seconds), int(LATEST)), UTC)
 
 
 @lru_cache(4096)  # what is listed has the same moments each time

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from emulator import Emulation
+from emulator.mechanisms.clock import LATEST
 from emulator.operation import Operation
 from emulator.provider import ErrorEntry
 
@@ -121,3 +122,12 @@ def test_every_refusal_has_its_cause() -> None:
 def test_every_error_entry_is_among_the_cases() -> None:
     reached = {entry.where for _, _, entry in REACHED} | {entry.where for _, entry in OFF_SPEC}
     assert reached == {entry.where for p in PROVIDERS.values() for entries in p.errors.values() for entry in entries}
+
+
+@pytest.mark.parametrize(("provider", "operation"), OPERATIONS, ids=_ids(OPERATIONS))
+def test_the_last_second_of_the_calendar_is_a_second_like_any(
+    emulator: Emulation, provider: str, operation: Operation
+) -> None:
+    """Windows, jobs and expiries that end beyond it end there."""
+    emulator.clock.freeze(LATEST)
+    assert caller(emulator[provider], operation.id).ask().status < 500
