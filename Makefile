@@ -25,7 +25,7 @@ serve: .venv/installed ## Serve all providers on http://127.0.0.1:8000
 	@$(BIN)/emulator serve
 
 test: .venv/installed-dev ## Run all tests
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto
 
 # One environment for each group of client libraries in pyproject.toml, since they do not agree with each other.
 .venv-clients/%/installed: pyproject.toml | .venv/bin/python

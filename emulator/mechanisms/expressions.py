@@ -217,7 +217,7 @@ class Expression:
         """
         value = self.evaluate(scope)
         if value.__class__ is int or value.__class__ is float:
-            return cast(float, value)
+            return cast("float", value)
         if value is None and missing is not None:
             return missing
         try:

@@ -25,15 +25,15 @@ Render = Callable[[Scope], Any]
 
 
 class Template:
-    """One compiled template; call it with a scope. `constant` says that no request changes it."""
+    """One compiled template; call it with a scope."""
 
-    __slots__ = ("_write", "constant", "holes", "render")
+    __slots__ = ("_write", "holes", "render")
 
     def __init__(self, tree: Any, names: Iterable[str]) -> None:
         """Raises ExpressionError for a hole that does not compile or names an unknown variable."""
         holes: list[str] = []
-        self._write, self.constant = _compile(tree, tuple(names), holes)
-        self.holes = holes
+        self._write = _compile(tree, tuple(names), holes)
+        self.holes = tuple(holes)
         """The sources of its expressions."""
         self.render: Render = self._render_first
 
@@ -54,7 +54,7 @@ class Template:
 
         Many values of the variable can then be rendered at the price of their own bytes.
         """
-        if not _stays(tuple(self.holes), variable):
+        if not _stays(self.holes, variable):
             return None
         scope[variable] = _MARK
         parts = dumps(self.render(scope)).split(dumps(_MARK))
@@ -68,12 +68,12 @@ def _stays(holes: tuple[str, ...], variable: str) -> bool:
     return all(_PATH.fullmatch(hole) and hole.partition(".")[0] not in (variable, "timing") for hole in others)
 
 
-def _compile(tree: Any, names: tuple[str, ...], holes: list[str], depth: int = 0) -> tuple[Write, bool]:
-    """How the tree is written, and whether no request changes it."""
+def _compile(tree: Any, names: tuple[str, ...], holes: list[str], depth: int = 0) -> Write:
+    """How the tree is written; the sources of its expressions are added to `holes`."""
     if isinstance(tree, str) and "${" in tree:
         return _compile_text(tree, names, holes)
     if not isinstance(tree, (dict, list)):
-        return (lambda code: code.named(tree)), True
+        return lambda code: code.named(tree)
     if isinstance(tree, list):
         write = _compile_list(tree, names, holes, depth)
     elif "$each" in tree:
@@ -81,21 +81,21 @@ def _compile(tree: Any, names: tuple[str, ...], holes: list[str], depth: int = 0
     else:
         write = _compile_mapping(tree, names, holes, depth)
     if depth % _MOST_NESTED == _MOST_NESTED - 1:
-        return (lambda code: code.called(compiled(write))), False
-    return write, False
+        return lambda code: code.called(compiled(write))
+    return write
 
 
 def _compile_list(tree: list[Any], names: tuple[str, ...], holes: list[str], depth: int) -> Write:
-    items = [_compile(item, names, holes, depth + 1)[0] for item in tree]
+    items = [_compile(item, names, holes, depth + 1) for item in tree]
     return lambda code: f"[{', '.join(item(code) for item in items)}]"
 
 
-def _compile_text(text: str, names: tuple[str, ...], holes: list[str]) -> tuple[Write, bool]:
+def _compile_text(text: str, names: tuple[str, ...], holes: list[str]) -> Write:
     whole = _HOLE.fullmatch(text)
     if whole:
         expression = Expression(whole[1], names)
         holes.append(whole[1])
-        return expression.written, expression.constant
+        return expression.written
     parts: list[str | Expression] = []
     position = 0
     for hole in _HOLE.finditer(text):
@@ -110,7 +110,7 @@ def _compile_text(text: str, names: tuple[str, ...], holes: list[str]) -> tuple[
         spliced = [repr(part) if isinstance(part, str) else _spliced(part, code) for part in [*parts, rest] if part]
         return f"({' + '.join(spliced)})"
 
-    return write, False
+    return write
 
 
 def _spliced(hole: Expression, code: Code) -> str:
@@ -119,7 +119,7 @@ def _spliced(hole: Expression, code: Code) -> str:
 
 def _compile_mapping(tree: dict[Any, Any], names: tuple[str, ...], holes: list[str], depth: int) -> Write:
     fields = [
-        (str(key).removesuffix("?"), str(key).endswith("?"), _compile(value, names, holes, depth + 1)[0])
+        (str(key).removesuffix("?"), str(key).endswith("?"), _compile(value, names, holes, depth + 1))
         for key, value in tree.items()
     ]
 
@@ -140,7 +140,7 @@ def _compile_each(tree: dict[Any, Any], names: tuple[str, ...], holes: list[str]
         raise ExpressionError('a list is written {$each: "name in expression", $give: template}')
     name, items = match[1], Expression(match[2], names)
     holes.append(match[2])
-    give, _ = _compile(tree["$give"], (*names, name), holes)
+    give = _compile(tree["$give"], (*names, name), holes)
     whole = match[2].strip() == "items"  # resources and entries of books have all their fields
     return lambda code: code.called(_each(name, compiled(items.written), compiled(give, own=name, whole=whole)))
 

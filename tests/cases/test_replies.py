@@ -37,11 +37,16 @@ def said(reply: RawReply) -> str:
 
 
 @pytest.mark.parametrize(
-    "question", ["How do glaciers form?", "Wie entsteht Käsefondue?", "氷河はどうやってできますか"]
+    ("question", "word"),
+    [
+        ("How do glaciers form?", "glaciers"),
+        ("Wie entsteht Käsefondue?", "Käsefondue"),
+        ("氷河はどうやってできますか", "氷河はどうやってできますか"),
+    ],
 )
-def test_the_text_takes_up_the_question(asking: Caller, question: str) -> None:
+def test_the_text_takes_up_the_question(asking: Caller, question: str, word: str) -> None:
     text = said(about(asking, question))
-    assert any(word in text for word in ("glaciers", "Käsefondue", "氷河はどうやってできますか"))
+    assert word in text
     assert len(text.split()) >= 10
     assert text[0].isupper()
     assert text.endswith(".")
