@@ -329,6 +329,13 @@ class Exchange:
                 return entry
         return meant[-1] if meant and status is None else None
 
+    def error(self, name: RefusalName, facts: Mapping[str, Any], status: int | None = None) -> tuple[ErrorEntry, Any]:
+        """The reply to a refusal and its body; an error of the server's where the provider has no such reply."""
+        entry = self.error_entry(name, facts, status) or self.error_entry("server_error", {})
+        entry = entry or self.provider.errors["server_error"][0]
+        self.scope["error"] = entry.error(self.scope)
+        return entry, (entry.body or self.provider.envelope)(self.scope)
+
     @property
     def account(self) -> Account | None:
         """The principal's account, brought up to the moment when it is first looked at; None without any."""

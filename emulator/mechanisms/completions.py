@@ -7,10 +7,10 @@ a log sees which question an answer belongs to; tool calls and structured output
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from emulator.mechanisms.entropy import Entropy
+from emulator.mechanisms.records import record
 from emulator.mechanisms.tokens import TokenRatio
 
 _WORD = re.compile(r"[^\W_][\w'-]*", re.UNICODE)
@@ -49,7 +49,7 @@ _CLOSINGS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Script:
     """What a scenario says the completion is; what it leaves out is generated."""
 

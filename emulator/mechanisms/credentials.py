@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fnmatch import translate
 from functools import cached_property, lru_cache
 from typing import Any, Literal
@@ -37,7 +36,7 @@ class Credential:
     tenant: str | None
 
 
-@dataclass(frozen=True)
+@record
 class Rule:
     """Keys that match are this principal, or meet this refusal."""
 

@@ -66,7 +66,7 @@ class Profile:
     load: Load = Load()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Choice:
     """Which requests have which profile, by its name."""
 

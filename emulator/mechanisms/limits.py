@@ -1,11 +1,11 @@
 """A limit as one request meets it: the window of its own key, and the pool that several keys share."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from emulator.mechanisms.clock import TimeScale
 from emulator.mechanisms.expressions import Expression
+from emulator.mechanisms.records import record
 from emulator.mechanisms.windows import Window
 
 WAITS = ("retry_after", "reset_after")
@@ -21,7 +21,7 @@ def told(facts: Mapping[str, Any], time: TimeScale) -> Mapping[str, Any]:
     return {**facts, **scaled, **pool}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pool:
     """Who shares what keys of a limit have beyond their own, and how much it is."""
 

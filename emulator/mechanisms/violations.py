@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import Any, Literal
 
 from emulator.mechanisms.paths import pointed
+from emulator.mechanisms.records import record
 
 Violation = dict[str, Any]
 RequestPart = Literal["body", "query"]
@@ -18,7 +18,7 @@ _MOST_WHOLE = 2**53  # beyond, what a float stands for is a matter of taste
 _MOST_DEPTH = 200  # … and none of a body over 255 levels deep
 
 
-@dataclass(frozen=True)
+@record
 class RequestSchema:
     """A schema of a body or of query parameters. `document` is the bundled spec that `$ref`s point into."""
 

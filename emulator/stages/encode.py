@@ -112,9 +112,8 @@ def _encode_bent(ex: Exchange, plan: StreamPlan, quirks: Sequence[Quirk], faults
 
 def _error_event(ex: Exchange, fault: Fault) -> Any:
     """The body that a refusal has, as an event of a stream that already began with 200."""
-    entry = ex.error_entry(fault["refuse"], {}) or ex.provider.errors["server_error"][0]
-    ex.scope["error"] = entry.error(ex.scope)
-    return (entry.body or ex.provider.envelope)(ex.scope)
+    _, body = ex.error(fault["refuse"], {})
+    return body
 
 
 def _frames(timeline: Timeline, plan: StreamPlan, pace: float) -> list[Frame]:

@@ -35,9 +35,7 @@ def render(ex: Exchange, *, bare: bool = False) -> None:
 
 def _render_refusal(ex: Exchange, refusal: Refused) -> None:
     _tell(ex, refusal)
-    entry = ex.error_entry(refusal.name, refusal.facts, ex.forced_status)
-    if entry is None:  # asked for by a test where the provider has no such reply
-        entry = ex.provider.errors["server_error"][0]
+    entry, ex.reply.content = ex.error(refusal.name, refusal.facts, ex.forced_status)
     ex.note(
         "render",
         refusal.name,
@@ -49,8 +47,6 @@ def _render_refusal(ex: Exchange, refusal: Refused) -> None:
     ex.reply.status = entry.status
     known = ex.scope["fact"] or {}
     ex.reply.retry_after = next((known[name] for name in WAITS if isinstance(known.get(name), (int, float))), None)
-    ex.scope["error"] = entry.error(ex.scope)
-    ex.reply.content = (entry.body or ex.provider.envelope)(ex.scope)
     if entry.media_type is not None:
         ex.reply.headers = [("content-type", entry.media_type)]
     for name, template in entry.headers.items():
