@@ -33,7 +33,7 @@ def key(text: str, otherwise: RefusalName | None = None) -> Cause:
     """A key of a pattern the fixture declares. `otherwise`: what only a broken server says where that key is good."""
 
     def cause(emulator: Emulation, caller: Caller) -> RawReply:
-        if otherwise is not None and caller.operation.reader is None:
+        if otherwise is not None and not caller.provider.limits_of[caller.operation.id].rules:
             return broken(otherwise)(emulator, caller)
         return caller.ask(key=text)
 

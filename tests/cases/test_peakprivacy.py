@@ -32,6 +32,7 @@ class TestValidation:
         ("change", "errors"),
         [
             ({"model": None}, {"model": ["The model field is required."]}),
+            ({"model": ""}, {"model": ["The model field is required."]}),
             ({"model": "gpt-9"}, {"model": ["The selected model is invalid."]}),
             ({"model": 3}, {"model": ["The model field must be a string.", "The selected model is invalid."]}),
             ({"messages": None}, {"messages": ["The messages field is required."]}),

@@ -112,6 +112,11 @@ class TestUpload:
         body = multipart.form([multipart.file("x", r"C:\\docs\\a.txt"), multipart.file("x", "../../b.txt")])
         assert [one["name"] for one in asking.ask(body=body).json] == ["a.txt", "b.txt"]
 
+    def test_a_used_up_subscription_stops_them(self, handle: Handle, asking: Caller) -> None:
+        reply = asking.ask(key="used-up-1")
+        assert (reply.status, reply.json) == (403, {"error": "Subscription amount limit has been reached"})
+        assert caller(handle, "listFiles").ask(key="used-up-1").status == 200
+
     def test_the_same_upload_has_the_same_bytes_in_the_same_state(self) -> None:
         def once() -> bytes:
             with EmulatorServer(make_runtime(["peakprivacy"], pace=0)) as server:
