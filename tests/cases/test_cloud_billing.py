@@ -1,5 +1,6 @@
 """barrack: prices, bills and what becomes of an account whose credit is gone."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -69,6 +70,7 @@ class TestDocumentedBodies:
         }
         summary = {"totalMinutes": 480, "activeCount": 1, "averageUsage": 480, "totalSizeGB": 1000, "totalCost": 0.64}
         assert_is(found, page(record, summary))
+        assert re.fullmatch("VBILL_[0-9a-f]{10}", record["billing_id"])
 
     def test_snapshot_billing(self, cloud: Cloud) -> None:
         cloud.handle.use("keep-running")
@@ -280,9 +282,15 @@ class TestBills:
         cloud.wait("60s")
         assert told() == [(100, "2025-12-01T00:01:15", "available"), (200, None, "available")]
         cloud.delete(volume)
-        for wait, status in (("9s", "available"), ("1s", "deleted")):
+        for wait, status in (("9s", "deleting"), ("1s", "deleted")):
             cloud.wait(wait)
             assert told() == [(100, "2025-12-01T00:01:15", status), (200, "2025-12-01T00:02:15", status)]
+
+    def test_a_volume_is_in_use_on_its_bill(self, cloud: Cloud) -> None:
+        instance, volume = cloud.running(), cloud.volume()
+        cloud.wait("15s")
+        cloud.post(f"{instance}attach-volumes/", volume_ids=[identity(volume)])
+        assert [one["status"] for one in cloud.records("/volumes/billing/")] == ["in-use"]
 
     def test_minutes_that_are_not_whole_are_free(self, cloud: Cloud) -> None:
         instance = cloud.running()

@@ -59,12 +59,16 @@ class Life:
         assert cloud.get("/instances/")["total"] == 0
         assert cloud.stock() == 12
         self.instance = cloud.deploy("trainer", gpu_count=2, security_rules=[{**RULE, "port_range_min": 22}])
-        assert (cloud.status(self.instance), cloud.stock()) == ("CREATING", 10)
+        assert (cloud.status(self.instance), cloud.stock(), self.ruled()) == ("CREATING", 10, ["CREATING"])
         cloud.wait("20s")
-        assert cloud.status(self.instance) == "BUILD"
+        assert (cloud.status(self.instance), self.ruled()) == ("BUILD", ["CREATING"])
         cloud.wait("100s")
-        assert (cloud.status(self.instance), cloud.stock()) == ("ACTIVE", 10)
+        assert (cloud.status(self.instance), cloud.stock(), self.ruled()) == ("ACTIVE", 10, ["SUCCESS"])
         self.paid(0)
+
+    def ruled(self) -> list[str]:
+        """The states of the instance's own rules."""
+        return [rule["status"] for rule in self.cloud.get(self.instance)["instance"]["security_rules"]]
 
     def run(self) -> None:
         cloud = self.cloud

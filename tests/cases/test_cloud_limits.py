@@ -166,7 +166,6 @@ class TestWhatDoesNotFit:
             ({"gpu_count": 3}, "gpu_count must be one of 1, 2, 4, 8"),
             ({"os_image": "ubuntu-24.04-cuda-12.8"}, "os_image ubuntu-24.04-cuda-12.8 is not in tier legacy"),
             ({"ssh_key_ids": []}, "ssh_key_ids must have at least 1 item"),
-            ({"security_rules": [{**RULE, "protocol": "icmp", "port_range_min": 1}]}, "ports are for tcp and udp only"),
         ],
     )
     def test_an_instance(self, cloud: Cloud, change: dict[str, Any], message: str) -> None:
@@ -185,7 +184,7 @@ class TestWhatDoesNotFit:
         self.wrong(cloud, "/volumes/", message, volume_name="data", **{**DISK, **change})
         assert cloud.get("/volumes/")["volumes"] == []
 
-    @pytest.mark.parametrize(
+    WRONG_RULES = pytest.mark.parametrize(
         ("change", "message"),
         [
             ({"protocol": "icmp", "port_range_min": 1}, "ports are for tcp and udp only"),
@@ -197,11 +196,20 @@ class TestWhatDoesNotFit:
             ({"port_range_min": 65536}, "port_range_min must be at most 65535"),
         ],
     )
+
+    @WRONG_RULES
     def test_a_rule(self, cloud: Cloud, change: dict[str, Any], message: str) -> None:
         firewall, instance = cloud.firewall(), cloud.running()
         for path in (f"{firewall}rules/", f"{instance}security-rules/"):
             self.wrong(cloud, path, message, **{**RULE, **change})
         assert cloud.get(firewall)["firewall"]["rules"] == cloud.get(instance)["instance"]["security_rules"] == []
+
+    @WRONG_RULES
+    def test_a_rule_of_a_deployment(self, cloud: Cloud, change: dict[str, Any], message: str) -> None:
+        wrong = message.replace("port_range_min must", "security_rules[1].port_range_min must")
+        body = cloud.machine("trainer", security_rules=[RULE, {**RULE, **change}])
+        self.wrong(cloud, "/instances/", wrong, **body)
+        assert (cloud.get("/instances/")["total"], cloud.stock()) == (0, 12)
 
     def test_a_volume_only_grows(self, cloud: Cloud) -> None:
         volume = cloud.volume(size_gb=200)
@@ -384,7 +392,7 @@ class TestLists:
             return [one["vm_name"] for one in cloud.get(f"/instances/?{query}")["instances"]]
 
         assert names("") == ["research-a6000", "llm-h100", "batch-a6000"]
-        assert names("tier=advanced") == ["llm-h100"]
+        assert names("tier=advanced") == names("tier=Advanced") == ["llm-h100"]
         assert names("status=SHUTOFF") == ["batch-a6000"]
         assert names("region=CANADA-1&status=ACTIVE") == ["research-a6000"]
         assert names("region=US-1") == []

@@ -5,6 +5,7 @@ entries are the cases of `test_statuses.py`. What the tables lack, the last test
 """
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -170,6 +171,11 @@ def _stop(asking: Caller) -> None:
     _broke(asking, "SHUTOFF")
 
 
+def _bills_by_number(asking: Caller) -> None:
+    """A volume's bills are numbered as those of instances and snapshots are."""
+    assert re.fullmatch(r"BRK-\d{6}VB", another(asking, "getVolumeBilling").ask().json["records"][0]["billing_id"])
+
+
 def _streaming(asking: Caller) -> None:
     assert asking.ask(body={**(asking.body or {}), "stream": True}).events[-1] == "[DONE]"
 
@@ -219,6 +225,7 @@ SHOWS: dict[tuple[str, str], Callable[[Caller], None]] = {
     ("barrack", "keyless"): _keyless,
     ("barrack", "keep-running"): _keep_running,
     ("barrack", "stop"): _stop,
+    ("barrack", "volume-bills-by-number"): _bills_by_number,
     ("generalcompute", "older-models"): _older_models,
     ("generalcompute", "without-models-list"): _without_models_list,
     ("nugen", "without-object"): _without_object,
