@@ -203,10 +203,29 @@ def _bare_model_id(asking: Caller) -> None:
     assert another(asking, "deployModel").ask().json == "model_leases_alignment_000000000000002"
 
 
-def _quota_402(asking: Caller) -> None:
-    for operation in ("createChatCompletionV3", "runAgent"):
-        assert another(asking, operation).ask(key="nugen-spent-1").status == 402
-    assert another(asking, "getAgent").ask(key="nugen-spent-1").status == 429
+def _quota_429(asking: Caller) -> None:
+    for operation in ("runAgent", "runAgentEndpoint"):
+        assert another(asking, operation).ask(key="nugen-spent-1").status == 429
+
+
+def _confidence_score(asking: Caller) -> None:
+    """A score for an aligned model, and none for any other."""
+    for operation in ("createChatCompletionV3", "createCompletionV3"):
+        calling = another(asking, operation)
+        aligned = calling.ask(body={**(calling.body or {}), "model": "model_contracts_alignment_000000000000001"}).json
+        assert (list(aligned)[-1], "confidence" in aligned) == ("confidence_score", False)
+        assert 0 <= aligned["confidence_score"] <= 100
+        assert calling.ask().json["confidence_score"] is None
+
+
+def _lower_case_statuses(asking: Caller) -> None:
+    deploying = another(asking, "deployModel")
+    deploying.ask()
+    looking = another(asking, "getDeployStatus")
+    assert looking.ask().json["status"] == "completed"
+    looking.url = f"{deploying.url}/status"
+    assert looking.ask().json["status"] == "pending"
+    assert another(asking, "getUndeployStatus").ask().json["status"] == "completed"
 
 
 def _older_models(asking: Caller) -> None:
@@ -234,7 +253,9 @@ SHOWS: dict[tuple[str, str], Callable[[Caller], None]] = {
     ("nugen", "agents-stream"): _agents_stream,
     ("nugen", "printed-usage"): _printed_usage,
     ("nugen", "bare-model-id"): _bare_model_id,
-    ("nugen", "quota-402"): _quota_402,
+    ("nugen", "quota-429"): _quota_429,
+    ("nugen", "confidence-score"): _confidence_score,
+    ("nugen", "lower-case-statuses"): _lower_case_statuses,
 }
 
 

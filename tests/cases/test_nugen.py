@@ -250,7 +250,6 @@ def test_keys_that_are_refused(asking: Caller, key: str | None, detail: str) -> 
     [
         (402, "Insufficient balance"),
         (429, "Quota limit reached. Please add credits to your account to continue using the API."),
-        (500, "Internal server error "),
         (530, "Internal server error "),
     ],
 )
@@ -258,6 +257,26 @@ def test_what_else_the_provider_says(nugen: Handle, asking: Caller, status: int,
     nugen.fail(status)
     reply = asking.ask()
     assert (reply.status, reply.json) == (status, {"detail": detail})
+
+
+@pytest.mark.parametrize(
+    ("operation", "status"),
+    [
+        ("createChatText", 400),
+        ("createTextCompletion", 400),
+        ("createChatVision", 400),
+        ("createEmbeddings", 500),
+        ("createChatCompletionV3", 500),
+    ],
+)
+def test_an_internal_error_of_the_older_language_models_is_a_400(nugen: Handle, operation: str, status: int) -> None:
+    asking, detail = caller(nugen, operation), {"detail": "Internal server error "}
+    nugen.fail("server_error")
+    for reply in (asking.ask(), asking.ask(key="emu-server_error")):
+        assert (reply.status, reply.json) == (status, detail)
+    reply = asking.ask(Prefer="code=500")
+    assert (reply.status, reply.json) == (500, detail)
+    assert asking.ask(Prefer="code=400").json["detail"].startswith("Prompt too long")
 
 
 @pytest.mark.parametrize("status", [502, 504])

@@ -367,6 +367,20 @@ class TestV3Embeddings:
         assert isinstance(reply["data"][0]["embedding"], list)
 
 
+CONTENT = ["messages", 0, "content"]
+CALL = {"id": "call_1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize("content", [{}, {"content": None}, {"content": "Wait."}])
+def test_who_calls_a_tool_need_say_nothing(nugen: Handle, content: dict[str, Any]) -> None:
+    turns = [
+        {"role": "user", "content": "Look glaciers up"},
+        {"role": "assistant", "tool_calls": [CALL], **content},
+        {"role": "tool", "tool_call_id": "call_1", "content": "Ice."},
+    ]
+    served(nugen, "createChatCompletionV3", messages=turns)
+
+
 @pytest.mark.parametrize(
     ("operation", "change", "loc", "kind"),
     [
@@ -388,15 +402,27 @@ class TestV3Embeddings:
             ["messages", 0, "role"],
             "literal_error",
         ),
+        ("createChatCompletionV3", {"messages": [{"role": "user"}]}, CONTENT, "missing"),
+        ("createChatCompletionV3", {"messages": [{"role": "system", "content": None}]}, CONTENT, "string_type"),
+        ("createChatCompletionV3", {"messages": [{"role": "user", "content": 7}]}, CONTENT, "string_type"),
+        ("createChatCompletionV3", {"messages": [{"role": "assistant"}]}, CONTENT, "missing"),
+        ("createChatCompletionV3", {"messages": [{"role": "user", "tool_calls": [CALL]}]}, CONTENT, "missing"),
+        ("createChatCompletionV3", {"messages": [{"role": "assistant", "tool_calls": []}]}, CONTENT, "missing"),
         (
             "createChatCompletionV3",
-            {"messages": [{"role": "user", "name": "a b"}]},
+            {"messages": [{"role": "assistant", "tool_calls": [CALL], "content": 7}]},
+            CONTENT,
+            "string_type",
+        ),
+        (
+            "createChatCompletionV3",
+            {"messages": [{"role": "user", "content": "Hi", "name": "a b"}]},
             ["messages", 0, "name"],
             "string_pattern_mismatch",
         ),
         (
             "createChatCompletionV3",
-            {"messages": [{"role": "user", "name": "a" * 65}]},
+            {"messages": [{"role": "user", "content": "Hi", "name": "a" * 65}]},
             ["messages", 0, "name"],
             "string_too_long",
         ),
@@ -442,7 +468,7 @@ class TestErrors:
         assert reply.json["detail"].startswith("Quota limit reached.")
 
     @pytest.mark.parametrize(
-        ("operation", "status"), [("createTextCompletion", 403), ("createChatCompletionV3", 429), ("runAgent", 429)]
+        ("operation", "status"), [("createTextCompletion", 403), ("createChatCompletionV3", 429), ("runAgent", 402)]
     )
     def test_the_quota_is_told_in_the_form_of_the_generation(self, nugen: Handle, operation: str, status: int) -> None:
         spent = self.spent(nugen, operation)
@@ -455,10 +481,10 @@ class TestErrors:
         ask(nugen, "createChatCompletionV3")
         assert caller(nugen, "getUsageStats").ask().json["requests"] == 2
 
-    def test_the_variant_has_402(self, nugen: Handle) -> None:
-        nugen.use("quota-402")
-        assert self.spent(nugen, "createChatCompletionV3").status == 402
-        assert self.spent(nugen, "createTextCompletion").status == 403
+    def test_the_variant_has_429_for_runs(self, nugen: Handle) -> None:
+        nugen.use("quota-429")
+        for operation, status in (("runAgent", 429), ("createChatCompletionV3", 429), ("createTextCompletion", 403)):
+            assert self.spent(nugen, operation).status == status
 
     @pytest.mark.parametrize("status", [502, 504])
     def test_the_gateway_answers_in_html(self, nugen: Handle, status: int) -> None:

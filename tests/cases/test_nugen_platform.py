@@ -72,7 +72,7 @@ class TestModels:
         ]
 
     def test_an_aligned_model_key_by_key(self, nugen: Platform) -> None:
-        first, _ = nugen.get("/models/aligned")["domain_aligned_models"]
+        first, *_ = nugen.get("/models/aligned")["domain_aligned_models"]
         assert list(first) == [
             "id", "alignment_id", "name", "base_model", "alignment_project", "created_date", "status",
             "deployment_status", "endpoint", "creator", "usage_count", "last_used", "performance_metrics",
@@ -107,6 +107,15 @@ class TestModels:
         assert nugen.get(f"/models/undeploy-model/{UNDEPLOYED}/status")["status"] == "COMPLETED"
         assert nugen.get(f"/models/deploy-model/{UNDEPLOYED}/status")["status"] == "COMPLETED"
         assert self.state(nugen, UNDEPLOYED) == "UNDEPLOYED"
+
+    def test_one_that_is_evaluated_can_be_deployed(self, nugen: Platform) -> None:
+        model = "model_wills_alignment_000000000000003"
+        found = nugen.get("/models/aligned")["domain_aligned_models"][-1]
+        assert (found["id"], found["status"], found["deployment_status"]) == (model, "EVALUATED", "UNDEPLOYED")
+        assert found["evaluation_data"] == {"evaluation_id": "eval_000000000000002", "status": "READY"}
+        nugen.post(f"/models/deploy-model/{model}")
+        nugen.wait("2m")
+        assert self.state(nugen, model) == "DEPLOYED"
 
     def test_a_deployment_that_fails_leaves_the_model_as_it_was(self, nugen: Platform) -> None:
         model = aligned(nugen, "emu-deploy-failure")
@@ -224,9 +233,12 @@ class TestAgents:
         assert nugen.refused("POST", "/agents/run-agents/lease_reader/run", {"message": "Hi"}) == (500, detail)
         assert nugen.get("/agents/usage")["data"]["totalUsage"] == 0
 
-    def test_a_used_up_quota_is_a_429(self, nugen: Platform) -> None:
-        reply = nugen.ask("POST", "/agents/run-agents/support_agent/run", {"message": "Hi"}, key="nugen-spent-1")
-        assert (reply.status, reply.json["detail"].startswith("Quota limit reached.")) == (429, True)
+    @pytest.mark.parametrize("path", ["/agents/run-agents/support_agent/run", "/agents/agent_000000000000001/run/"])
+    def test_a_used_up_quota_is_a_402_or_in_replies_a_429(self, nugen: Platform, path: str) -> None:
+        for variants, status in ((), 402), (("quota-429",), 429):
+            nugen.handle.use(*variants)
+            reply = nugen.ask("POST", path, {"message": "Hi"}, key="nugen-spent-1")
+            assert (reply.status, reply.json["detail"].startswith("Quota limit reached.")) == (status, True)
 
     def test_a_run_needs_a_message(self, nugen: Platform) -> None:
         status, detail = nugen.refused("POST", "/agents/run-agents/support_agent/run", {})
@@ -333,7 +345,7 @@ class TestAlignment:
         begun = nugen.get(path)
         assert list(begun) == ["alignment_id", "status", "start_time", "end_time", "error", "data"]
         assert (begun["end_time"], begun["data"]["model_id"]) == (None, None)
-        assert len(nugen.get("/models/aligned")["domain_aligned_models"]) == 2
+        assert len(nugen.get("/models/aligned")["domain_aligned_models"]) == 3
         nugen.wait("10m")
         model = nugen.get(path)["data"]["model_id"]
         assert model == f"model_rents_2027_{made['alignment_id']}"
@@ -353,7 +365,7 @@ class TestAlignment:
 
     def test_one_can_fail_and_has_no_model(self, nugen: Platform) -> None:
         assert aligned(nugen, "emu-align-failure") == "None"
-        assert len(nugen.get("/models/aligned")["domain_aligned_models"]) == 2
+        assert len(nugen.get("/models/aligned")["domain_aligned_models"]) == 3
 
     @pytest.mark.parametrize(
         "change", [{"base_model": "no-such"}, {"document_ids": ["doc_1"]}, {"benchmark_id": "benchmark_1"}]
@@ -382,7 +394,7 @@ class TestEvaluations:
             4,
         )
         assert all(0 <= score <= 1 for score in results["metrics"].values())
-        first, _ = nugen.get("/models/aligned")["domain_aligned_models"]
+        first, *_ = nugen.get("/models/aligned")["domain_aligned_models"]
         assert first["evaluation_data"] == {"evaluation_id": made["evaluation_id"], "status": "READY"}
 
     def test_one_can_fail(self, nugen: Platform) -> None:

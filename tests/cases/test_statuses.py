@@ -20,17 +20,25 @@ from .causes import CAUSES
 from .raw import RawReply
 
 
-def _entries(provider: str, operation: Operation) -> list[ErrorEntry]:
-    """The error entries by which an operation answers one of its documented statuses."""
-    return [
-        entry
-        for name in operation.refusals
-        for entry in PROVIDERS[provider].errors[name]
-        if entry.status in operation.statuses and (entry.operations is None or operation.id in entry.operations)
-    ]
+def _entries(provider: str, operation: Operation, *, behind: bool) -> list[ErrorEntry]:
+    """The error entries by which an operation answers one of its documented statuses.
+
+    `behind`: those that stand behind one that is always taken, so that only their status can ask for them.
+    """
+    found = []
+    for name in operation.refusals:
+        before: set[int] = set()
+        for entry in PROVIDERS[provider].errors[name]:
+            if entry.operations is not None and operation.id not in entry.operations:
+                continue
+            if entry.status in operation.statuses and bool(before) == behind and entry.status not in before:
+                found.append(entry)
+            before |= {entry.status} if entry.when is None else set()
+    return found
 
 
-REACHED = [(p, operation, entry) for p, operation in OPERATIONS for entry in _entries(p, operation)]
+REACHED = [(p, operation, entry) for p, operation in OPERATIONS for entry in _entries(p, operation, behind=False)]
+BEHIND = [(p, operation, entry) for p, operation in OPERATIONS for entry in _entries(p, operation, behind=True)]
 OFF_SPEC = [
     (p.id, entry)
     for p in PROVIDERS.values()
@@ -104,6 +112,15 @@ def test_each_status_answers_prefer(emulator: Emulation, provider: str, operatio
     assert reply.header("preference-applied") == f"code={status}"
 
 
+@pytest.mark.parametrize(("provider", "operation", "entry"), BEHIND, ids=_ids(BEHIND))
+def test_an_entry_behind_another_answers_its_status(
+    emulator: Emulation, provider: str, operation: Operation, entry: ErrorEntry
+) -> None:
+    asking = caller(emulator[provider], operation.id)
+    _holds(asking, asking.ask(Prefer=f"code={entry.status}"), entry.status)
+    assert asking.render()["entry"] == entry.where
+
+
 def test_no_documented_status_is_forgotten() -> None:
     listed = subprocess.run(
         [sys.executable, "-m", "emulator", "list", "--json"], check=True, capture_output=True, timeout=60
@@ -112,7 +129,7 @@ def test_no_documented_status_is_forgotten() -> None:
     assert len(rows) == len(OPERATIONS)
     wanted = {(r["provider"], r["operation_id"], status) for r in rows for status in r["statuses"] if status >= 300}
     assert {(p, operation.id, status) for p, operation, status in DOCUMENTED} == wanted
-    assert {(p, operation.id, entry.status) for p, operation, entry in REACHED} == wanted
+    assert {(p, operation.id, entry.status) for p, operation, entry in [*REACHED, *BEHIND]} == wanted
 
 
 def test_every_refusal_has_its_cause() -> None:
