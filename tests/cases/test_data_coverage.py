@@ -238,6 +238,26 @@ def _without_models_list(asking: Caller) -> None:
     assert another(asking, "listModels").ask().status == 200
 
 
+def _balance(asking: Caller, key: str) -> float:
+    """What a key of a sign-up has. Only a payment tells, so it has a dollar more then."""
+    return float(asking.handle.top_up(1, key)) - 1
+
+
+def _may_prices(asking: Caller) -> None:
+    """What a million tokens each way cost."""
+    rates = {"minimax-m2.7": 2.74, "deepseek-v3.2": 7.50, "deepseek-v3.1": 7.50, "gpt-oss-120b": 1.00}
+    for model, cost in rates.items():
+        key = f"gc_agent_{model}"
+        before = _balance(asking, key)
+        asking.handle.play([{"reply": {"usage": {"prompt_tokens": 1_000_000, "completion_tokens": 1_000_000}}}])
+        assert asking.ask(key=key, body={**(asking.body or {}), "model": model}).status == 200
+        assert before + 1 - _balance(asking, key) == pytest.approx(cost)
+
+
+def _hundred_dollars(asking: Caller) -> None:
+    assert _balance(asking, "gc_agent_1") == 100
+
+
 SHOWS: dict[tuple[str, str], Callable[[Caller], None]] = {
     ("barrack", "message"): _message,
     ("barrack", "both"): _both,
@@ -247,6 +267,8 @@ SHOWS: dict[tuple[str, str], Callable[[Caller], None]] = {
     ("barrack", "volume-bills-by-number"): _bills_by_number,
     ("generalcompute", "older-models"): _older_models,
     ("generalcompute", "without-models-list"): _without_models_list,
+    ("generalcompute", "may-2026-prices"): _may_prices,
+    ("generalcompute", "hundred-dollar-credit"): _hundred_dollars,
     ("nugen", "without-object"): _without_object,
     ("nugen", "streaming"): _streaming,
     ("nugen", "max-tokens-2000"): _longer,
