@@ -85,6 +85,12 @@ def _round(amount: str | float, digits: int) -> int | float:
     return _plain(Decimal(str(amount)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
 
 
+def _join(items: list[Any], separator: str, last: str | None = None) -> str:
+    """The items as text, the last behind a separator of its own if there is one: `a, b or c`."""
+    *others, end = map(str, items) if items else [""]
+    return f"{separator.join(others)}{separator if last is None else last}{end}" if others else end
+
+
 def _masked(address: str) -> str:
     """An e-mail address of which only two letters and the domain are seen."""
     name, _, domain = address.rpartition("@")
@@ -118,7 +124,7 @@ PURE: dict[str, Callable[..., Any]] = {
     "min": min,
     "max": max,
     "first": _first,
-    "join": lambda items, separator: separator.join(map(str, items)),
+    "join": _join,
     "json": lambda value: json.dumps(value, separators=(",", ":")),
     "sum": _sum,
     "counts": _counts,

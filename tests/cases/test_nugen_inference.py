@@ -438,6 +438,18 @@ def test_a_wrong_field_is_located(
 
 
 @pytest.mark.parametrize(
+    ("change", "options"),
+    [
+        ({"messages": [{"role": "narrator", "content": ""}]}, "'system', 'user', 'assistant' or 'tool'"),
+        ({"reasoning": {"effort": "some"}}, "'xhigh', 'high', 'medium', 'low', 'minimal' or 'none'"),
+    ],
+)
+def test_options_are_told_as_the_framework_tells_them(nugen: Handle, change: dict[str, Any], options: str) -> None:
+    (detail,) = ask(nugen, "createChatCompletionV3", **change).json["detail"]
+    assert detail["msg"] == f"Input should be {options}"
+
+
+@pytest.mark.parametrize(
     ("operation", "change"),
     [
         ("createChatText", {"max_tokens": "7", "temperature": "0.5"}),
