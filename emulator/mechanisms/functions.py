@@ -74,9 +74,16 @@ def _numbers(count: float) -> list[int]:
     return list(range(1, min(int(count), _MOST_NUMBERS) + 1))
 
 
+def _text(value: Any) -> str:
+    """A plain value as text. Raises TypeError for what has parts: nobody can rely on their order."""
+    if isinstance(value, (list, dict)):
+        raise TypeError(f"{value!r} is no text")
+    return str(value)
+
+
 def _snake_case(text: str) -> str:
     """`Support Agent (EU)` -> `support_agent_eu`."""
-    return re.sub(r"\W+", "_", str(text)).strip("_").lower()
+    return re.sub(r"\W+", "_", _text(text)).strip("_").lower()
 
 
 @lru_cache(4096, typed=True)  # bills say the same amounts again and again
@@ -132,8 +139,8 @@ PURE: dict[str, Callable[..., Any]] = {
     "round": _round,
     "last": lambda items: items[-1] if items else None,
     "numbers": _numbers,
-    "lower": lambda text: str(text).lower(),
-    "left": lambda text, count: str(text)[: int(count)],
+    "lower": lambda value: _text(value).lower(),
+    "left": lambda value, count: _text(value)[: int(count)],
     "masked": _masked,
     "snake_case": _snake_case,
 }

@@ -8,7 +8,6 @@ from emulator.exchange import Exchange, Refused, Unaddressed, new_scope
 from emulator.mechanisms import credentials
 from emulator.mechanisms.entropy import Entropy, fingerprint
 from emulator.mechanisms.expressions import Scope
-from emulator.provider import Provider
 
 _TENANT = re.compile(r"/~([A-Za-z0-9_.-]+)(?=/|$)")
 DEFAULT_TENANT = "default"
@@ -74,7 +73,7 @@ def _scope(ex: Exchange, operation: str) -> Scope:
         "operation": operation,
         "tenant": "" if ex.tenant.name == DEFAULT_TENANT else f"~{ex.tenant.name}",
     }
-    return new_scope(ex.provider, _entropy(ex, ex.provider, operation), ex.now, ex.provider.anonymous, known)
+    return new_scope(ex.provider, _entropy(ex, operation), ex.now, ex.provider.anonymous, known)
 
 
 def _url(ex: Exchange) -> str:
@@ -89,11 +88,11 @@ def _quoted(path: str) -> str:
     return quote(path)
 
 
-def _entropy(ex: Exchange, provider: Provider, operation: str) -> Entropy:
+def _entropy(ex: Exchange, operation: str) -> Entropy:
     """Chance from seed, tenant, provider, operation, body, and how often that body was seen."""
-    body = fingerprint(ex.body)
-    seen = ex.tenant.cell("occurrences", f"{provider.id}:{operation}:{body[:2]}", dict)  # small, so quickly kept
+    provider, body = ex.provider.id, fingerprint(ex.body)
+    seen = ex.tenant.cell("occurrences", f"{provider}:{operation}:{body[:2]}", dict)  # small, so quickly kept
     seen[body] = occurrence = seen.pop(body, 0) + 1
     if len(seen) > _MOST_BODIES:
         del seen[next(iter(seen))]  # the body not seen for longest
-    return Entropy(ex.runtime.seed, ex.tenant.name, provider.id, operation, body, occurrence)
+    return Entropy(ex.runtime.seed, ex.tenant.name, provider, operation, body, occurrence)

@@ -56,7 +56,7 @@ def _require_headers(ex: Exchange) -> None:
         for patch in quirk.patches:
             if patch.op == "require_header" and patch.arguments["name"].lower() not in ex.headers:
                 ex.note("validate", quirk.id, grade=quirk.source.grade)
-                raise Refused(patch.arguments.get("refuse", "invalid_request"), header=patch.arguments["name"])
+                raise Refused(patch.arguments["refuse"], header=patch.arguments["name"])
 
 
 def _check_size(ex: Exchange) -> None:
@@ -118,7 +118,7 @@ def _patch_fields(ex: Exchange, body: Any) -> None:
             if patch.op != "require_header" and patches.take_fields(body, patch):
                 ex.note("validate", quirk.id, grade=quirk.source.grade)
                 if patch.op == "reject_field":
-                    raise Refused(patch.arguments.get("refuse", "invalid_request"), field=patch.arguments["path"])
+                    raise Refused(patch.arguments["refuse"], field=patch.arguments["path"])
                 ex.scope["body"] = body
 
 
