@@ -169,7 +169,7 @@ def serve(
     except CommandError as error:
         _give_up(str(error), "`emulator list PROVIDER` shows its scenarios, variants and latency profiles")
     except _state_errors() as error:
-        _give_up(f"cannot keep state in {state}: {error}", "choose a new file in a folder you can write to")
+        _give_up(f"cannot keep state in {state}: {error}", getattr(error, "hint", "choose a file you can write to"))
     with closing(runtime.store):
         running = _listen(runtime, host, port, own_ports=ports, tls=tls_ca or tls)
         if connections is not None:

@@ -8,6 +8,8 @@ import orjson
 from emulator.mechanisms.records import record
 
 Separators = Literal["compact", "spaced"]
+MOST_LEVELS = 200
+"""How deep JSON of a client may be nested: what is written later, a store's cell or a reply, nests it further."""
 
 
 class MalformedJSON(ValueError):
@@ -19,11 +21,23 @@ class MalformedJSON(ValueError):
 
 
 def loads(data: bytes) -> Any:
-    """Parse JSON. Raises MalformedJSON, also for what no client means: NaN, lone surrogates, 1,000 levels."""
+    """Parse JSON. Raises MalformedJSON, also for what no client means: NaN, lone surrogates, 201 levels."""
     try:
-        return orjson.loads(data)
+        value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise MalformedJSON(error.msg, error.pos) from None
+    if data.count(b"[") + data.count(b"{") > MOST_LEVELS and nested(value, MOST_LEVELS):
+        raise MalformedJSON(f"nested deeper than {MOST_LEVELS} levels", 0)
+    return value
+
+
+def nested(value: Any, levels: int) -> bool:
+    """Whether lists and mappings stand in each other deeper than so many levels."""
+    layer = [value] if isinstance(value, (list, dict)) else []
+    while layer and levels:
+        items = (item for node in layer for item in (node.values() if isinstance(node, dict) else node))
+        layer, levels = [item for item in items if isinstance(item, (list, dict))], levels - 1
+    return bool(layer)
 
 
 @record

@@ -6,15 +6,22 @@ memory; `SQLiteStore` also writes every touched cell to one file when the exchan
 """
 
 import json
+import logging
 import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+log = logging.getLogger("emulator")
+
 CellKey = tuple[str, str]
+_PATIENCE = 1.0  # seconds that everybody waits for a file that somebody else writes to
 IN_FLIGHT = "in_flight"
 """The kind of cells that say what goes on at the moment: no file keeps them."""
 
@@ -90,6 +97,14 @@ class Store:
         """Release what the store holds open."""
 
 
+class UnusableState(OSError):
+    """A file that state cannot be kept in. `hint` is the way out."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
 def _shown(thing: Any) -> Any:
     """What is not plain data yet, as such."""
     return thing.shown()
@@ -105,46 +120,96 @@ def _written(data: Any) -> str:
 class SQLiteStore(Store):
     """The same, kept in one SQLite file, so that a restarted server goes on where it stopped.
 
-    Raises sqlite3.Error for a file that cannot be opened or is no database.
+    The file is this store's alone until it is closed or its process ends; others may read it meanwhile.
+
+    Raises sqlite3.Error for a file that cannot be opened or is no database, UnusableState for one that another store
+    holds, and for one with a cell that is no JSON.
     """
 
     def __init__(self, path: str | Path) -> None:
         import sqlite3  # only where state is kept
 
         super().__init__()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._busy = sqlite3.OperationalError
+        self._hold: Connection | None = None
+        self._late: dict[str, Tenant] = {}
+        self._db = sqlite3.connect(path, _PATIENCE, check_same_thread=False, isolation_level=None)
         try:
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._hold = self._held()
             self._read()
-        except sqlite3.Error:
-            self._db.close()
+        except (sqlite3.Error, OSError):
+            self.close()
             raise
 
+    def _held(self) -> "Connection":
+        """A lock for as long as it is open, on a file of its own: one on the database would keep readers out, too."""
+        import sqlite3
+
+        _, _, file = self._db.execute("PRAGMA database_list").fetchone()
+        hold = sqlite3.connect(f"{file}-lock" if file else "", 0, check_same_thread=False, isolation_level=None)
+        try:
+            hold.execute("BEGIN EXCLUSIVE")
+        except self._busy:
+            hold.close()
+            raise UnusableState("another server keeps its state there", "stop that one, or choose a new file") from None
+        return hold
+
     def _read(self) -> None:
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS cells (tenant TEXT, kind TEXT, key TEXT, data TEXT,"
             " PRIMARY KEY (tenant, kind, key)) WITHOUT ROWID"
         )
         for tenant, kind, key, data in self._db.execute("SELECT tenant, kind, key, data FROM cells"):
-            self.tenant(tenant).cells[(kind, key)] = json.loads(data)
+            try:
+                self.tenant(tenant).cells[(kind, key)] = json.loads(data)
+            except (ValueError, TypeError, RecursionError):
+                message = f"the cell `{f'{kind} {key}'.strip()}` of the tenant {tenant} cannot be read"
+                raise UnusableState(message, "choose a new file, or restore this one") from None
 
     def commit(self, tenant: Tenant) -> None:
+        """What cannot be written now (the file is locked, the disk full) is with the next commit, or at the end."""
         if not tenant.touched:
             return
-        self._db.execute("BEGIN")
-        for kind, key in tenant.touched:
-            if kind == IN_FLIGHT:
-                continue
-            if (kind, key) in tenant.cells:
-                data = _written(tenant.cells[(kind, key)])
-                self._db.execute("INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?)", (tenant.name, kind, key, data))
-            else:
-                self._db.execute(
-                    "DELETE FROM cells WHERE tenant = ? AND kind = ? AND key = ?", (tenant.name, kind, key)
-                )
-        self._db.execute("COMMIT")
-        tenant.touched.clear()
+        cells = [(cell_key, self._text(tenant, cell_key)) for cell_key in list(tenant.touched)]
+        try:
+            self._write(tenant.name, cells)
+        except self._busy as error:
+            log.warning("state is not kept before the next request: %s", error)
+            self._late[tenant.name] = tenant
+        else:
+            self._late.pop(tenant.name, None)
+            tenant.touched.clear()
+
+    def _text(self, tenant: Tenant, cell_key: CellKey) -> str | None:
+        """A cell as it is kept; None for one that is not."""
+        if cell_key[0] == IN_FLIGHT or cell_key not in tenant.cells:
+            return None
+        try:
+            return _written(tenant.cells[cell_key])
+        except BaseException:
+            tenant.touched.discard(cell_key)  # or no later exchange would be kept either
+            raise
+
+    def _write(self, name: str, cells: list[tuple[CellKey, str | None]]) -> None:
+        """All of the cells, or none."""
+        try:
+            self._db.execute("BEGIN")
+            for (kind, key), data in cells:
+                if data is None:
+                    self._db.execute("DELETE FROM cells WHERE tenant = ? AND kind = ? AND key = ?", (name, kind, key))
+                else:
+                    self._db.execute("INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?)", (name, kind, key, data))
+            self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
 
     def close(self) -> None:
+        for tenant in list(self._late.values()):
+            self.commit(tenant)
+        self._late.clear()
         self._db.close()
+        if self._hold is not None:
+            self._hold.close()

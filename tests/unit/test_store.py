@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from emulator import EmulatorServer, make_runtime
 from emulator.mechanisms import journal
-from emulator.mechanisms.store import SQLiteStore, Store
+from emulator.mechanisms.store import SQLiteStore, Store, UnusableState
 
 KEYS = st.sampled_from(["a", "b", "ü", "a:b", ""])
 CELLS = st.lists(st.tuples(KEYS, KEYS, KEYS, st.integers(0, 3)), max_size=12)
@@ -149,3 +149,27 @@ def test_any_json_is_kept(tmp_path: Path, value: Any) -> None:
     again = SQLiteStore(tmp_path / "state.sqlite")
     assert held(again) == {("t", "kind", "key"): {"n": value}}
     again.close()
+
+
+def test_what_cannot_be_written_keeps_nobody_elses_from_it(tmp_path: Path) -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    store = SQLiteStore(tmp_path / "state.sqlite")
+    tenant = store.tenant("t")
+    tenant.put(("kind", "endless"), endless)
+    tenant.put(("kind", "key"), {"n": 1})
+    with pytest.raises((ValueError, RecursionError)):
+        store.commit(tenant)
+    store.commit(tenant)
+    store.close()
+    again = SQLiteStore(tmp_path / "state.sqlite")
+    assert held(again) == {("t", "kind", "key"): {"n": 1}}
+    again.close()
+
+
+def test_a_file_is_one_stores_until_it_is_closed(tmp_path: Path) -> None:
+    first = SQLiteStore(tmp_path / "state.sqlite")
+    with pytest.raises(UnusableState, match="another server keeps its state there"):
+        SQLiteStore(tmp_path / "state.sqlite")
+    first.close()
+    SQLiteStore(tmp_path / "state.sqlite").close()

@@ -1,0 +1,83 @@
+"""The file of `--state`: what goes wrong with it for a moment passes, what is wrong with it at the start is told."""
+
+import signal
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from .conftest import Run, Serve
+from .serving import Served
+
+AGENT = (
+    '{"agent_name": "LEVELS deep", "agent_description": "d", "instructions": "i", "model": "gpt-oss-20b",'
+    ' "demonstrations": [{"user_input": "a", "model_output": "b", "more": DEEP}]}'
+)
+MODELS = "/generalcompute/v1/models"
+
+
+def created(served: Served, levels: int) -> httpx.Response:
+    """What comes of an agent with so many levels of nothing in a field that its schema leaves open."""
+    content = AGENT.replace("LEVELS", str(levels)).replace("DEEP", "[" * levels + "]" * levels)
+    headers = {"authorization": "Bearer nugen-1", "content-type": "application/json"}
+    return httpx.post(f"{served.url}/nugen/api/v3/agents/create", content=content, headers=headers)
+
+
+def test_no_request_ends_what_is_kept(serve: Serve, tmp_path: Path) -> None:
+    first = serve("--state", tmp_path / "state.db")
+    assert [created(first, levels).status_code for levels in (1, 197, 198, 400, 980, 1000, 5000)] == [
+        200, 200, 422, 422, 422, 422, 422
+    ]  # fmt: skip
+    assert first.get(MODELS).status_code == 200
+    first.stop()
+    assert len(serve("--state", tmp_path / "state.db").journal()) == 8
+
+
+def test_a_file_that_is_locked_for_a_moment(serve: Serve, tmp_path: Path) -> None:
+    file = tmp_path / "state.db"
+    first = serve("--state", file)
+    assert first.get(MODELS).status_code == 200
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert created(first, 1).status_code == 200
+        other.execute("COMMIT")
+    assert first.get(MODELS).status_code == 200
+    assert "state is not kept before the next request: database is locked" in first.errors.read_text()
+    first.stop()
+    assert [status for _, _, status in serve("--state", file).journal()] == [200, 200, 200]
+
+
+def test_a_file_belongs_to_one_server(serve: Serve, run: Run, tmp_path: Path) -> None:
+    file, link = tmp_path / "state.db", tmp_path / "link.db"
+    link.symlink_to(file)
+    first = serve("--state", file)
+    assert first.get(MODELS).status_code == 200
+    for name in (file, link):
+        refused = run("serve", "--port", "0", "--state", name)
+        assert refused.exit_code == 2
+        assert refused.stderr == (
+            f"error: cannot keep state in {name}: another server keeps its state there\n"
+            "hint: stop that one, or choose a new file\n"
+        )
+    first.stop(signal.SIGKILL)
+    assert len(serve("--state", file).journal()) == 1
+
+
+BROKEN: dict[str, Any] = {"no JSON": "{oops", "nothing": None, "too deep": "[" * 100_000 + "]" * 100_000}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_cell_that_cannot_be_read(run: Run, tmp_path: Path, case: str) -> None:
+    file = tmp_path / "state.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as kept:
+        kept.execute("CREATE TABLE cells (tenant TEXT, kind TEXT, key TEXT, data TEXT)")
+        kept.execute("INSERT INTO cells VALUES ('blue', 'variants', 'barrack', ?)", (BROKEN[case],))
+    result = run("serve", "--port", "0", "--state", file)
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"error: cannot keep state in {file}: the cell `variants barrack` of the tenant blue cannot be read\n"
+        "hint: choose a new file, or restore this one\n"
+    )
