@@ -121,7 +121,8 @@ class Account:
         kind, outer = self.rules.kinds[name], self.scope["item"]
         if kind.seed_when is None or kind.seed_when.holds(self.scope):
             for seed in kind.seed:
-                self._insert(kind, {"created_at": self.now, **seed}, seed.get("status"))
+                opened = self.data.get("opened_at", self.now)  # whoever looks first, and when
+                self._insert(kind, {"created_at": opened, **seed}, seed.get("status"))
         self.scope["item"] = outer
         return collection
 
@@ -352,7 +353,7 @@ class Account:
         self._touch()
         self.data.update(ledger.opened(self.rules.opening_balance.decimal(self.scope)))
         self.data["currency"] = self.rules.currency(self.scope)
-        self.data.update(depleted=False, collections={}, timers=[], intervals=[], running={})
+        self.data.update(opened_at=self.now, depleted=False, collections={}, timers=[], intervals=[], running={})
         self._show()
         for name, kind in self.rules.kinds.items():
             if kind.states is not None and kind.seed:

@@ -85,7 +85,12 @@ def moment(state: Mapping[str, Any], scale: TimeScale = REAL) -> float:
 
 def to_microseconds(seconds: float) -> float:
     """Unix seconds, as precise as a clock tells them."""
-    return math.floor(seconds * 1e6 + 0.5) / 1e6
+    return round(seconds * 1e6) / 1e6
+
+
+def microseconds(seconds: float) -> int:
+    """Whole ones, in which times can be compared and added without dust."""
+    return round(seconds * 1e6)
 
 
 class Clock:

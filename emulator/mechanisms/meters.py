@@ -7,17 +7,18 @@ free.
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cached_property
 from heapq import heappop, heappush
 from typing import Any
 
 from emulator.mechanisms import ledger
+from emulator.mechanisms.clock import microseconds
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.records import record
 from emulator.mechanisms.resources import Item
 from emulator.mechanisms.templates import Template
 
 _CENT = Decimal("1e-10")  # the smallest amount an entry can have, so that every sum of amounts is exact
-_SLACK = 1e-6  # seconds: the resolution of the clock
 
 
 @record
@@ -90,21 +91,25 @@ class Meter:
 
     def next(self, entry: Mapping[str, Any]) -> float:
         """The moment an entry's next interval is complete."""
-        return float(entry["since"] + (entry["intervals"] + 1) * self.every)
+        return float(microseconds(entry["since"]) + (entry["intervals"] + 1) * self._interval) / 1e6
 
-    def complete(self, entry: Mapping[str, Any], moment: float) -> int:
-        """How many of an entry's intervals are complete at a moment."""
-        return int((moment - entry["since"] + _SLACK) // self.every)
+    @cached_property
+    def _interval(self) -> int:
+        return max(microseconds(self.every), 1)
+
+    def complete(self, entry: Mapping[str, Any], at: int) -> int:
+        """How many of an entry's intervals are complete at a moment, in Unix microseconds."""
+        return (at - microseconds(entry["since"])) // self._interval
 
     def cost(self, entry: Mapping[str, Any], intervals: int) -> Decimal:
         """What an entry comes to after a number of intervals."""
         per_interval = Decimal(entry["rate"]) * Decimal(str(self.every)) / Decimal(str(self.per))
         return (per_interval * intervals).quantize(_CENT)
 
-    def charge(self, account: dict[str, Any], entry: dict[str, Any], moment: float) -> None:
+    def charge(self, account: dict[str, Any], entry: dict[str, Any], at: int) -> None:
         """Draw what an entry's intervals up to a moment cost, as far as they are not drawn yet."""
-        intervals = self.complete(entry, moment)
-        if intervals == entry["intervals"]:
+        intervals = self.complete(entry, at)
+        if intervals <= entry["intervals"]:
             return
         more = self.cost(entry, intervals) - Decimal(entry["amount"])
         totals = ledger.totals(account, self.book)
@@ -127,7 +132,8 @@ def measure(account: dict[str, Any], meter: Meter, name: str, item: Item, scope:
     key = meter.start(account, item, scope, moment)
     if key is not None:
         running[item["id"]] = key
-        heappush(account["intervals"], [moment + meter.every, name, item["id"], key])
+        entry = ledger.entries(account, meter.book)[key]
+        heappush(account["intervals"], [meter.next(entry), name, item["id"], key])
 
 
 def charge_due(account: dict[str, Any], meters: Mapping[str, Meter], until: float) -> float:
@@ -143,29 +149,30 @@ def charge_due(account: dict[str, Any], meters: Mapping[str, Meter], until: floa
             meter = meters[name]
             due.append((name, identity, key))
             found.append((meter, ledger.entries(account, meter.book)[key]))
+    at = microseconds(until)
     if found and not account["depleted"]:
-        moment = _used_up_at(found, ledger.balance(account), until)
-        until = until if moment is None else moment
+        used_up = _used_up_at(found, ledger.balance(account), at)
+        at, until = (at, until) if used_up is None else (used_up, used_up / 1e6)
     for (name, identity, key), (meter, entry) in zip(due, found, strict=True):
-        meter.charge(account, entry, until)
+        meter.charge(account, entry, at)
         heappush(intervals, [meter.next(entry), name, identity, key])
     return until
 
 
-def _used_up_at(running: list[tuple[Meter, dict[str, Any]]], balance: Decimal, until: float) -> float | None:
-    """The first moment up to `until` at which running entries have drawn a balance, or None."""
+def _used_up_at(running: list[tuple[Meter, dict[str, Any]]], balance: Decimal, until: int) -> int | None:
+    """The first moment up to `until` at which running entries have drawn a balance, or None; Unix microseconds."""
 
-    def drawn(moment: float) -> Decimal:
-        costs = (m.cost(e, m.complete(e, moment)) - Decimal(e["amount"]) for m, e in running)
+    def drawn(at: int) -> Decimal:
+        costs = (m.cost(e, m.complete(e, at)) - Decimal(e["amount"]) for m, e in running)
         return sum(costs, Decimal(0))
 
     if drawn(until) < balance:
         return None
-    low, high = min(entry["since"] for _, entry in running), until
-    while high - low > _SLACK:
-        middle = (low + high) / 2
+    low, high = min(microseconds(entry["since"]) for _, entry in running), until
+    while high - low > 1:
+        middle = (low + high) // 2
         low, high = (low, middle) if drawn(middle) >= balance else (middle, high)
-    return float(max(e["since"] + m.complete(e, high) * m.every for m, e in running))
+    return high
 
 
 def _count(totals: dict[str, Any], status: str, by: int) -> None:

@@ -85,6 +85,29 @@ def test_loaded_resources_are_there_and_cost(emulator: Emulation, barrack: Handl
     assert balance(barrack) == Decimal("25") - Decimal("0.69") * 2 - Decimal("0.01")
 
 
+VOLUME = {"volume_name": "v", "size_gb": 100_000, "volume_type": "SSD", "tier": "legacy", "region": "CANADA-1"}
+
+
+@pytest.mark.parametrize("looks", [[], ["60s"], ["1ms", "59.999998s", "60s"]])
+def test_a_minute_is_over_when_it_is_over(emulator: Emulation, barrack: Handle, looks: list[str]) -> None:
+    """Whoever looked before: the last millionth of a second counts."""
+    barrack.load({"volume": [VOLUME]}, KEY)
+    for look in looks:
+        emulator.clock.freeze(1_800_000_000)
+        emulator.clock.advance(look)
+        asked(barrack, "/volumes/billing/")
+    for moment, minutes in ((1_800_000_119.999999, 1), (1_800_000_120, 2)):
+        emulator.clock.freeze(moment)
+        assert asked(barrack, "/volumes/billing/")["summary"]["totalMinutes"] == minutes
+
+
+def test_what_an_account_begins_with_is_as_old_as_the_account(emulator: Emulation, barrack: Handle) -> None:
+    asked(barrack, "/balance/", "brk-1")
+    emulator.clock.advance("1h")
+    (rule,) = asked(barrack, "/instances/BRK-000001D/", "brk-1")["instance"]["security_rules"]
+    assert rule["created_at"] == "2027-01-15T08:00:00Z"
+
+
 def test_a_file_of_resources(barrack: Handle, tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("script:\n  - {name: hello, script: echo hello}\n", encoding="utf-8")
