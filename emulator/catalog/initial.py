@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from emulator.catalog.source import Problem, Tree, show_path
+from emulator.catalog.source import Problem, Tree
 from emulator.exchange import new_scope
 from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.expressions import ExpressionError
+from emulator.mechanisms.loading import Misfit
 from emulator.mechanisms.resources import Conflict, Item
 from emulator.provider import Provider
 
@@ -40,7 +41,8 @@ def opening_problem(provider: Provider, tree: Tree) -> Problem | None:
     try:
         Account(rules, {}, new_scope(provider, Entropy(provider.id), 0.0, principal), 0.0)
     except (Conflict, ExpressionError) as error:
-        return Problem(tree.place(()), show_path(()), f"an account cannot begin with these resources: {told(error)}")
+        path = error.path if isinstance(error, Misfit) else ()
+        return Problem(tree.place(path), "", f"an account cannot begin with these resources: {told(error)}")
     return None
 
 

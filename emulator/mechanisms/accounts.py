@@ -6,12 +6,13 @@ the very moment it is used up.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import deepcopy
 from decimal import Decimal
 from heapq import heappop, heappush
 from typing import Any
 from weakref import proxy
 
-from emulator.mechanisms import ledger, meters, resources
+from emulator.mechanisms import ledger, loading, meters, resources
 from emulator.mechanisms.clock import to_microseconds
 from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
 from emulator.mechanisms.meters import Meter
@@ -208,45 +209,37 @@ class Account:
         """Resources that are there without a request, by kind: all of them, or none. Gives their ids.
 
         Each has the given fields, the others as a request with them would make them, and is in the state given as
-        `status` or in the one it comes to by itself. Raises Conflict, and ExpressionError for a field that is missing.
+        `status` or in the one it comes to by itself. Raises Conflict, and Misfit for a field that cannot be so.
         """
-        made: list[tuple[ResourceType, Item]] = []
-        where = ""
+        kept, made = deepcopy(self.data), []
         try:
             for name, bodies in given.items():
-                for i, body in enumerate(bodies):
-                    where = f"{name}[{i}]"
-                    made.append((self.rules.kinds[name], self._load(self.rules.kinds[name], body)))
-        except (Conflict, ExpressionError) as error:
-            for kind, item in reversed(made):
-                self.remove(kind, item)
-            if isinstance(error, Conflict):
-                raise
-            raise ExpressionError(f"{where}: {error}") from None
-        return {name: [item["id"] for kind, item in made if kind.name == name] for name in given}
+                for number, body in enumerate(bodies):
+                    with loading.placed(name, number):
+                        made.append((name, self._load(self.rules.kinds[name], body)["id"]))
+        except BaseException:
+            self.data.clear()
+            self.data.update(kept)
+            raise
+        return {name: [identity for kind, identity in made if kind == name] for name in given}
 
     def _load(self, kind: ResourceType, given: Item) -> Item:
+        loading.check(kind, given)
         own = kind.own(given)
-        item: Item = {"id": kind.id(self.scope), "created_at": self.now, **own}
         body, self.scope["body"] = self.scope["body"], given
         try:
+            item: Item = {"id": kind.id(self.scope), "created_at": self.now, **own}
             item = kind.fields.without(own).compute(item, self.scope)
         finally:
             self.scope["body"] = body
         kind.require_all(item)
+        loading.check_amounts(kind, item, self.rules.kinds, self.rules.meters.get(kind.name), self.scope)
         for reference in kind.references:
             for target in resources.targets(item, reference):
                 if self.find(reference.resource, target) is None:
                     raise Conflict("not_found", id=target, resource=reference.resource)
-        return self._add(kind, item, given.get("status") or self._rest(kind, item))
-
-    def _rest(self, kind: ResourceType, item: Item) -> str | None:
-        """The state that a new resource comes to by itself."""
         self.scope["item"] = item
-        state = kind.states.first if kind.states else None
-        while kind.states and state and (timed := kind.states.follows(state, self.scope)):
-            state = timed.to or state
-        return state
+        return self._add(kind, item, (given.get("status") or kind.states.rest(self.scope)) if kind.states else None)
 
     def _insert(self, kind: ResourceType, item: Item, state: str | None) -> None:
         collection = self.collection(kind.name)

@@ -13,12 +13,14 @@ from typing import Any
 
 from emulator.mechanisms import ledger
 from emulator.mechanisms.clock import microseconds
-from emulator.mechanisms.expressions import Expression, Scope
+from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
 from emulator.mechanisms.records import record
 from emulator.mechanisms.resources import Item
 from emulator.mechanisms.templates import Template
 
 _CENT = Decimal("1e-10")  # the smallest amount an entry can have, so that every sum of amounts is exact
+_LARGEST = Decimal(10) ** 15
+_DEAREST = Decimal(10) ** 9  # a period: in all the years of the calendar, 28 digits have room for its cost
 
 
 @record
@@ -30,6 +32,17 @@ class Rate:
     quantity: Expression
     unit: Decimal
     status: str
+
+    def amount(self, scope: Scope) -> Decimal:
+        """What is to be paid. Raises ExpressionError for what is none, below zero, or too much to be counted."""
+        price, quantity = self.price.decimal(scope), self.quantity.decimal(scope)
+        for expression, factor in ((self.price, price), (self.quantity, quantity)):
+            if not 0 <= factor <= _LARGEST:
+                raise ExpressionError(f"`{expression.source}` is {factor}, no amount from 0 to {_LARGEST:.0e}")
+        amount = price * quantity / self.unit
+        if amount > _DEAREST:
+            raise ExpressionError(f"`{self.price.source}` for `{self.quantity.source}` is more than {_DEAREST:.0e}")
+        return amount
 
 
 @record
@@ -49,8 +62,7 @@ class Meter:
         """What the item costs per `per` seconds in its state, and the status of the entry; None: nothing."""
         for rate in self.rates:
             if item["status"] in rate.states:
-                price, quantity = rate.price.decimal(scope), rate.quantity.decimal(scope)
-                return price * quantity / rate.unit, rate.status
+                return rate.amount(scope), rate.status
         return None
 
     def start(self, account: dict[str, Any], item: Item, scope: Scope, moment: float) -> str | None:

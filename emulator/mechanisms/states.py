@@ -1,6 +1,6 @@
 """State machines of resources: states that follow by time, and states that a call leads to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.records import record
@@ -39,3 +39,17 @@ class StateMachine:
             if timed.when is None or timed.when.holds(scope):
                 return timed
         return None
+
+    def rest(self, scope: Scope) -> str:
+        """The state that a new resource comes to by itself; it stands in the scope as `item`."""
+        state = self.first
+        while (timed := self.follows(state, scope)) and timed.to:
+            state = timed.to
+        return state
+
+    def names(self) -> Iterable[str]:
+        """Every state there is, the first one first."""
+        timed = ((source, way.to) for source, ways in self.timed.items() for way in ways)
+        called = ((*call.sources, call.to) for call in self.calls.values())
+        states = (state for states in (*timed, *called) for state in states if state is not None)
+        return dict.fromkeys((self.first, *states))

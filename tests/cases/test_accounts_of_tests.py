@@ -115,6 +115,9 @@ def test_a_file_of_resources(barrack: Handle, tmp_path: Path) -> None:
     assert asked(barrack, f"/scripts/{script}/")["script"]["name"] == "hello"
 
 
+DEEP: list[Any] = []
+DEEP.append(DEEP)
+LOADED = {**MACHINE, "name": "x", "ssh_key_ids": [], "status": "ACTIVE"}
 KEYS = {"ssh_key": [{"name": "a"}, {"name": "b"}]}
 REFUSED: dict[str, tuple[Any, str]] = {
     "a list": ([], "is not a mapping of kinds"),
@@ -134,16 +137,49 @@ REFUSED: dict[str, tuple[Any, str]] = {
         {**KEYS, "instance": [{**MACHINE, "name": "x", "gpu_count": 99}]},
         r"out_of_stock \(id CANADA-1/RTX-A6000, wanted 99, available 12\)",
     ),
+    "a price that is none": ({"instance": [{**LOADED, "price": "x"}]}, r"instance\[0\]: `item.price` gave 'x'"),
+    "no number": ({"instance": [{**LOADED, "price": float("nan")}]}, "price: nan is no JSON"),
+    "a price without end": ({"instance": [{**LOADED, "price": "Infinity"}]}, "`item.price` gave 'Infinity'"),
+    "a price beyond counting": ({"instance": [{**LOADED, "price": 1e30}]}, r"`item.price` is 1E\+30, no amount"),
+    "a price that nobody pays": ({"instance": [{**LOADED, "price": 1e10}]}, r"`item.price` for .* is more than 1e\+9"),
+    "a price below zero": ({"volume": [{**VOLUME, "price": -1}]}, "`item.price` is -1, no amount from 0"),
+    "a size below zero": ({"volume": [{**VOLUME, "size_gb": -1000}]}, "`item.size_gb` is -1000, no amount from 0"),
+    "fewer than none of a stock": ({"instance": [{**LOADED, "gpu_count": -5}]}, "`item.gpu_count` is below zero"),
+    "a size that is no number": ({"volume": [{**VOLUME, "size_gb": [1]}]}, "`item.size_gb` gave"),
+    "no moment": ({"volume": [{**VOLUME, "created_at": "x"}]}, r"volume\[0\]: created_at: 'x' is no moment"),
+    "a moment beyond the calendar": ({"volume": [{**VOLUME, "created_at": 1e12}]}, "created_at: .* is no moment"),
+    "no state": ({**KEYS, "volume": [{**VOLUME, "status": "nope"}]}, "status: 'nope' is no state; there are"),
+    "a state that is no text": ({"volume": [{**VOLUME, "status": [1]}]}, r"status: \[1\] is no state"),
+    "an id that is no text": ({**KEYS, "volume": [{**VOLUME, "id": 5}]}, r"volume\[0\]: id: 5 is no text"),
+    "an id of several": ({"volume": [{**VOLUME, "id": [1]}]}, r"id: \[1\] is no text"),
+    "no id at all": ({"volume": [{**VOLUME, "id": ""}]}, "id: '' is no text"),
+    "a key that is none": ({"instance": [{**LOADED, "ssh_key_ids": [{}]}]}, r"not_found|unhashable"),
+    "keys that are none": ({"instance": [{**LOADED, "ssh_key_ids": 5}]}, r"not_found \(id 5, resource ssh_key"),
+    "a stock that is no number": (
+        {"gpu_stock": [{"id": "a", "region": "a", "tier": "a", "model": "a", "available": "2"}]},
+        "available: '2' is no stock",
+    ),
+    "a field that is none": ({**KEYS, "volume": [{**VOLUME, "sizegb": 5}]}, r"sizegb: does not exist; there are id"),
+    "what is no JSON": ({"script": [{"name": "a", "script": {1, 2}}]}, r"script\[0\]: script: \{1, 2\} is no JSON"),
+    "what is too deep": ({"script": [{"name": "a", "script": DEEP}]}, "script: is nested deeper than 200 levels"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_resources_that_do_not_fit_are_told_and_none_is_loaded(barrack: Handle, case: str) -> None:
+def test_resources_that_do_not_fit_are_told_and_none_is_loaded(emulator: Emulation, barrack: Handle, case: str) -> None:
     resources, told = REFUSED[case]
+    lists = ("ssh-keys", "scripts", "instances", "volumes", "instances/billing", "volumes/billing", "balance")
+    paths = ["/gpu-stocks/?region=CANADA-1", *(f"/{name}/" for name in lists)]
+    before = [asked(barrack, path) for path in paths]
     with pytest.raises(CommandError, match=told):
         barrack.load(resources, KEY)
-    for kind in ("ssh_keys", "scripts", "instances"):
-        assert asked(barrack, f"/{kind.replace('_', '-')}/")[kind] == []
+    emulator.clock.advance("1h")
+    for path, was in zip(paths, before, strict=True):
+        assert without_request(asked(barrack, path)) == without_request(was)
+
+
+def without_request(reply: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in reply.items() if name not in ("request_id", "timestamp")}
 
 
 def test_a_file_that_is_no_yaml_is_told_with_its_line(barrack: Handle, tmp_path: Path) -> None:

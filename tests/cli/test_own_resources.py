@@ -32,9 +32,7 @@ def test_every_account_begins_with_them(serve: Serve, tmp_path: Path) -> None:
 
 def test_a_stock_of_ones_own_is_drawn_from(serve: Serve, tmp_path: Path) -> None:
     """A kind whose fields are only known by those a collection begins with."""
-    stock = (
-        "gpu_stock: [{id: US-1/RTX-A6000, region: US-1, tier: legacy, model: RTX-A6000, available: 9, color: red}]\n"
-    )
+    stock = "gpu_stock: [{id: US-1/RTX-A6000, region: US-1, tier: legacy, model: RTX-A6000, available: 9}]\n"
     instance = (
         "instance: [{name: own, tier: legacy, region: US-1, gpu_model: RTX-A6000, gpu_count: 2, status: ACTIVE,\n"
     )
@@ -43,6 +41,7 @@ def test_a_stock_of_ones_own_is_drawn_from(serve: Serve, tmp_path: Path) -> None
     assert {one["model"]: one["available"] for one in stocks}["RTX-A6000"] == 7
 
 
+BEGINNING = "an account cannot begin with these resources"
 BROKEN = {
     "half a stock": (
         "gpu_stock:\n  - {id: US-1/A40, region: US-1}\n",
@@ -52,7 +51,15 @@ BROKEN = {
     "an unknown kind": ("\nserver: []\n", 'barrack.yaml:2 server: "server" does not exist; there are region, gpu,'),
     "no list": ("ssh_key: {name: a}\n", "barrack.yaml:1 ssh_key: is not a list of resources, each with its fields"),
     "no YAML": ("ssh_key: [\n", "barrack.yaml:2"),
-    "a field missing": ("volume:\n  - {name: v}\n", "barrack.yaml:1 an account cannot begin with these resources: "),
+    "a field missing": ("volume:\n  - {name: v}\n", f"barrack.yaml:2 {BEGINNING}: volume[0]: "),
+    "a field that is none": (
+        "ssh_key:\n  - name: mine\n    fingerprnt: x\n",
+        f"barrack.yaml:3 {BEGINNING}: ssh_key[0]: fingerprnt: does not exist; there are id, created_at, name, source, ",
+    ),
+    "half a GPU fewer than none": (
+        "gpu_stock: [{id: US-1/A40, region: US-1, tier: legacy, model: A40, available: -0.5}]\n",
+        "gpu_stock[0]: available: -0.5 is no stock: a whole number, zero or more",
+    ),
     "too many": (
         RESOURCES.replace("gpu_count: 8", "gpu_count: 99"),
         "out_of_stock (id FIN-03/H100-SXM5-80GB, wanted 99, available 16)",
