@@ -106,10 +106,15 @@ class Runtime:
         return moment(tenant.peek("clock", "") or {}, self.time)
 
     def provider(self, tenant: Tenant, provider_id: str) -> Provider:
-        """The provider with the variants a tenant uses. Raises KeyError for a provider that is not served."""
-        chosen = tenant.peek("variants", provider_id)
-        names = tuple(chosen["names"]) if chosen else self.variants.get(provider_id, ())
-        return self.providers[provider_id].with_variants(names) if names else self.providers[provider_id].base
+        """The provider with the variants a tenant uses. Raises KeyError for a provider that is not served.
+
+        A variant that is gone, since a file kept its name or the data were loaded anew, is left out.
+        """
+        family, chosen = self.providers[provider_id], tenant.peek("variants", provider_id)
+        names = chosen["names"] if chosen else self.variants.get(provider_id, ())
+        if not names:
+            return family.base
+        return family.with_variants(tuple(name for name in names if name in family.base.variants))
 
 
 @dataclass(slots=True)

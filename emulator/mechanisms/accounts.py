@@ -372,7 +372,10 @@ class Account:
 
     def _pass(self, moment: float, name: str, identity: str) -> None:
         """A timed transition, unless the resource went another way meanwhile."""
-        collection, kind = self.collection(name), self.rules.kinds[name]
+        kind = self.rules.kinds.get(name)  # a file may know of others
+        if kind is None:
+            return
+        collection = self.collection(name)
         at, state = collection["due"].get(identity, (None, None))
         if at != moment:
             return

@@ -157,8 +157,8 @@ def charge_due(account: dict[str, Any], meters: Mapping[str, Meter], until: floa
     due, found = [], []
     while intervals and intervals[0][0] <= until:
         _, name, identity, key = heappop(intervals)
-        if account["running"][name].get(identity) == key:
-            meter = meters[name]
+        meter = meters.get(name)  # a file may know of others
+        if meter is not None and account["running"][name].get(identity) == key:
             due.append((name, identity, key))
             found.append((meter, ledger.entries(account, meter.book)[key]))
     at = microseconds(until)

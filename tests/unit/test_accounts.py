@@ -331,6 +331,20 @@ def test_another_price_is_another_entry(changes: list[tuple[int, int]], looks: l
     life.conserved()
 
 
+def test_what_an_account_has_of_kinds_that_are_gone_rests() -> None:
+    """A kept account may be of data that changed since."""
+    life, kinds = Life("1000"), RULES.kinds
+    for name, price in (("machine", "1"), ("lease", ""), ("disk", "")):
+        given = {"id": name[0], "price": price, "size": 5, "machine": "m"}
+        life.at(START, given).create(kinds[name], kinds[name].fields)
+    left = {name: kind for name, kind in kinds.items() if name not in ("lease", "disk")}
+    fewer = AccountRules(
+        RULES.owner, RULES.opening_balance, RULES.currency, left, {"machine": RULES.meters["machine"]}, {}, {}
+    )
+    account = Account(fewer, life.data, Scope(Entropy(0), {"opening": "1000"}), START + 1020)
+    assert account.balance == 1000 - cost(1000, "1")
+
+
 def test_an_id_that_is_always_the_same_is_taken_and_no_endless_search() -> None:
     life, machines = Life("1000"), RULES.kinds["machine"]
     given = {"id": "m1", "price": "1"}

@@ -120,6 +120,21 @@ def test_a_restarted_server_goes_on_where_it_stopped(tmp_path: Path) -> None:
         assert "error" in chat(server).json()["choices"][0]
 
 
+def test_a_kept_variant_that_is_gone_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "state.sqlite"
+    with EmulatorServer(make_runtime(["barrack"], pace=0, state=file)) as server:
+        server["barrack"].use("message")
+    with closing(sqlite3.connect(file, isolation_level=None)) as kept:
+        kept.execute("""UPDATE cells SET data = '{"names": ["renamed", "message"]}' WHERE kind = 'variants'""")
+    with EmulatorServer(make_runtime(["barrack"], pace=0, state=file)) as server:
+        handle = server["barrack"]
+        handle.fail("bad_gateway")
+        body = {"model": handle.models[0], "messages": [{"role": "user", "content": "Hello"}]}
+        ask = partial(httpx.post, f"{handle.base_url}/ai/chat/", json=body, headers=handle.headers)
+        assert ask().status_code == 502
+        assert "message" in ask().json()["choices"][0]
+
+
 def test_an_account_is_written_when_it_changes(tmp_path: Path) -> None:
     """However much it owns: that somebody looks at it costs a kept state nothing."""
     file = tmp_path / "state.sqlite"
