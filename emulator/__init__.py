@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from emulator.handles import Emulation, Handle, JournalEntry
     from emulator.inprocess import make_transport
     from emulator.interception.blocks import BlockedConnection
+    from emulator.interception.decorating import Interception
     from emulator.server import EmulatorServer, create_app, make_runtime
 
 _HOMES = {
@@ -50,12 +51,18 @@ def transport(library: Any = None) -> Any:
     return make_transport(make_runtime(pace=0), None, library)
 
 
-@contextmanager
-def intercept(only: bool = False) -> "Iterator[Emulation]":
+def intercept(only: bool = False) -> "Interception[Emulation]":
     """Within the block, requests for the providers' real addresses go to an emulator of its own, unpaced.
 
-    Gives the emulation, whose handles have the real addresses. See `Emulation.intercept`.
+    Gives the emulation, whose handles have the real addresses. Also a decorator. See `Emulation.intercept`.
     """
+    from emulator.interception.decorating import Interception
+
+    return Interception(_intercepted, only)
+
+
+@contextmanager
+def _intercepted(only: bool) -> "Iterator[Emulation]":
     from emulator.handles import DEFAULT_TENANT, Emulation
     from emulator.server import make_runtime
 

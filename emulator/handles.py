@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from emulator import commands
 from emulator.exchange import Runtime
@@ -14,6 +14,9 @@ from emulator.mechanisms.records import record
 from emulator.operation import concerns
 from emulator.stages.route import DEFAULT_TENANT
 from emulator.wire.certificates import TRUST
+
+if TYPE_CHECKING:
+    from emulator.interception.decorating import Interception
 
 __all__ = ["DEFAULT_TENANT", "Clock", "Emulation", "Handle", "JournalEntry", "Message"]
 
@@ -231,13 +234,18 @@ class Emulation:
 
         return make_transport(self.runtime, self.tenant, library)
 
-    @contextmanager
-    def intercept(self, only: bool = False) -> Iterator[Self]:
+    def intercept(self, only: bool = False) -> "Interception[Self]":
         """Within the block, requests for the providers' real addresses come here; gives this emulation.
 
         For clients of httpx, httpx2, requests and aiohttp, whenever they were made. With `only`, any other connection
-        but to loopback raises BlockedConnection.
+        but to loopback raises BlockedConnection. Also a decorator of functions and coroutine functions.
         """
+        from emulator.interception.decorating import Interception
+
+        return Interception(self._intercepted, only)
+
+    @contextmanager
+    def _intercepted(self, only: bool) -> Iterator[Self]:
         from emulator.interception.process import intercept
 
         with intercept(self.runtime, self.tenant, only=only):

@@ -6,6 +6,7 @@ import json
 import socket
 import sys
 import threading
+import unittest
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -23,6 +24,7 @@ from urllib3.util.retry import Retry
 
 import emulator as package
 from emulator import BlockedConnection, Emulation, EmulatorServer, Handle
+from emulator.interception.decorating import Interception
 
 MODEL = "gpt-oss-120b"
 MESSAGES: Any = [{"role": "user", "content": "Why is the sky blue?"}]
@@ -408,6 +410,74 @@ class TestBlocks:
             return httpx.get(f"{ADDRESS}/models", headers=headers()).status_code
 
         assert ask() == 200
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["an emulator of its own", "the emulation of a test"])
+class TestDecorators:
+    @pytest.fixture
+    def decorate(self, own: bool, emulator: Emulation) -> Interception[Emulation]:
+        return (package if own else emulator).intercept(only=True)
+
+    def test_a_function(self, decorate: Interception[Emulation]) -> None:
+        @decorate
+        def ask(path: str) -> int:
+            return httpx.get(ADDRESS + path, headers=headers()).status_code
+
+        before = patched()
+        assert (ask("/models"), ask(path="/models"), ask.__name__) == (200, 200, "ask")
+        assert patched() == before
+
+    def test_a_coroutine_function(self, decorate: Interception[Emulation]) -> None:
+        @decorate
+        async def ask(path: str) -> int:
+            async with httpx.AsyncClient(headers=headers()) as client:
+                await asyncio.sleep(0)
+                with pytest.raises(BlockedConnection):
+                    await client.get(ELSEWHERE)
+                return (await client.get(ADDRESS + path)).status_code
+
+        before = patched()
+        waiting = ask("/models")
+        assert patched() == before  # nothing has begun yet
+        assert asyncio.run(waiting) == 200
+        assert patched() == before
+
+    def test_a_case_of_the_standard_library(self, decorate: Interception[Emulation]) -> None:
+        seen = []
+
+        class Case(unittest.IsolatedAsyncioTestCase):
+            @decorate
+            async def test_it(self) -> None:
+                async with httpx.AsyncClient(headers=headers()) as client:
+                    seen.append((await client.get(f"{ADDRESS}/models")).status_code)
+
+        assert Case("test_it").run().wasSuccessful()  # type: ignore[union-attr]
+        assert seen == [200]
+
+    def test_within_itself(self, decorate: Interception[Emulation]) -> None:
+        @decorate
+        def down(levels: int) -> list[int]:
+            below = down(levels - 1) if levels else []
+            return [*below, httpx.get(f"{ADDRESS}/models", headers=headers()).status_code]
+
+        before = patched()
+        assert down(2) == [200, 200, 200]
+        assert patched() == before
+
+    def test_what_runs_after_the_call_is_refused(self, decorate: Interception[Emulation]) -> None:
+        def generator() -> Iterator[int]:
+            yield 1
+
+        async def asynchronous() -> Any:
+            yield 1
+
+        for one in (generator, asynchronous, type("Case", (), {})):
+            with pytest.raises(TypeError, match=r"`with emulator\.intercept\(\):`"):
+                decorate(one)
+
+    def test_without_parentheses(self, own: bool, emulator: Emulation) -> None:
+        with pytest.raises(TypeError, match=r"@emulator\.intercept\(\)"):
+            (package if own else emulator).intercept(lambda: None)  # type: ignore[arg-type]
 
 
 class TestTheLastLineOfDefence:
