@@ -7,10 +7,11 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from emulator.edge import answer, failure, own_reply
+from emulator.edge import answer
 from emulator.exchange import Reply, Runtime
 from emulator.stages.route import split_tenant
 from emulator.wire.breaking import harmless
+from emulator.wire.own import failure, own_reply
 from emulator.wire.protocol import Answer
 from emulator.wire.reading import MOST_BODY, Request, by_raw_name
 

@@ -1,18 +1,14 @@
 """From raw HTTP to a finished exchange and back: what the socket server and the in-process transport share."""
 
-import logging
 from sys import intern
 from urllib.parse import parse_qsl
-
-import orjson
 
 from emulator import pipeline
 from emulator.exchange import Exchange, Reply, Runtime, Unaddressed
 from emulator.stages.record import record_unaddressed
 from emulator.stages.route import DEFAULT_TENANT, split_tenant
+from emulator.wire.own import failure, own_reply
 from emulator.wire.reading import MOST_BODY, Request
-
-log = logging.getLogger("emulator")
 
 
 def answer(
@@ -39,12 +35,6 @@ def answer(
     return exchange.reply, exchange
 
 
-def failure(asked: str) -> Reply:
-    """The reply where the emulator itself is at fault; the error that is being handled goes to the log."""
-    log.exception("%s could not be answered", asked)
-    return own_reply(500, "the emulator failed on this request", "please report it with the log above")
-
-
 def _unaddressed(exchange: Exchange, head: str) -> Reply:
     """What the emulator says where no provider is meant; a mistyped one is for the tenant's journal, too."""
     known = ", ".join(f"/{name}/" for name in exchange.runtime.providers)
@@ -55,14 +45,3 @@ def _unaddressed(exchange: Exchange, head: str) -> Reply:
         tenant, path = split_tenant(exchange.path)
         record_unaddressed(exchange, tenant or exchange.tenant_name or DEFAULT_TENANT, path)
     return own_reply(404, f"no provider is called {head[:80]!r}", hint)
-
-
-def own_reply(status: int, message: str, hint: str) -> Reply:
-    """A reply of the emulator itself, so marked that nobody takes it for a provider's."""
-    body = orjson.dumps({"emulator": {"message": message, "hint": hint}})
-    headers = [
-        ("content-type", "application/json"),
-        ("content-length", str(len(body))),
-        ("x-emulator-notice", "own reply"),
-    ]
-    return Reply(status=status, headers=headers, body=body)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from emulator import commands
 from emulator.exchange import Runtime
+from emulator.mechanisms.encoding import loads
 from emulator.mechanisms.entrances import Disturbance
 from emulator.mechanisms.records import record
 from emulator.operation import concerns
@@ -49,6 +50,14 @@ class Message:
     """What a reader would take from it: a code, a link."""
     at: float
     """Unix seconds."""
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON has it. Raises CommandError for what it has no word for."""
+    try:
+        return loads(json.dumps(value).encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise commands.CommandError(f"a step is plain JSON: {error}") from None
 
 
 class Clock:
@@ -148,7 +157,8 @@ class Handle:
             refuse = self._refusal(refuse, operation)
         said = {"refuse": refuse, "operation": operation, "when": when, "fault": fault, "facts": facts}
         step: dict[str, Any] = {"times": times, "probability": probability, **said}
-        commands.fail(self._runtime, self._tenant, self.id, {k: v for k, v in step.items() if v is not None})
+        plain = _plain({k: v for k, v in step.items() if v is not None})
+        commands.fail(self._runtime, self._tenant, self.id, plain)
 
     def _refusal(self, status: int, operation: str | None) -> str:
         """The first refusal that is answered with a status, by the operation if one is named."""
@@ -161,7 +171,7 @@ class Handle:
 
     def play(self, scenario: str | list[dict[str, Any]]) -> None:
         """Play a scenario of the provider by name, or steps of your own. Raises CommandError."""
-        commands.play(self._runtime, self._tenant, self.id, scenario)
+        commands.play(self._runtime, self._tenant, self.id, _plain(scenario))
 
     def latency(self, profile: str | None) -> None:
         """Let replies take their time by a profile (`overloaded`); None: as the data say. Raises CommandError."""

@@ -1,13 +1,12 @@
 """Steps of scenarios, from the files or from a test, as the pipeline plays them."""
 
-import json
-
 from emulator.catalog.language.scenarios import Scenario as DeclaredScenario
 from emulator.catalog.language.scenarios import Step
 from emulator.catalog.problems import validated
 from emulator.catalog.source import Tree
 from emulator.mechanisms.completions import Script
 from emulator.mechanisms.deferred import LateExpression
+from emulator.mechanisms.encoding import MalformedJSON, loads
 from emulator.mechanisms.expressions import Expression, ExpressionError
 from emulator.mechanisms.scenarios import Scenario
 from emulator.mechanisms.scenarios import Step as PlayedStep
@@ -48,7 +47,11 @@ def scenario_from_text(name: str, text: str) -> Scenario:
 
     Raises ValueError with what would be right.
     """
-    declared, problems = validated(DeclaredScenario, Tree({"steps": json.loads(text)}))
+    try:
+        steps = loads(text.encode())
+    except MalformedJSON as error:
+        raise ValueError(f"not JSON: {error}") from None
+    declared, problems = validated(DeclaredScenario, Tree({"steps": steps}))
     if problems:
         raise ValueError(f"{problems[0].path}: {problems[0].message}")
     made = []

@@ -13,6 +13,7 @@ from emulator.refusals import REFUSALS
 
 _OUTCOMES = frozenset({"x-emulator-fault", "x-emulator-refuse", "prefer"})
 _STEERING = _OUTCOMES | {"x-emulator-scenario", "x-emulator-latency"}
+_MOST_SHOWN = 200  # characters of what was asked for
 _CODE = re.compile(r"\bcode=\"?(\d{3})\b")
 
 
@@ -85,7 +86,8 @@ def _fault(ex: Exchange, asked: str, asked_by: str) -> None:
     try:
         chosen = fault(asked, {}) if asked in OF_REQUESTS else _declared_fault(ex, asked)
     except ValueError as error:
-        ex.notices.append(f"{asked_by}: {asked} is not a fault of replies: {error}")
+        shown = asked if len(asked) <= _MOST_SHOWN else f"{asked[:_MOST_SHOWN]}..."
+        ex.notices.append(f"{asked_by}: {shown} is not a fault of replies: {error}")
         return
     ex.faults.append(chosen)
     ex.note("steer", chosen.name, by=asked_by)

@@ -7,6 +7,7 @@ from typing import Any
 from emulator.exchange import Exchange, Reply
 from emulator.wire import sockets
 from emulator.wire.delivery import octets, whole
+from emulator.wire.own import failure
 from emulator.wire.reading import MalformedRequest, Request, RequestReader
 
 Answer = tuple[Reply, Exchange | None]
@@ -130,14 +131,22 @@ class Protocol(asyncio.Protocol):
         self._send(request, *await answer)
 
     def _send(self, request: Request, reply: Reply, exchange: Exchange | None) -> None:
-        if self.writable and (data := whole(reply, request.method, self._last)) is not None:
+        try:
+            data = whole(reply, request.method, self._last) if self.writable else None
+            late = _Delivery(self, request, reply, exchange, closes=self._last) if data is None else None
+        except Exception:
+            if exchange is not None:
+                exchange.sent()
+            self._send(request, failure(f"{request.method} {request.path}"), None)
+            return
+        if late is None:
             self.transport.write(data)
             if exchange is not None:
                 exchange.sent()
             self.sent()
         else:
-            self._delivery = _Delivery(self, request, reply, exchange, closes=self._last)
-            self._delivery.go_on()
+            self._delivery = late
+            late.go_on()
 
     def _refuse(self) -> None:
         """What came is not HTTP: say so, unless a reply is on its way."""

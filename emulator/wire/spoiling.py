@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from emulator.exchange import Frame, Reply
-from emulator.mechanisms.clock import http_date
+from emulator.mechanisms.clock import LATEST, http_date
 from emulator.mechanisms.faults import Fault
 
 
@@ -70,10 +70,10 @@ def _slow_body(reply: Reply, fault: Fault, now: float) -> None:
 def _retry_after(reply: Reply, fault: Fault, now: float) -> None:
     own = next((value for name, value in reply.headers if name.lower() == "retry-after"), "")
     known = reply.retry_after if reply.retry_after is not None else float(own) if own.isdecimal() else 1.0
-    after = fault["after"] if fault["after"] is not None else known
+    after = min(fault["after"] if fault["after"] is not None else known, LATEST)
     told = {
         "seconds": ("retry-after", str(math.ceil(after))),
-        "date": ("retry-after", http_date(math.ceil(now + after))),
+        "date": ("retry-after", http_date(min(math.ceil(now + after), LATEST))),
         "milliseconds": ("retry-after-ms", str(math.ceil(round(after * 1000, 3)))),
         "nonsense": ("retry-after", "soon"),
     }

@@ -262,7 +262,7 @@ class TestFaults:
             ("refuse", "there are reset, close"),
             ('{"refuse": {}}', "meets connections before any request"),
             ('{"cut": {"after_events": -1}}', "after_events"),
-            ('{"cut": {}', "delimiter"),
+            ('{"cut": {}', "not JSON"),
             ("{}", "name one"),
         ],
     )
