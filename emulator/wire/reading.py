@@ -1,6 +1,5 @@
 """HTTP/1.1 requests, read as their bytes come."""
 
-import re
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ MOST_BODY = 64 * 1024 * 1024
 """Bytes of a body that are read; of a longer one, the length is."""
 _MOST_TARGET = 65535  # bytes of an address
 _MOST_OTHER = 8 * 1024 * 1024  # bytes of a request without one of its body among them
-_UPGRADE = re.compile(rb"\r\nUpgrade:[^\r]*(?=\r\n)", re.IGNORECASE)
 
 
 class MalformedRequest(ValueError):
@@ -53,15 +51,31 @@ class RequestReader:
     def feed(self, data: bytes) -> None:
         """Take in what came. Raises MalformedRequest; requests before that stay whole."""
         try:
-            self._parser.feed_data(data if self.within else _without_offers(data))
-        except httptools.HttpParserUpgrade:
-            pass
+            self._feed(data)
         except httptools.HttpParserError as error:
             raise MalformedRequest(str(error)) from error
         if self.within:
             self._other += len(data)
             if self._other > _MOST_OTHER:
                 raise MalformedRequest("a head, a chunk's extension or trailers without end")
+
+    def _feed(self, data: bytes | memoryview) -> None:
+        while True:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                if self.whole[-1].method == "CONNECT":
+                    return
+                self._parser.feed_data(self._without_offer(self.whole.pop()))
+                data = memoryview(data)[offer.args[0] :]
+            else:
+                return
+
+    def _without_offer(self, request: Request) -> bytes:
+        """Its head as if it made no offer to speak another protocol (Java's client does): the parser drops the body."""
+        lines = [f"{name}: {value}\r\n" for name, value in request.headers.items() if name != "upgrade"]
+        first = b"%b %b HTTP/%b\r\n" % (request.method.encode(), self._url, request.version.encode())
+        return first + "".join([*lines, "\r\n"]).encode("latin-1")
 
     def on_message_begin(self) -> None:
         self.within = True
@@ -137,12 +151,3 @@ def _target(url: bytes) -> tuple[str, str]:
         path, query = parsed.path or b"/", parsed.query or b""
     found = path.decode("ascii")
     return unquote(found) if "%" in found else found, query.decode("latin-1")
-
-
-def _without_offers(data: bytes) -> bytes:
-    """Take no offer to speak another protocol (Java's client makes one): the parser would drop the body."""
-    end = data.find(b"\r\n\r\n")
-    if end < 0 or b"upgrade" not in data[:end].lower():
-        return data
-    head = end + len(b"\r\n\r\n")
-    return _UPGRADE.sub(b"", data[:head], count=1) + data[head:]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from wire_client import PROVIDERS, Reply, Wire, answered, chat, operation_of, request, target_of, with_header
@@ -113,6 +114,48 @@ def test_an_offer_of_another_protocol_is_declined(
     with Wire(emulator_server.url) as wire:
         assert wire.send(asked).reply().status == 200
         assert wire.send(head + b"\r\n\r\n").send(body).reply().status == 200
+
+
+OFFER = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA"
+
+
+@pytest.mark.parametrize("end", [b"Upg", b"h2c", b"HTTP2-Settings:", b"\r\n\r", b"\r\n\r\n", b'"model'])
+def test_an_offer_that_comes_in_two_packets(emulator: Emulation, emulator_server: EmulatorServer, end: bytes) -> None:
+    handle = emulator["barrack"]
+    asked = with_header(chat(emulator_server, handle), OFFER)
+    cut = asked.index(end) + len(end)
+    with Wire(emulator_server.url) as wire:
+        wire.send(asked[:cut])
+        assert answered(emulator_server.url, chat(emulator_server, handle)).status == 200  # the part has been read
+        assert wire.send(asked[cut:]).reply().status == 200
+        assert wire.send(asked).reply().status == 200
+    assert len({entry.raw["request"]["body"] for entry in handle.journal}) == 1
+
+
+@pytest.mark.parametrize("body", ["length", "chunks", "none"])
+def test_an_offer_behind_another_request(emulator: Emulation, emulator_server: EmulatorServer, body: str) -> None:
+    handle = emulator["generalcompute"]
+    plain = chat(emulator_server, handle)
+    asked = with_header(plain, OFFER)
+    if body == "chunks":
+        head, content = asked.split(b"\r\n\r\n", 1)
+        lines = [line for line in head.split(b"\r\n") if not line.startswith(b"Content-Length")]
+        head = b"\r\n".join([*lines, b"Transfer-Encoding: chunked"])
+        asked = head + b"\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(content), content)
+    if body == "none":
+        asked = with_header(request("GET", f"{urlsplit(handle.base_url).path}/models", handle.headers), OFFER)
+    with Wire(emulator_server.url) as wire:
+        wire.send(plain + asked + plain + asked * 20 + plain)
+        assert [wire.reply().status for _ in range(24)] == [200] * 24
+    assert "upgrade" not in handle.journal[1].raw["request"]["headers"]
+
+
+def test_an_offer_that_expects_a_sign(emulator: Emulation, emulator_server: EmulatorServer) -> None:
+    asked = with_header(chat(emulator_server, emulator["barrack"]), f"{OFFER}\r\nExpect: 100-continue")
+    head, body = asked.split(b"\r\n\r\n", 1)
+    with Wire(emulator_server.url) as wire:
+        assert wire.send(head + b"\r\n\r\n").reply(bodiless=True).status == 100
+        assert wire.send(body).reply().status == 200
 
 
 def test_a_body_that_speaks_of_upgrades_stays_as_it_is(emulator: Emulation, emulator_server: EmulatorServer) -> None:
