@@ -57,7 +57,8 @@ class MemoryTransport(asyncio.Transport):
     def write(self, data: Any) -> None:
         if self._closing:
             return
-        self._question.feed(bytes(data))
+        if at_once := self._question.feed(bytes(data)):
+            self._loop.call_soon(self._protocol.data_received, at_once)
         if self._question.answer is not None and self._sending is None:
             self._sending = self._loop.create_task(self._send())
 

@@ -9,7 +9,7 @@ from emulator.exchange import Exchange
 from emulator.inprocess import Pacing
 from emulator.interception.blocks import Block
 from emulator.wire.delivery import Octets, octets
-from emulator.wire.reading import Request, RequestReader
+from emulator.wire.reading import GO_ON, NO_HTTP, MalformedRequest, Request, RequestReader
 
 
 class Question:
@@ -21,10 +21,19 @@ class Question:
         self.answer: Iterator[Octets] | None = None
         self._exchange: Exchange | None = None
 
-    def feed(self, data: bytes) -> None:
-        self._reader.feed(data)
+    def feed(self, data: bytes) -> bytes:
+        """Take in what came; gives what is to be said at once, before there is an answer."""
+        try:
+            self._reader.feed(data)
+        except MalformedRequest:
+            self.answer = iter([(0.0, NO_HTTP)])
+            return b""
         if self._reader.whole:
             self._ask(self._reader.whole.popleft())
+        if self._reader.expecting:
+            self._reader.expecting = False
+            return GO_ON
+        return b""
 
     def _ask(self, request: Request) -> None:
         reply, self._exchange = answer(self._block.runtime, request, tenant=self._block.tenant)

@@ -8,7 +8,7 @@ from emulator.exchange import Exchange, Reply
 from emulator.wire import sockets
 from emulator.wire.delivery import octets, whole
 from emulator.wire.own import failure
-from emulator.wire.reading import MalformedRequest, Request, RequestReader
+from emulator.wire.reading import GO_ON, NO_HTTP, MalformedRequest, Request, RequestReader
 
 Answer = tuple[Reply, Exchange | None]
 Answers = Callable[[Request, int], Answer | Coroutine[Any, Any, Answer]]
@@ -19,7 +19,6 @@ _MOST_DROPPED = 4 * 1024 * 1024  # … and how many bytes of it
 _SOON = 0.0005  # seconds that are not waited for: the loop's timers count in milliseconds
 _TURN = 256  # writes after which others have a turn
 _LARGE = 256  # bytes that count as another write
-_NO_HTTP = b"HTTP/1.1 400 Bad Request\r\nx-emulator-notice: not HTTP\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class Protocol(asyncio.Protocol):
@@ -79,7 +78,7 @@ class Protocol(asyncio.Protocol):
             return
         if self._reader.expecting and not self._busy:
             self._reader.expecting = False
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.transport.write(GO_ON)
         self._go_on()
 
     def pause_writing(self) -> None:
@@ -154,7 +153,7 @@ class Protocol(asyncio.Protocol):
             self.shutdown()
             return
         self._refused = self._last = True
-        self.transport.write(_NO_HTTP)
+        self.transport.write(NO_HTTP)
         if not self.transport.can_write_eof():  # TLS
             self.transport.close()
             return

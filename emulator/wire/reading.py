@@ -14,6 +14,11 @@ MOST_BODY = 64 * 1024 * 1024
 _MOST_TARGET = 65535  # bytes of an address
 _MOST_OTHER = 8 * 1024 * 1024  # bytes of a request without one of its body among them
 
+GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
+"""What a client hears that expects a sign before it sends a body."""
+NO_HTTP = b"HTTP/1.1 400 Bad Request\r\nx-emulator-notice: not HTTP\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+"""What one hears that sends what cannot be read."""
+
 
 class MalformedRequest(ValueError):
     """What came is no HTTP."""

@@ -33,6 +33,7 @@ ADDRESS = "https://api.generalcompute.com/v1"
 CHAT = f"{ADDRESS}/chat/completions"
 ELSEWHERE = "https://elsewhere.test/v1/chat/completions"
 IMPATIENT = 0.01
+TOO_LONG = "a" * 70_000
 LIBRARIES = pytest.mark.parametrize("library", [httpx, httpx2, requests])
 
 
@@ -253,6 +254,15 @@ class TestRequests:
         reply = requests.post(CHAT, data=parts, headers={**headers(), "Content-Type": "application/json"}, timeout=5)
         assert reply.status_code == 200
         assert real.journal[0].json == BODY
+
+    def test_a_client_that_asks_before_it_sends(self, real: Handle) -> None:
+        reply = requests.post(CHAT, json=BODY, headers={**headers(), "Expect": "100-continue"}, timeout=5)
+        assert reply.status_code == 200
+        assert real.journal[0].json == BODY
+
+    def test_an_address_that_is_too_long(self, real: Handle) -> None:
+        reply = requests.get(f"{ADDRESS}/models?{TOO_LONG}", headers=headers(), timeout=5)
+        assert (reply.status_code, reply.headers["x-emulator-notice"], reply.content) == (400, "not HTTP", b"")
 
 
 class TestClients:
@@ -578,6 +588,20 @@ class TestAiohttp:
                     await reply.read()
 
         self.run(talk)
+
+    def test_a_client_that_asks_before_it_sends(self, real: Handle) -> None:
+        async def talk(_: Any, session: Any) -> list[int]:
+            return [(await session.post(CHAT, json=BODY, expect100=True, timeout=5)).status for _ in range(2)]
+
+        assert self.run(talk) == [200, 200]
+        assert [entry.json for entry in real.journal] == [BODY, BODY]
+
+    def test_an_address_that_is_too_long(self, real: Handle) -> None:
+        async def talk(_: Any, session: Any) -> Any:
+            async with session.get(f"{ADDRESS}/models?{TOO_LONG}") as reply:
+                return reply.status, reply.headers["x-emulator-notice"], await reply.read()
+
+        assert self.run(talk) == (400, "not HTTP", b"")
 
     def test_other_hosts_are_refused(self, real: Handle) -> None:
         async def talk(_: Any, session: Any) -> None:
