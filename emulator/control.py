@@ -11,16 +11,21 @@ import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from emulator import commands
 from emulator.commands import CommandError
 from emulator.exchange import Runtime
 from emulator.mechanisms.clock import iso8601
+from emulator.mechanisms.encoding import MalformedJSON, loads
 from emulator.stages.route import DEFAULT_TENANT
 
 PREFIX = "/_emulator"
+_KINDS = (
+    "accounts", "clock", "in_flight", "journal", "journal_count", "latency", "occurrences", "outbox", "plays",
+    "variants", "windows",
+)  # fmt: skip
+"""Of the state that `reset` may be limited to."""
 Command = Callable[[Runtime, str, dict[str, Any]], Any]
 
 
@@ -82,6 +87,8 @@ def fail(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
 
 def scenario(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
     _known(body, "provider", "name", "steps")
+    if "name" in body and "steps" in body:
+        raise CommandError("say one of `name` and `steps`")
     wanted = body.get("name", body.get("steps"))
     if not isinstance(wanted, (str, list)):
         raise CommandError("say which: `name` (a scenario of the provider) or `steps` (a list of steps)")
@@ -180,6 +187,9 @@ def reset(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
     kinds = body.get("kinds")
     if kinds is not None and (not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds)):
         raise CommandError("`kinds` is a list such as [windows, accounts]; without it everything is reset")
+    for kind in kinds or ():
+        if kind not in _KINDS:
+            raise CommandError(f"`{kind}` is no kind; there are {', '.join(_KINDS)}")
     commands.reset(runtime, tenant, None if body.get("provider") is None else _provider(body), kinds)
     return {"reset": True}
 
@@ -194,9 +204,12 @@ def _document() -> Any:
 
 
 def _provider(body: dict[str, Any]) -> str:
-    if not isinstance(body.get("provider"), str):
+    named = body.get("provider")
+    if named is None:
         raise CommandError("`provider` is missing: a provider's id")
-    return str(body["provider"])
+    if not isinstance(named, str):
+        raise CommandError("`provider` is one provider's id")
+    return named
 
 
 def _known(body: dict[str, Any], *keys: str) -> None:
@@ -209,34 +222,37 @@ def _json(status: int, content: Any) -> Response:
     return Response(orjson.dumps(content), status, media_type="application/json")
 
 
-class _Resource:
-    """One path of the API as an ASGI application: its commands by method, everything else 405."""
+class _Api:
+    """The API as an ASGI application: each path has its commands by method, everything else is 404 or 405."""
 
-    def __init__(self, runtime: Runtime, commands_by_method: dict[str, Command]) -> None:
+    def __init__(self, runtime: Runtime, rest: ASGIApp) -> None:
+        """`rest` has what is no request."""
         self.runtime = runtime
-        self.commands = commands_by_method
+        self.rest = rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._answer(Request(scope, receive))
-        await response(scope, receive, send)
+        answer = await self._answer(Request(scope, receive)) if scope["type"] == "http" else self.rest
+        await answer(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        if not self.commands:
+        path = request.scope["path"]
+        found = _COMMANDS.get(path.removeprefix(PREFIX))
+        if found is None:
             known = ", ".join(PREFIX + path for path in _COMMANDS)
-            return _json(404, {"error": f"{request.url.path} is not part of the control API; there are {known}"})
-        if request.method not in self.commands:
+            return _json(404, {"error": f"{path} is not part of the control API; there are {known}"})
+        if request.method not in found:
             response = _json(405, {"error": f"{request.method} is not allowed here"})
-            response.headers["allow"] = ", ".join(self.commands)
+            response.headers["allow"] = ", ".join(found)
             return response
         try:
             raw = await request.body()
-            body = orjson.loads(raw) if raw.strip() else {}
+            body = loads(raw) if raw.strip() else {}
             if not isinstance(body, dict):
                 raise CommandError("the body is a JSON object")
             tenant = request.scope.get("tenant") or DEFAULT_TENANT
-            return _json(200, self.commands[request.method](self.runtime, tenant, body))
-        except orjson.JSONDecodeError as error:
-            return _json(400, {"error": f"the body is not JSON: {error.msg}"})
+            return _json(200, found[request.method](self.runtime, tenant, body))
+        except MalformedJSON as error:
+            return _json(400, {"error": f"the body is not JSON: {error}"})
         except CommandError as error:
             return _json(400, {"error": str(error)})
 
@@ -260,7 +276,7 @@ _COMMANDS: dict[str, dict[str, Command]] = {
 
 
 def control_app(runtime: Runtime) -> Starlette:
-    """The control API as an ASGI application; each path answers only its own methods."""
-    found: list[BaseRoute] = [Route(PREFIX + path, _Resource(runtime, methods)) for path, methods in _COMMANDS.items()]
-    rest = [Route(PREFIX, _Resource(runtime, {})), Route(PREFIX + "/{rest:path}", _Resource(runtime, {}))]
-    return Starlette(routes=[*found, *rest])
+    """The control API as an ASGI application. It has no routes: their patterns do not see the end of a line."""
+    app = Starlette()
+    app.router.default = _Api(runtime, app.router.default)
+    return app

@@ -1,6 +1,7 @@
 """The control API of a served process: every command, for one tenant, and what it refuses."""
 
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -193,6 +194,7 @@ def test_reset(served: Served, tenant: str, models: str) -> None:
 GENERAL = {"provider": "generalcompute"}
 REFUSED: dict[str, tuple[str, object, str]] = {
     "fail for nobody": ("fail", {"refuse": "bad_gateway"}, "`provider` is missing"),
+    "fail for several": ("fail", {"provider": ["nugen"], "refuse": "bad_gateway"}, "`provider` is one provider's id"),
     "fail for an unknown provider": ("fail", {"provider": "nope", "refuse": "bad_gateway"}, "no provider is called"),
     "fail with nothing": ("fail", GENERAL, "say what shall fail"),
     "fail with a refusal that is none": ("fail", {**GENERAL, "refuse": "too_tired"}, "[0].refuse: "),
@@ -208,6 +210,11 @@ REFUSED: dict[str, tuple[str, object, str]] = {
     "fail with an unknown fault": ("fail", {**GENERAL, "fault": {"melt": {}}}, "[0].fault"),
     "fail with two faults": ("fail", {**GENERAL, "fault": {"reset": {}, "close": {}}}, "name one fault of"),
     "no scenario": ("scenario", GENERAL, "say which: `name`"),
+    "scenario by name and steps": (
+        "scenario",
+        {**GENERAL, "name": "flaky_then_fine", "steps": [{"refuse": "unavailable"}]},
+        "say one of `name` and `steps`",
+    ),
     "scenario unknown": ("scenario", {**GENERAL, "name": "nope"}, "has no scenario 'nope'"),
     "scenario steps that are none": ("scenario", {**GENERAL, "steps": [1]}, "[0]: "),
     "scenario key that is none": ("scenario", {**GENERAL, "named": "x"}, "`named` is not known"),
@@ -270,6 +277,12 @@ REFUSED: dict[str, tuple[str, object, str]] = {
     "clock key that is none": ("clock", {"rewind": "1s"}, "`rewind` is not known"),
     "reset of an unknown provider": ("reset", {"provider": "nope"}, "no provider is called 'nope'"),
     "reset of kinds that are no list": ("reset", {"kinds": "windows"}, "`kinds` is a list"),
+    "reset of kinds that are none": (
+        "reset",
+        {"kinds": ["windows", "window"]},
+        "`window` is no kind; there are accounts, clock, ",
+    ),
+    "reset of an unknown provider and kinds": ("reset", {"provider": "nope", "kinds": ["clock"]}, "no provider is called"),
     "reset key that is none": ("reset", {"everything": True}, "`everything` is not known"),
     "not an object": ("reset", [1], "the body is a JSON object"),
 }
@@ -292,11 +305,17 @@ def test_not_json(served: Served, tenant: str) -> None:
     assert reply.json()["error"].startswith("the body is not JSON: ")
 
 
-@pytest.mark.parametrize("path", ["/_emulator", "/_emulator/", "/_emulator/nope", "/~blue/_emulator/fail/more"])
-def test_unknown_path(served: Served, path: str) -> None:
-    reply = httpx.get(served.url + path)
-    assert reply.status_code == 404
-    assert "/_emulator/health" in reply.json()["error"]
+@pytest.mark.parametrize(
+    "path",
+    ["", "/", "/nope", "/fail/", "/fail/more", "/a%0Ab", "/fail%0A", "//health", "/%C3%A9", "/a%00b"],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_unknown_path(served: Served, path: str, method: str) -> None:
+    for tenant in ("", "/~blue"):
+        reply = httpx.request(method, f"{served.url}{tenant}/_emulator{path}")
+        assert reply.status_code == 404
+        told = reply.json()["error"]
+        assert told.startswith(f"/_emulator{unquote(path)} is not part of the control API; there are /_emulator/health, ")
 
 
 def test_wrong_method(served: Served) -> None:
