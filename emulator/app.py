@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from emulator.edge import answer
 from emulator.exchange import Reply, Runtime
 from emulator.stages.route import split_tenant
-from emulator.wire.breaking import harmless
+from emulator.wire.breaking import raw_headers
 from emulator.wire.own import failure, own_reply
 from emulator.wire.protocol import Answer
 from emulator.wire.reading import MOST_BODY, Request, by_raw_name
@@ -172,5 +172,4 @@ class _Sender:
 
 
 def _head(reply: Reply) -> Message:
-    headers = [(n.encode("latin-1", "replace"), v.encode("latin-1", "replace")) for n, v in harmless(reply.headers)]
-    return {"type": "http.response.start", "status": reply.status, "headers": headers}
+    return {"type": "http.response.start", "status": reply.status, "headers": raw_headers(reply.headers)}

@@ -163,7 +163,7 @@ class _Transport:
 
     def _response(self, request: Any, reply: Reply, end: End, frames: Sequence[Frame], error: Exception | None) -> Any:
         stream = self.stream(frames, error, end, self.library, _patience(request))
-        return self.library.Response(reply.status, headers=sent_headers(reply), stream=stream)
+        return self.library.Response(reply.status, headers=breaking.raw_headers(sent_headers(reply)), stream=stream)
 
     def _broken(self, request: Any, reply: Reply, end: End, broken: breaking.Broken) -> Any:
         """A fault below HTTP as the library tells of it; a silence at the end is not waited for."""

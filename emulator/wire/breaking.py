@@ -63,6 +63,11 @@ def harmless(headers: Headers) -> Headers:
     return [(name, value.translate(_INSTEAD)) for name, value in headers]
 
 
+def raw_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """The same as bytes, for whoever writes the lines themselves."""
+    return [(n.encode("latin-1", "replace"), v.encode("latin-1", "replace")) for n, v in harmless(headers)]
+
+
 @lru_cache
 def _status_line(status: int) -> bytes:
     try:

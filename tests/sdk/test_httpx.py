@@ -154,6 +154,35 @@ class TestTransport:
         ):
             reply.read()
 
+    @pytest.mark.parametrize(
+        ("fault", "told"),
+        [
+            ({"wrong_content_type": {"value": "a\r\nb: c"}}, ("content-type", "a??b: c")),
+            ({"wrong_content_type": {"value": "text/€ü\x7f"}}, ("content-type", "text/?ü?")),
+            (
+                {"duplicate_headers": {"name": "content-type", "value": "\0\u2028"}},
+                ("content-type", "application/json, ??"),
+            ),
+        ],
+    )
+    def test_header_values_are_as_harmless_as_on_a_socket(
+        self, emulator: Emulation, library: Any, fault: dict[str, Any], told: tuple[str, str]
+    ) -> None:
+        handle = emulator["generalcompute"]
+        handle.fail(fault=fault, times=3)
+        url = handle.base_url + "/models"
+        with library.Client(transport=emulator.transport(library)) as inside, library.Client() as outside:
+            found = [client.get(url, headers=handle.headers).headers for client in (inside, outside)]
+
+        async def ask() -> None:
+            async with library.AsyncClient(transport=emulator.transport(library)) as client:
+                found.append((await client.get(url, headers=handle.headers)).headers)
+
+        asyncio.run(ask())
+        for headers in found:
+            headers.encoding = "latin-1"
+            assert (told[0], headers.get(told[0]), "b" in headers) == (*told, False)
+
     def test_an_emulator_without_a_server(self, library: Any) -> None:
         url, headers = "https://api.nugen.in/inference/chat_text", {"Authorization": "Bearer any"}
         for _ in range(2):
