@@ -33,6 +33,7 @@ ADDRESS = "https://api.generalcompute.com/v1"
 CHAT = f"{ADDRESS}/chat/completions"
 ELSEWHERE = "https://elsewhere.test/v1/chat/completions"
 IMPATIENT = 0.01
+LOOKUPS = ["getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getnameinfo"]
 TOO_LONG = "a" * 70_000
 LIBRARIES = pytest.mark.parametrize("library", [httpx, httpx2, requests])
 
@@ -56,7 +57,9 @@ def patched() -> list[Any]:
         HTTPAdapter.send,
         socket.socket.connect,
         socket.socket.connect_ex,
-        socket.getaddrinfo,
+        socket.socket.sendto,
+        socket.socket.sendmsg,
+        *(getattr(socket, name) for name in LOOKUPS),
         *sys.meta_path,
     ]
 
@@ -498,6 +501,44 @@ class TestTheLastLineOfDefence:
         for ask in (socket.socket.connect, socket.socket.connect_ex):
             with socket.socket() as sock, pytest.raises(BlockedConnection, match=r"192\.0\.2\.1:80"):
                 ask(sock, ("192.0.2.1", 80))
+
+    @pytest.mark.parametrize("host", ["192.0.2.1", "elsewhere.test"])
+    def test_lookups(self, real: Handle, host: str) -> None:
+        for look_up in (socket.gethostbyname, socket.gethostbyname_ex, socket.gethostbyaddr):
+            with pytest.raises(BlockedConnection, match=rf"a lookup of {host}: "):
+                look_up(host)
+        with pytest.raises(BlockedConnection, match=rf"a connection to {host}:53: "):
+            socket.getnameinfo((host, 53), 0)
+
+    def test_datagrams(self, real: Handle) -> None:
+        there = ("192.0.2.1", 53)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            with pytest.raises(BlockedConnection, match=r"192\.0\.2\.1:53"):
+                sock.sendto(b"x", there)
+            with pytest.raises(BlockedConnection, match=r"192\.0\.2\.1:53"):
+                sock.sendto(b"x", 0, there)
+            with pytest.raises(BlockedConnection, match=r"192\.0\.2\.1:53"):
+                sock.sendmsg([b"x"], (), 0, there)
+
+    def test_datagrams_within_this_machine(self, real: Handle) -> None:
+        kinds = socket.AF_INET, socket.SOCK_DGRAM
+        with socket.socket(*kinds) as receiver, socket.socket(*kinds) as sock:
+            receiver.bind(("127.0.0.1", 0))
+            receiver.settimeout(5)
+            sock.sendto(b"1", receiver.getsockname())
+            sock.sendto(b"2", 0, receiver.getsockname())
+            sock.sendmsg([b"3"], (), 0, receiver.getsockname())
+            sock.connect(receiver.getsockname())
+            sock.sendmsg([b"4"])
+            assert [receiver.recv(9) for _ in range(4)] == [b"1", b"2", b"3", b"4"]
+
+    def test_lookups_of_this_machine(self, real: Handle) -> None:
+        assert socket.gethostbyname("localhost") == "127.0.0.1"
+        assert socket.gethostbyname_ex("127.0.0.1")[2] == ["127.0.0.1"]
+        as_it_is = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
+        assert socket.getnameinfo(("192.0.2.1", 80), as_it_is) == ("192.0.2.1", "80")
+        assert socket.getfqdn()  # which the standard library's servers ask for
+        assert socket.getfqdn("127.0.0.1")
 
     @pytest.mark.parametrize("host", ["192.0.2.1", "elsewhere.test"])
     def test_asyncio(self, real: Handle, host: str) -> None:
