@@ -13,8 +13,9 @@ from emulator.refusals import REFUSALS
 
 _OUTCOMES = frozenset({"x-emulator-fault", "x-emulator-refuse", "prefer"})
 _STEERING = _OUTCOMES | {"x-emulator-scenario", "x-emulator-latency"}
+_STATUS = 3  # digits
 _MOST_SHOWN = 200  # characters of what was asked for
-_CODE = re.compile(r"\bcode=\"?(\d{3})\b")
+_CODE = re.compile(r"\bcode=\"?([^\s\",;]*)")
 
 
 def steer(ex: Exchange) -> None:
@@ -23,18 +24,18 @@ def steer(ex: Exchange) -> None:
     by_key = key.startswith(credentials.STEERED)
     if not by_key and _STEERING.isdisjoint(ex.headers):
         return
-    if name := ex.headers.get("x-emulator-scenario"):
-        _scenario(ex, name.strip())
-    if name := ex.headers.get("x-emulator-latency"):
-        _latency(ex, name.strip())
+    if "x-emulator-scenario" in ex.headers:
+        _scenario(ex, ex.headers["x-emulator-scenario"].strip())
+    if "x-emulator-latency" in ex.headers:
+        _latency(ex, ex.headers["x-emulator-latency"].strip())
     if (not by_key and _OUTCOMES.isdisjoint(ex.headers)) or _queued(ex):
         return
-    if asked := ex.headers.get("x-emulator-fault"):
-        _fault(ex, asked.strip(), "X-Emulator-Fault")
+    if "x-emulator-fault" in ex.headers:
+        _fault(ex, ex.headers["x-emulator-fault"].strip(), "X-Emulator-Fault")
     if "x-emulator-refuse" in ex.headers:
         _force(ex, ex.headers["x-emulator-refuse"].strip(), "X-Emulator-Refuse")
     elif code := _CODE.search(ex.headers.get("prefer", "")):
-        _force_status(ex, int(code[1]))
+        _force_status(ex, code[1])
     elif ex.active.secured or credentials.steered(key):
         if name := credentials.steered(key):
             _force(ex, name, "the key")
@@ -67,14 +68,15 @@ def _force(ex: Exchange, name: str, asked_by: str) -> None:
         ex.notices.append(f"{asked_by}: {name} is no refusal; there are {', '.join(REFUSALS)}")
 
 
-def _force_status(ex: Exchange, status: int) -> None:
+def _force_status(ex: Exchange, code: str) -> None:
+    status = int(code) if len(code) == _STATUS and code.isdecimal() else 0
     if status == ex.active.success:
         ex.preference_applied = f"code={status}"
         return
     name = next((n for n in ex.active.refusals if ex.error_entry(n, {}, status)), None)
     if name is None:
         statuses = ", ".join(map(str, ex.active.statuses))
-        ex.notices.append(f"Prefer: code={status} is not a status of {ex.active.id}; there are {statuses}")
+        ex.notices.append(f"Prefer: code={code} is not a status of {ex.active.id}; there are {statuses}")
         return
     ex.forced, ex.forced_status = name, status
     ex.preference_applied = f"code={status}"

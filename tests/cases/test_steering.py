@@ -34,6 +34,12 @@ def asking(handle: Handle) -> Caller:
     return caller(handle)
 
 
+def send_raw(asking: Caller, name: str, value: str) -> RawReply:
+    """The caller's request with a header as it stands."""
+    headers = {**asking.handle.headers, "Content-Type": "application/json", name: value}
+    return send("POST", asking.url, headers, json.dumps(asking.body).encode())
+
+
 class TestHonoured:
     @pytest.mark.parametrize(("provider", "operation"), [(p, o.id) for p, o in OPERATIONS])
     def test_the_header_names_any_refusal_the_provider_has_a_reply_for(
@@ -143,6 +149,20 @@ class TestNotHonoured:
     def test_a_status_the_operation_does_not_document(self, emulator: Emulation, provider: str, operation: str) -> None:
         self.is_told(caller(emulator[provider], operation).ask(Prefer="code=418"), "Prefer", "418", operation, "500")
 
+    @pytest.mark.parametrize("code", ["abc", "", "42", "4290", "-429", "4xx", "²²²"])
+    def test_a_status_that_is_none(self, asking: Caller, code: str) -> None:
+        shown = code if code.isascii() else "?"
+        self.is_told(send_raw(asking, "Prefer", f'return=minimal, code="{code}"'), "Prefer: code=", shown, "429")
+
+    @pytest.mark.parametrize("prefer", ["return=minimal", "respond-async, wait=10", "example=code"])
+    def test_other_preferences_are_none_of_ours(self, asking: Caller, prefer: str) -> None:
+        reply = asking.ask(Prefer=prefer)
+        assert (reply.status, reply.header(NOTICE)) == (200, None)
+
+    @pytest.mark.parametrize("name", ["Refuse", "Fault", "Scenario", "Latency"])
+    def test_a_header_without_a_word(self, asking: Caller, name: str) -> None:
+        self.is_told(send_raw(asking, f"X-Emulator-{name}", ""), f"X-Emulator-{name}: ", "there are")
+
     @pytest.mark.parametrize("provider", PROVIDERS)
     def test_a_misspelt_test_key(self, emulator: Emulation, provider: str) -> None:
         asking = caller(emulator[provider])
@@ -157,8 +177,7 @@ class TestNotHonoured:
         assert len(reply.all(NOTICE)) == 2
 
     def test_what_a_header_cannot_carry_is_replaced(self, asking: Caller) -> None:
-        headers = {**asking.handle.headers, "Content-Type": "application/json", "X-Emulator-Refuse": "t\xfcred"}
-        self.is_told(send("POST", asking.url, headers, json.dumps(asking.body).encode()), "t?red")
+        self.is_told(send_raw(asking, "X-Emulator-Refuse", "t\xfcred"), "t?red")
 
 
 @pytest.mark.parametrize(("provider", "operation"), [(p, o.id) for p, o in OPERATIONS])
