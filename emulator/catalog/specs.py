@@ -221,7 +221,7 @@ class _Bundler:
             except LoadError as error:
                 place = self.trees[self.name].place(where)
                 raise LoadError([Problem(place, "$ref", f"{ref}: {error}")]) from None
-        return file, tuple(pointer(ref))
+        return file, pointer(ref)
 
     def _at(self, file: str, steps: Path_, where: Path_) -> Any:
         node = self.trees[file].data

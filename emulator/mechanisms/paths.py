@@ -1,6 +1,7 @@
 """Paths through JSON data."""
 
 from collections.abc import Callable, Collection, Iterable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,10 +18,11 @@ def walk(data: Any, path: Iterable[str]) -> Any:
     return data
 
 
-def pointer(ref: str) -> list[str]:
-    """The steps of the JSON pointer in a `$ref` (RFC 6901): `#/paths/~1chat` -> [`paths`, `/chat`]."""
+@lru_cache(1024)  # a schema refers to the same few
+def pointer(ref: str) -> tuple[str, ...]:
+    """The steps of the JSON pointer in a `$ref` (RFC 6901): `#/paths/~1chat` -> (`paths`, `/chat`)."""
     steps = unquote(ref).partition("#")[2].split("/")
-    return [step.replace("~1", "/").replace("~0", "~") for step in steps if step]
+    return tuple(step.replace("~1", "/").replace("~0", "~") for step in steps if step)
 
 
 def reference(steps: Iterable[Any]) -> str:

@@ -13,7 +13,7 @@ Violation = dict[str, Any]
 RequestPart = Literal["body", "query"]
 _MOST = 50  # a body with thousands of wrong items must not make a reply of megabytes
 _MOST_ITEMS = 1000  # the validator tells all errors at once: a minute for a few million wrong items
-_WHOLE = b".0"  # what a whole number ends with when it is written as a float: few bodies have one
+_WHOLE = re.compile(rb"\.0+(?!\d)")  # how a whole number ends that is written as a float: few bodies have one
 _MOST_WHOLE = 2**53  # beyond, what a float stands for is a matter of taste
 _MOST_DEPTH = 200  # … and none of a body over 255 levels deep
 
@@ -71,7 +71,7 @@ class RequestSchema:
         With `texts`, each text that reads as the number or boolean its schema asks for is that value, too.
         """
         read = _read_text if texts else _read_number
-        return self._coerced(body, self.schema, _MOST_DEPTH, read) if texts or _WHOLE in raw else body
+        return self._coerced(body, self.schema, _MOST_DEPTH, read) if texts or _WHOLE.search(raw) else body
 
     def _coerced(self, value: Any, schema: Any, depth: int, read: Callable[[Any, Any], Any]) -> Any:
         schema = self.resolved(schema)
