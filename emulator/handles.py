@@ -60,6 +60,12 @@ def _plain(value: Any) -> Any:
         raise commands.CommandError(f"a step is plain JSON: {error}") from None
 
 
+def _key(key: str | None) -> str | None:
+    if not isinstance(key, str | None):
+        raise commands.CommandError("a key is text; without one the handle's own is meant")
+    return key
+
+
 class Clock:
     """One tenant's clock."""
 
@@ -73,12 +79,16 @@ class Clock:
             return clock.now()
 
     def freeze(self, at: float | None = None) -> float:
-        """Stop time, now or at a moment in Unix seconds."""
+        """Stop time, now or at a moment in Unix seconds. Raises CommandError for what is none."""
+        if isinstance(at, bool) or not isinstance(at, (int, float, type(None))):
+            raise commands.CommandError("`freeze` takes Unix seconds; without them time stops now")
         with commands.clock(self._runtime, self._tenant) as clock:
             return clock.freeze(at)
 
     def advance(self, duration: str | float) -> float:
-        """Move time on by `60s`, `2h`, or seconds; gives the new moment."""
+        """Move time on by `60s`, `2h`, or seconds; gives the new moment. Raises CommandError for anything else."""
+        if isinstance(duration, bool) or not isinstance(duration, (str, int, float)):
+            raise commands.CommandError("`advance` takes a duration: 350ms, 60s, 2h, or seconds")
         with commands.clock(self._runtime, self._tenant) as clock:
             return clock.advance(duration)
 
@@ -175,15 +185,20 @@ class Handle:
 
     def latency(self, profile: str | None) -> None:
         """Let replies take their time by a profile (`overloaded`); None: as the data say. Raises CommandError."""
+        if not isinstance(profile, str | None):
+            raise commands.CommandError("`latency` takes the name of a profile, or None")
         commands.latency(self._runtime, self._tenant, self.id, profile)
 
     def use(self, *variants: str) -> None:
         """Serve with these variants; none: the documented behaviour. Raises CommandError."""
+        if not all(isinstance(name, str) for name in variants):
+            raise commands.CommandError("`use` takes names: use('both'), use('one', 'another')")
         commands.use(self._runtime, self._tenant, self.id, variants)
 
     def top_up(self, amount: Decimal | int | float | str, key: str | None = None) -> Decimal:
         """Pay into an account (of the handle's own key, without one); gives the new balance. Raises CommandError."""
-        return Decimal(commands.top_up(self._runtime, self._tenant, self.id, amount, key)["balance"])
+        paid = commands.top_up(self._runtime, self._tenant, self.id, amount, _key(key))
+        return Decimal(paid["balance"])
 
     def load(self, resources: Mapping[str, Any] | str | Path, key: str | None = None) -> dict[str, list[str]]:
         """Give an account resources: lists of fields by kind, or a YAML file of them. Gives their ids by kind.
@@ -194,7 +209,7 @@ class Handle:
             from emulator.catalog.reading import read_yaml
 
             resources = read_yaml(Path(resources), str(resources)).data
-        return commands.load(self._runtime, self._tenant, self.id, resources, key)
+        return commands.load(self._runtime, self._tenant, self.id, resources, _key(key))
 
     def reset(self) -> None:
         """Forget what this tenant did with this provider."""

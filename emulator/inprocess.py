@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
+from emulator.commands import CommandError
 from emulator.edge import answer
 from emulator.exchange import Frame, Reply, Runtime
 from emulator.wire import breaking
@@ -19,9 +20,15 @@ End = Callable[[], None]
 
 
 def make_transport(runtime: Runtime, tenant: str | None, library: Any = None) -> Any:
-    """A transport object for `library.Client` and `library.AsyncClient`; httpx unless another is given."""
+    """A transport object for `library.Client` and `library.AsyncClient`; httpx unless another is given.
+
+    Raises CommandError for a library whose clients take no transport.
+    """
     if library is None:
         import httpx as library
+    if not hasattr(library, "BaseTransport"):
+        name = getattr(library, "__name__", library)
+        raise CommandError(f"{name} is no library of httpx's shape: `emulator.intercept()` is for clients of others")
     transport, stream = _kinds(library)
     return transport(runtime, tenant, library, stream)
 

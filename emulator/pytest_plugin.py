@@ -55,7 +55,7 @@ def emulator(request: pytest.FixtureRequest, emulator_server: "EmulatorServer") 
     emulation = emulator_server.tenant(tenant)
     emulation.reset()
     for provider, names in settings["variants"].items():
-        emulation[provider].use(*([names] if isinstance(names, str) else names))
+        emulation[provider].use(*(names if isinstance(names, (list, tuple)) else [names]))
     for provider, profile in settings["latency"].items():
         emulation[provider].latency(profile)
     for provider, scenario in settings["scenarios"].items():
@@ -80,6 +80,9 @@ def intercept(request: pytest.FixtureRequest, emulator: "Emulation") -> Iterator
 _HINT = "hint: @pytest.mark.emulator(allow_unmatched=True) or (allow_unfinished=True) if this is meant"
 
 
+_BY_PROVIDER = {"scenarios", "variants", "latency"}
+
+
 def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     settings: dict[str, Any] = {"allow_unmatched": False, "allow_unfinished": False, "scenarios": {}, "variants": {}}
     settings |= {"latency": {}, "only": False}
@@ -89,6 +92,9 @@ def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
             raise pytest.UsageError(
                 f"@pytest.mark.emulator knows {', '.join(settings)}; not {', '.join(unknown) or 'positions'}"
             )
+        for name in _BY_PROVIDER & set(marker.kwargs):
+            if not isinstance(marker.kwargs[name], dict):
+                raise pytest.UsageError(f"@pytest.mark.emulator: {name} is a mapping: {name}={{'provider': 'name'}}")
         settings.update(marker.kwargs)
     return settings
 

@@ -19,6 +19,7 @@ from emulator.commands import CommandError
 from emulator.exchange import Runtime
 from emulator.mechanisms.clock import TimeScale
 from emulator.mechanisms.store import SQLiteStore, Store
+from emulator.provider import ProviderFamily
 from emulator.stages.route import DEFAULT_TENANT
 from emulator.wire.certificates import Authority, own_hosts
 from emulator.wire.listeners import Listener
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from emulator.handles import Emulation, Handle
 
 log = logging.getLogger("emulator")
+_FASTEST = 1e9  # at which the calendar ends after some minutes
 
 
 def make_runtime(
@@ -48,15 +50,20 @@ def make_runtime(
     """Load the data and put it beside a store. With a `speed`, time runs so many times faster, delays included.
 
     Raises catalog.LoadError for data that cannot be used, KeyError for a provider that does not exist,
-    CommandError for a scenario, variant or latency profile that does not, and for a speed that is none or comes with a
-    state; sqlite3.Error or OSError for an unusable `state`.
+    CommandError for a scenario, variant or latency profile that does not, for a pace or speed that is none or a speed
+    that comes with a state; sqlite3.Error or OSError for an unusable `state`.
     """
-    if not 0 < speed < math.inf:
-        raise CommandError(f"{speed} is no speed: a number above zero")
+    for name, listed in (("providers", providers), ("data", data)):
+        if isinstance(listed, (str, Path)):
+            raise CommandError(f"`{name}` is a list: ['{listed}']")
+    if not 0 <= pace < math.inf:
+        raise CommandError(f"{pace} is no pace: a number from zero on")
+    if not 0 < speed <= _FASTEST:
+        raise CommandError(f"{speed} is no speed: a number above zero, at most {_FASTEST:g}")
     if speed != 1 and state is not None:
         raise CommandError("a kept state and a speed do not go together: a new start would find it in the future")
     runtime = Runtime(
-        providers=catalog.load(data, providers),
+        providers=_families(providers, data),
         store=Store(),
         seed=seed,
         pace=pace / speed,
@@ -75,6 +82,14 @@ def make_runtime(
     if state is not None:
         runtime.store = SQLiteStore(state)
     return runtime
+
+
+def _families(providers: Sequence[str], data: Sequence[str | Path]) -> Mapping[str, ProviderFamily]:
+    try:
+        return catalog.load(data, providers)
+    except KeyError as error:
+        error.add_note(f"no provider is called {error.args[0]!r}; `emulator list` shows them all")
+        raise
 
 
 def create_app(

@@ -248,6 +248,11 @@ def test_scenarios_and_variants_of_the_marker(project: Pytester) -> None:
         ("scenarios={'barrack': 'nope'}", "barrack has no scenario 'nope'; there are: flaky_then_fine, "),
         ("variants={'barrack': 'nope'}", "barrack has no variant 'nope'; there are: message, both"),
         ("latency={'barrack': 'nope'}", "barrack has no latency profile 'nope'; there are: instant, "),
+        ("scenarios='x'", "scenarios is a mapping: scenarios={'provider': 'name'}"),
+        ("variants=['barrack']", "variants is a mapping: variants={'provider': 'name'}"),
+        ("latency='steady'", "latency is a mapping: latency={'provider': 'name'}"),
+        ("variants={'barrack': 5}", "`use` takes names: use('both')"),
+        ("latency={'barrack': ['steady']}", "`latency` takes the name of a profile"),
         ("scenarios={'nope': 'x'}", "no provider is called 'nope'; there are barrack, generalcompute"),
     ],
 )

@@ -1,0 +1,101 @@
+"""What handles are asked in the wrong way: each says what would be right, and nothing has changed."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+import requests
+
+import emulator as package
+from emulator import CommandError, Emulation, create_app, make_runtime
+
+Call = Callable[[Any], Any]
+WRONG: dict[str, tuple[Call, str]] = {
+    "use of a list": (lambda e: e["barrack"].use(["both"]), "`use` takes names: use('both')"),
+    "use of a number": (lambda e: e["barrack"].use(5), "`use` takes names"),
+    "latency of a list": (lambda e: e["barrack"].latency(["steady"]), "`latency` takes the name of a profile, or None"),
+    "latency of a number": (lambda e: e["barrack"].latency(1), "`latency` takes the name of a profile, or None"),
+    "facts that are a set": (lambda e: e["barrack"].fail("rate_limited", facts={"a": {1}}), "a step is plain JSON: "),
+    "a probability that is a decimal": (
+        lambda e: e["barrack"].fail("rate_limited", probability=Decimal("0.5")),
+        "a step is plain JSON: ",
+    ),
+    "a play of a decimal": (lambda e: e["barrack"].play([{"times": Decimal(1)}]), "a step is plain JSON: "),
+    "a play of itself": (lambda e: e["barrack"].play(itself()), "a step is plain JSON: "),
+    "a play of nothing": (lambda e: e["barrack"].play(None), "steps: "),
+    "a play of a step": (lambda e: e["barrack"].play({"refuse": "rate_limited"}), "steps: "),
+    "a refusal that is a list": (lambda e: e["barrack"].fail(["rate_limited"]), "refuse: "),
+    "a key that is a number": (lambda e: e["barrack"].top_up(5, key=5), "a key is text"),
+    "a key that is a list": (lambda e: e["barrack"].load({}, key=["brk"]), "a key is text"),
+    "an amount that is a list": (lambda e: e["barrack"].top_up([1]), "is no amount"),
+    "an amount that is true": (lambda e: e["barrack"].top_up(True), "is no amount"),
+    "resources that are a number": (lambda e: e["barrack"].load(5), "is not a mapping of kinds"),
+    "a clock frozen at true": (lambda e: e.clock.freeze(True), "`freeze` takes Unix seconds; without them time stops"),
+    "a clock frozen at a list": (lambda e: e.clock.freeze([1]), "`freeze` takes Unix seconds"),
+    "a clock frozen at a text": (lambda e: e.clock.freeze("now"), "`freeze` takes Unix seconds"),
+    "a clock frozen at no number": (lambda e: e.clock.freeze(float("nan")), "outside the years 1970 to 9999"),
+    "a clock advanced by true": (lambda e: e.clock.advance(True), "`advance` takes a duration: 350ms, 60s, 2h"),
+    "a clock advanced by nothing": (lambda e: e.clock.advance(None), "`advance` takes a duration"),
+    "a clock advanced by a list": (lambda e: e.clock.advance([1]), "`advance` takes a duration"),
+    "a transport of another library": (
+        lambda e: e.transport(requests),
+        "requests is no library of httpx's shape: `emulator.intercept()` is for clients of others",
+    ),
+}
+
+
+def itself() -> list[Any]:
+    steps: list[Any] = []
+    steps.append(steps)
+    return steps
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_told(emulator: Emulation, case: str) -> None:
+    call, told = WRONG[case]
+    before = emulator.clock.freeze(1_800_000_000)
+    with pytest.raises(CommandError) as caught:
+        call(emulator)
+    assert told in str(caught.value)
+    assert emulator.clock.now() == before
+    handle = emulator["barrack"]
+    body = {"model": handle.models[0], "messages": [{"role": "user", "content": "Hello"}]}
+    assert httpx.post(f"{handle.base_url}/ai/chat/", headers=handle.headers, json=body).status_code == 200
+    assert emulator.unfinished() == []
+
+
+def test_a_transport_of_the_package() -> None:
+    with pytest.raises(CommandError, match="requests is no library of httpx's shape"):
+        package.transport(requests)
+
+
+ARGUMENTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+    "one provider": (lambda: make_runtime("nugen"), CommandError, "`providers` is a list: ['nugen']"),
+    "one folder": (lambda: make_runtime(data="/nowhere"), CommandError, "`data` is a list: ['/nowhere']"),
+    "one provider of an app": (lambda: create_app("nugen"), CommandError, "`providers` is a list: ['nugen']"),
+    "a pace below zero": (lambda: make_runtime(pace=-1), CommandError, "-1 is no pace: a number from zero on"),
+    "a pace that is no number": (lambda: make_runtime(pace=float("nan")), CommandError, "nan is no pace"),
+    "a pace without end": (lambda: create_app(pace=float("inf")), CommandError, "inf is no pace"),
+    "a speed beyond all": (lambda: make_runtime(speed=1e300), CommandError, "1e+300 is no speed: a number above zero"),
+    "a provider that is none": (
+        lambda: make_runtime(["nugn"]),
+        KeyError,
+        "no provider is called 'nugn'; `emulator list` shows them all",
+    ),
+    "a provider of an app": (lambda: create_app(["nugn"]), KeyError, "no provider is called 'nugn'"),
+    "a scenario of a provider that is none": (
+        lambda: make_runtime(["nugen"], scenarios={"barrack": "flaky_then_fine"}),
+        CommandError,
+        "no provider is called 'barrack'; there are nugen",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ARGUMENTS)
+def test_arguments_of_an_emulator(case: str) -> None:
+    call, kind, told = ARGUMENTS[case]
+    with pytest.raises(kind) as caught:
+        call()
+    assert told in "\n".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
