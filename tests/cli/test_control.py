@@ -304,6 +304,27 @@ def test_not_json(served: Served, tenant: str) -> None:
     assert reply.json()["error"].startswith("the body is not JSON: ")
 
 
+@pytest.mark.parametrize("levels", [300, 1000, 5000])
+@pytest.mark.parametrize(
+    ("command", "body"),
+    [
+        ("scenario", '{"provider": "barrack", "steps": %s}'),
+        ("fail", '{"provider": "barrack", "refuse": "unavailable", "facts": {"a": %s}}'),
+        ("credit", '{"provider": "barrack", "amount": %s}'),
+        ("resources", '{"provider": "barrack", "resources": {"volume": %s}}'),
+        ("connections", '{"fault": %s, "times": 1}'),
+        ("clock", '{"freeze": %s}'),
+        ("variant", '{"provider": "barrack", "names": %s}'),
+        ("reset", '{"kinds": %s}'),
+    ],
+)
+def test_too_deep(served: Served, tenant: str, command: str, body: str, levels: int) -> None:
+    content = body % ("[" * levels + "]" * levels)
+    reply = httpx.post(f"{served.url}/~{tenant}/_emulator/{command}", content=content)
+    assert reply.status_code == 400
+    assert reply.json()["error"].startswith("the body is not JSON: ")
+
+
 @pytest.mark.parametrize(
     "path",
     ["", "/", "/nope", "/fail/", "/fail/more", "/a%0Ab", "/fail%0A", "//health", "/%C3%A9", "/a%00b"],
