@@ -12,7 +12,7 @@ from typing import Any
 from emulator.catalog.source import LoadError, Tree
 from emulator.exchange import Runtime, new_scope, open_account
 from emulator.mechanisms import journal as journals
-from emulator.mechanisms import outbox, scenarios
+from emulator.mechanisms import ledger, outbox, scenarios
 from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.clock import Clock, parse_duration
 from emulator.mechanisms.entrances import Disturbance, Entrance
@@ -142,6 +142,8 @@ def top_up(runtime: Runtime, tenant_name: str, provider_id: str, amount: Any, ke
             paid = Decimal("NaN")
         if isinstance(amount, bool) or not paid.is_finite() or paid <= 0 or paid > _MOST_PAID:
             raise CommandError(f"{amount!r} is no amount: a number above zero, or its decimal text")
+        if paid != round(paid, ledger.PLACES):
+            raise CommandError(f"{amount!r} is no amount: it has more than {ledger.PLACES} decimal places")
         return {"balance": str(account.pay_in(paid)), "currency": account.data["currency"]}
 
 

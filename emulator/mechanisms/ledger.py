@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 MOST_ENTRIES = 100_000
+PLACES = 10
+"""Of the smallest amount there is, so that every sum of amounts is exact."""
 
 
 def opened(balance: Decimal) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from emulator.mechanisms.records import record
 from emulator.mechanisms.resources import Item
 from emulator.mechanisms.templates import Template
 
-_CENT = Decimal("1e-10")  # the smallest amount an entry can have, so that every sum of amounts is exact
 _LARGEST = Decimal(10) ** 15
 _DEAREST = Decimal(10) ** 9  # a period: in all the years of the calendar, 28 digits have room for its cost
 
@@ -116,7 +115,7 @@ class Meter:
     def cost(self, entry: Mapping[str, Any], intervals: int) -> Decimal:
         """What an entry comes to after a number of intervals."""
         per_interval = Decimal(entry["rate"]) * Decimal(str(self.every)) / Decimal(str(self.per))
-        return (per_interval * intervals).quantize(_CENT)
+        return round(per_interval * intervals, ledger.PLACES)
 
     def charge(self, account: dict[str, Any], entry: dict[str, Any], at: int) -> None:
         """Draw what an entry's intervals up to a moment cost, as far as they are not drawn yet."""

@@ -100,6 +100,21 @@ def passed(play: dict[str, Any], scenario: Scenario, now: float) -> dict[str, An
     return {"missed": step.where} if current(play, scenario, now) is not None else {"before": step.where}
 
 
+def forget(plays: Plays, lookup: Callable[[dict[str, Any]], Scenario | None], met: dict[str, Any] | None) -> None:
+    """Leave out what a test asked for and is over, as far as a request looked: up to the play it met.
+
+    The latest play stays: the journal tells that it is exhausted.
+    """
+    for play in plays[:-1]:
+        if play["by"] != "control":
+            continue
+        scenario = lookup(play)
+        if scenario is not None and _at(play, scenario) is None:
+            plays.remove(play)
+        if play is met:
+            return
+
+
 def _go_on(play: dict[str, Any], at: float) -> None:
     play.update(index=play["index"] + 1, done=0, since=at)
 

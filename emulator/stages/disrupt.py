@@ -12,6 +12,9 @@ def disrupt(ex: Exchange) -> None:
     found = scenarios.next_step(plays, ex.provider.played, ex.active.id, ex.scope, ex.now) if plays else None
     if found is None:
         _tell_passed(ex, plays)
+    if len(plays) > 1:
+        scenarios.forget(ex.tenant.cell("plays", ex.provider.id, list), ex.provider.played, found and found[0])
+    if found is None:
         return
     play, step = found
     spared = step.probability is not None and ex.scope.entropy.random.random() >= step.probability

@@ -46,10 +46,16 @@ def test_a_top_up_ends_being_out_of_credit(barrack: Handle) -> None:
     assert status() == 201
 
 
-@pytest.mark.parametrize("amount", [0, -1, "x", "NaN", "1e99", float("inf"), True, None, [1]])
+@pytest.mark.parametrize("amount", [0, -1, "x", "NaN", "1e99", float("inf"), True, None, [1], "1e-30", "0.00000000001"])
 def test_what_is_no_amount_is_told(barrack: Handle, amount: Any) -> None:
     with pytest.raises(CommandError, match="is no amount"):
         barrack.top_up(amount)
+    assert balance(barrack, barrack.api_key) == 25
+
+
+def test_ten_places_are_an_amount(barrack: Handle) -> None:
+    assert barrack.top_up("0.0000000001", KEY) == Decimal("25.0000000001")
+    assert barrack.top_up("1.00000000000000", KEY) == Decimal("26.0000000001")
 
 
 def test_a_key_that_is_refused_has_no_account(barrack: Handle) -> None:

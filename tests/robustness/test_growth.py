@@ -3,12 +3,13 @@
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 from examples import example
 
-from emulator import make_runtime
+from emulator import commands, make_runtime
 from emulator.edge import answer
 from emulator.exchange import Runtime
 from emulator.mechanisms.expressions import Scope
@@ -65,6 +66,34 @@ def test_ever_new_bodies(runtime: Runtime) -> None:
     seen = [len(data) for (kind, _), data in tenant.cells.items() if kind == "occurrences"]
     assert len(seen) <= 256
     assert max(seen) == 16
+
+
+def test_what_tests_asked_for_leaves_when_it_is_over(runtime: Runtime) -> None:
+    """Met one after another, queued and met, or over by time; what is for others stays, and what is over is told."""
+    provider, operation = completion()
+    tenant = runtime.store.tenant("default")
+    fail = partial(commands.fail, runtime, "default", provider.id)
+
+    def told() -> list[Any]:
+        with commands.clock(runtime, "default") as clock:
+            clock.advance("1m")
+        ask(runtime, provider, operation, provider.api_key)
+        entry = commands.journal(runtime, "default")[-1]
+        return [entry["refusal"], *(key for note in entry["trace"] for key in ("missed", "exhausted") if key in note)]
+
+    fail({"refuse": "bad_gateway", "when": "body.model == 'another'"})
+    for _ in range(50):
+        fail({"refuse": "bad_gateway"})
+        assert told() == ["bad_gateway"]
+    for _ in range(50):
+        fail({"refuse": "bad_gateway"})
+    assert [told() for _ in range(50)] == [["bad_gateway"]] * 50
+    for _ in range(50):
+        commands.play(runtime, "default", provider.id, [{"refuse": "bad_gateway", "for": "1s"}])
+    assert [told() for _ in range(50)] == [["bad_gateway"]] * 50
+    assert told() == [None, "missed", "exhausted"]
+    assert [play["index"] for play in tenant.cells["plays", provider.id]] == [0, 1]
+    assert len(commands.unfinished(runtime, "default")) == 1
 
 
 def test_ever_new_keys() -> None:
