@@ -60,19 +60,25 @@ def _graded(provider: Provider, operation: Operation, status: int) -> str:
 
 
 def request_example(provider: Provider, operation: Operation) -> Any:
-    """A request body that works: the spec's example called `hello`, or its first, with a model the provider has."""
+    """A request body that works: the spec's example called `hello`, or its first."""
     examples = request_examples(provider, operation)
-    body = examples.get("hello", next(iter(examples.values()), None))
-    if isinstance(body, dict) and "model" in body and not {body["model"], "*"} & provider.accepted_models.keys():
-        return {**body, "model": next(iter(provider.accepted_models))}
-    return body
+    return examples.get("hello", next(iter(examples.values()), None))
 
 
 def request_examples(provider: Provider, operation: Operation) -> dict[str, Any]:
-    """The request bodies that the spec shows, by name; one that has none is called ``."""
+    """The request bodies that the spec shows, by name, with a model the provider has; one without a name is ``."""
     _, media = _request_media(provider, operation)
     named = {name: followed(provider.document, one).get("value") for name, one in media.get("examples", {}).items()}
-    return {**named, **({"": media["example"]} if "example" in media else {})}
+    shown = {**named, **({"": media["example"]} if "example" in media else {})}
+    return {name: _of_known_model(provider, body) for name, body in shown.items()}
+
+
+def _of_known_model(provider: Provider, body: Any) -> Any:
+    """The body with the provider's first model where it names one that is not served: a dialect's examples do."""
+    known, model = provider.accepted_models, body.get("model") if isinstance(body, dict) else None
+    if not known or not isinstance(model, str) or {model, "*"} & known.keys():
+        return body
+    return {**body, "model": next(iter(known))}
 
 
 def request_media_type(provider: Provider, operation: Operation) -> str:

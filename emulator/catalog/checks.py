@@ -1,6 +1,7 @@
 """What no single section can know: names that must exist elsewhere, refusals that must have a reply."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from emulator.catalog.groups import declared_groups, group_path
 from emulator.catalog.language.document import Document
@@ -15,20 +16,29 @@ from emulator.refusals import RefusalName
 
 def check(document: Document, spec: Spec, tree: Tree) -> list[Problem]:
     """Every contradiction between the sections of a document, and between document and spec."""
-    found = [
-        Problem(tree.place(path), show_path(path), message)
-        for path, message in [
-            *_needed(document),
-            *_sources(document),
-            *_operations(document, spec),
-            *_names(document, spec),
-            *owned(document),
-            *latency(document),
-            *_twice(document),
-            *_refusals(document, spec),
-        ]
+    findings = [
+        *_needed(document),
+        *_sources(document),
+        *_operations(document, spec),
+        *_names(document, spec),
+        *owned(document),
+        *latency(document),
+        *_twice(document),
+        *_refusals(document, spec),
     ]
+    written = [(_as_written(path, tree.data), message) for path, message in findings]
+    found = [Problem(tree.place(path), show_path(path), message) for path, message in written]
     return list(dict.fromkeys([*found, *_groups(document, spec)]))
+
+
+def _as_written(path: Path_, data: Any) -> Path_:
+    """The path as the files have it: a scenario may be a bare list of steps, and a list of one entry the entry."""
+    section, name, entry = (*path, None, None, None)[:3]
+    if section == "scenarios" and isinstance(entry, int) and isinstance(data[section][name], dict):
+        return (*path[:2], "steps", *path[2:])
+    if (section, name) == ("errors", "catalog") and len(path) > 3 and isinstance(data[section][name][entry], dict):
+        return (*path[:3], *path[4:])
+    return path
 
 
 def _groups(document: Document, spec: Spec) -> Iterator[Problem]:
@@ -103,6 +113,8 @@ def _names(document: Document, spec: Spec) -> Iterator[Finding]:
                 yield path, unknown(name, spec.operations)
 
     yield from operations(document.absent, ("absent",))
+    if set(spec.operations) <= set(document.absent):
+        yield ("absent",), "names every operation of the spec; leave one"
     for i, rule in enumerate(document.limits.rules):
         yield from operations(rule.operations, ("limits", "rules", i, "operations"))
     for i, choice in enumerate(document.latency.rules):
@@ -152,12 +164,15 @@ def _replies(
     """Refusals of one operation without a reply, and statuses without a refusal."""
     title = f"`{operation.id}` ({operation.place})"
     for name, reason in reachable(document, operation, document.operations.get(operation.id)):
-        entries = [e for e in catalog.get(name, []) if e.operations is None or operation.id in e.operations]
+        entries = [
+            (i, e) for i, e in enumerate(catalog.get(name, [])) if e.operations is None or operation.id in e.operations
+        ]
         if not entries:
             yield ("errors", "catalog"), f"needs `{name}`, which `{operation.id}` can meet: {reason}"
-        for entry in entries:
+        for i, entry in entries:
             if entry.status not in operation.statuses:
-                yield ("errors", "catalog", name, "status"), f"answers {entry.status}, which {title} does not declare"
+                told = f"answers {entry.status}, which {title} does not declare"
+                yield ("errors", "catalog", name, i, "status"), told
     answered = {e.status for entries in catalog.values() for e in entries}
     for status in operation.statuses:
         if status >= 400 and status not in answered:

@@ -8,10 +8,12 @@ from typing import Any
 from emulator.catalog.compile import Compiler
 from emulator.catalog.initial import Initial, initial_resources, opening_problem
 from emulator.catalog.language.document import Document
+from emulator.catalog.own_key import own_key_problem
+from emulator.catalog.owned import counted, uncounted
 from emulator.catalog.places import DataRoot
 from emulator.catalog.problems import validated
 from emulator.catalog.reading import read_yaml
-from emulator.catalog.source import LoadError, Problem, Tree, merge
+from emulator.catalog.source import LoadError, Problem, Tree, merge, show_path
 from emulator.catalog.specs import Spec, load_spec
 from emulator.provider import Provider, ProviderFamily
 
@@ -120,11 +122,11 @@ class Library:
             raise LoadError([problem])
         if not document.spec:
             raise LoadError([Problem(tree.place(()), "spec", "is missing; name a file in specs/")])
-        spec = load_spec(document.spec, self._find_spec(tree.place(("spec",))))
+        spec = load_spec(document.spec, tree.place(("spec",)), self._find_spec)
         self._check_own_operations(name, spec)
-        initial, own = self._initial(name, document)
+        initial, own = self._initial(name, document, tree)
         base = Compiler(document, spec, tree, initial).provider()
-        begins_badly = opening_problem(base, own)
+        begins_badly = own_key_problem(base, tree) or opening_problem(base, own)
         if begins_badly is not None:
             raise LoadError([begins_badly])
 
@@ -136,17 +138,23 @@ class Library:
 
         return ProviderFamily(base, build)
 
-    def _initial(self, name: str, document: Document) -> tuple[Initial, Tree]:
-        """What the user's own `resources/<id>.yaml` adds to new accounts. Raises LoadError."""
+    def _initial(self, name: str, document: Document, tree: Tree) -> tuple[Initial, Tree]:
+        """What the user's own `resources/<id>.yaml` adds to new accounts, and where these begin. Raises LoadError."""
         for root in reversed(self.roots):
             path = root.path / "resources" / f"{name}.yaml"
             if path.is_file():
-                tree = self._read(path, root.show(path))
-                initial, problems = initial_resources(tree, document.resources)
+                own = self._read(path, root.show(path))
+                initial, problems = initial_resources(own, document.resources)
+                problems += [
+                    Problem(own.place(at), show_path(at), message)
+                    for (kind, field), why in counted(document).items()
+                    for i, item in enumerate(initial.get(kind, ()))
+                    for at, message in uncounted(item, field, why, (kind, i))
+                ]
                 if problems:
                     raise LoadError(problems)
-                return initial, tree
-        return {}, Tree({}, {(): f"fixtures/{name}/resources.yaml:1"})
+                return initial, own
+        return {}, Tree({}, {(): tree.place(("resources",))})
 
     def _check_own_operations(self, name: str, spec: Spec) -> None:
         """A dialect may tell of operations that a provider lacks; the provider's own files may not."""
@@ -180,15 +188,13 @@ class Library:
         )
         return merge(inherited, tree)
 
-    def _find_spec(self, place: str) -> Any:
-        def find(file: str) -> Tree:
-            for root in reversed(self.roots):
-                path = root.path / "specs" / file
-                if path.is_file():
-                    return self._read(path, root.show(path))
-            raise LoadError([Problem(place, "spec", f"there is no specs/{file}")])
-
-        return find
+    def _find_spec(self, file: str) -> Tree | None:
+        """A file of `specs/`, of the last folder that has it. Raises LoadError."""
+        for root in reversed(self.roots):
+            path = root.path / "specs" / file
+            if path.is_file():
+                return self._read(path, root.show(path))
+        return None
 
 
 def _document(tree: Tree) -> Document:
@@ -208,13 +214,20 @@ def _overlaid(tree: Tree, variant: str) -> Tree:
         {p[3:]: place for p, place in tree.marks.items() if p[:3] == path},
     )
     overlaid = merge(tree, over)
-    known = [q["id"] for q in tree.data.get("quirks", [])]
+    known = [_id(quirk) for quirk in tree.data.get("quirks") or []]
     for quirk in chosen.get("drop_quirks", []):
         if quirk not in known:
             place = tree.place(("variants", variant, "drop_quirks"))
             message = f'"{quirk}" does not exist; there are {", ".join(known) or "none"}'
             raise LoadError([Problem(place, f"variants.{variant}.drop_quirks", message)])
-    kept = [q for q in overlaid.data.get("quirks", []) if q["id"] not in chosen.get("drop_quirks", [])]
-    quirks = [*kept, *chosen.get("add_quirks", [])]
-    models = [*overlaid.data.get("models", []), *chosen.get("add_models", [])]
-    return Tree({**overlaid.data, "quirks": quirks, "models": models}, overlaid.marks)
+    dropped, lists = chosen.get("drop_quirks", []), {}
+    for section in ("quirks", "models"):
+        found = overlaid.data.get(section, [])
+        if isinstance(found, list):  # else the overlay is wrong, which is told when it is looked at as a whole
+            kept = [one for one in found if section != "quirks" or _id(one) not in dropped]
+            lists[section] = [*kept, *chosen.get(f"add_{section}", [])]
+    return Tree({**overlaid.data, **lists}, overlaid.marks)
+
+
+def _id(entry: Any) -> Any:
+    return entry.get("id") if isinstance(entry, dict) else None

@@ -1,7 +1,8 @@
 """Contradictions in what a document says of accounts: resources, their states and references, acts, meters."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from emulator.catalog.language.document import Document
 from emulator.catalog.language.resources import Act, Hold, Machine, Resource
@@ -10,6 +11,8 @@ from emulator.mechanisms.resources import Verb
 from emulator.refusals import RefusalName
 
 Finding = tuple[Path_, str]
+_ITEM = re.compile(r"\bitem\.(\w+)")
+"""A field of a resource, in expressions and templates about it."""
 
 
 def unknown(name: str, known: Iterable[str]) -> str:
@@ -30,6 +33,9 @@ def owned(document: Document) -> Iterator[Finding]:
         elif resource.holds:
             yield (*path, "holds"), "depend on states, and there are none"
     yield from _meters(document)
+    for (name, field), why in counted(document).items():
+        for i, seed in enumerate(document.resources[name].seed):
+            yield from uncounted(seed, field, why, ("resources", name, "seed", i))
     prices = document.prices
     for name, call in prices.depletion.calls.items() if prices and prices.depletion else ():
         yield from _call(document, name, call, ("prices", "depletion", "calls", name))
@@ -77,6 +83,26 @@ def _seeds(resource: Resource, path: Path_) -> Iterator[Finding]:
             yield (*at, "status"), unknown(seed["status"], states)
         if "id" in seed and seed["id"] in ids[:i]:
             yield (*at, "id"), f'"{seed["id"]}" is used twice'
+
+
+def counted(document: Document) -> dict[tuple[str, str], str]:
+    """Fields, by the kind of resource, that have to be numbers, and why."""
+    found = {
+        (hold.resource, hold.field): f"{name} holds some of it"
+        for name, resource in document.resources.items()
+        for hold in resource.holds
+    }
+    for name, meter in document.prices.meters.items() if document.prices else ():
+        summed = [re.fullmatch(r"\$\{\s*item\.(\w+)\s*\}", str(meter.record.get(field))) for field in meter.sums]
+        found |= {(name, match[1]): f"the meter of {name} sums it up" for match in summed if match}
+    return {of: why for of, why in found.items() if of[0] in document.resources}
+
+
+def uncounted(item: Mapping[str, Any], field: str, why: str, path: Path_) -> Iterator[Finding]:
+    """The finding of a resource whose field is there and no number, though it has to be one."""
+    value = item.get(field, 0)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        yield (*path, field), f"{value!r} is no number, and {why}"
 
 
 def _names(resource: Resource) -> list[str]:
@@ -182,6 +208,13 @@ def _meters(document: Document) -> Iterator[Finding]:
         for field in meter.sums:
             if field not in meter.record:
                 yield (*path, "sums"), unknown(field, meter.record)
+            elif not isinstance(meter.record[field], (int, float)) and "${" not in str(meter.record[field]):
+                yield (*path, "record", field), "is summed up, so it is a number, or an expression for one"
+        known = _names(document.resources[name])
+        for field, template in meter.record.items():
+            for used in _ITEM.findall(str(template)):
+                if used not in known:
+                    yield (*path, "record", field), unknown(used, known)
 
 
 # acts
@@ -282,7 +315,7 @@ def _held(resource: Resource, act: Act, path: Path_) -> Iterator[Finding]:
     called = machine.calls.get(act.call or "")
     possible = [called.to] if called else act.states or machine.names()
     for hold in resource.holds:
-        used = set(re.findall(r"\bitem\.(\w+)", f"{hold.item} {hold.amount}"))
+        used = set(_ITEM.findall(f"{hold.item} {hold.amount}"))
         if set(possible) & set(hold.states):
             for field in sorted(used & _written(resource, act)):
                 free = [state for state in machine.names() if state not in hold.states]

@@ -1,18 +1,19 @@
 """OpenAPI documents: read, bundled into one, and taken apart into operations."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from emulator.catalog.source import LoadError, Path_, Problem, Tree
+from emulator.catalog.openapi import METHODS, misshapen, misshapen_operation
+from emulator.catalog.source import LoadError, Path_, Problem, Tree, show_path
 from emulator.mechanisms.paths import pointed, pointer, reference
 
 JSON, FORM = "application/json", "multipart/form-data"
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-Find = Callable[[str], Tree]
+Find = Callable[[str], Tree | None]
+"""A file of `specs/`, read, or None where there is none. Raises LoadError."""
 
 
 @dataclass(slots=True)
@@ -46,10 +47,12 @@ class Spec:
     operations: dict[str, SpecOperation] = field(default_factory=dict)
 
 
-def load_spec(name: str, find: Find) -> Spec:
-    """Read and bundle `name`. Raises LoadError."""
+def load_spec(name: str, place: str, find: Find) -> Spec:
+    """Read and bundle `name`, which is asked for at a place. Raises LoadError."""
     tree = find(name)
-    problems = _misshapen(tree)
+    if tree is None:
+        raise LoadError([Problem(place, "spec", f"there is no specs/{name}")])
+    problems = misshapen(tree)
     if problems:
         raise LoadError(problems)
     bundler = _Bundler(name, tree, find)
@@ -58,10 +61,14 @@ def load_spec(name: str, find: Find) -> Spec:
     for path, item in document["paths"].items():
         for method in METHODS:
             if method in item:
-                place = bundler.place(path, method)
-                problems += _misshapen_operation(item[method], place, f"paths.{path}.{method}", document)
+                found = [*misshapen_operation(item, method, document)]
+                problems += [
+                    Problem(bundler.place(path, *steps), show_path(("paths", path, *steps)), message)
+                    for steps, message in found
+                ]
                 if problems:
                     continue
+                place = bundler.place(path, method)
                 operation = _operation(document, path, item, method, place, problems)
                 if operation.id in spec.operations:
                     problems.append(Problem(place, operation.id, "operationId is used twice"))
@@ -71,46 +78,6 @@ def load_spec(name: str, find: Find) -> Spec:
     if problems:
         raise LoadError(problems)
     return spec
-
-
-def _misshapen(tree: Tree) -> list[Problem]:
-    """What keeps a file from being an OpenAPI document at all."""
-    paths = tree.data.get("paths") if isinstance(tree.data, dict) else None
-    if not isinstance(paths, dict) or not paths:
-        return [Problem(tree.place(("paths",)), "paths", "is missing; an OpenAPI document maps paths to operations")]
-    problems = [
-        Problem(tree.place(("paths", path)), f"paths.{path}", "must be a mapping of methods, or one $ref")
-        for path, item in paths.items()
-        if not isinstance(item, dict) or not isinstance(item.get("$ref", ""), str)
-    ]
-    servers = tree.data.get("servers", [{"url": ""}])
-    if not isinstance(servers, list) or not all(isinstance(s, dict) and isinstance(s.get("url"), str) for s in servers):
-        problems.append(Problem(tree.place(("servers",)), "servers", "must be a list such as [{url: https://…}]"))
-    return problems
-
-
-def _misshapen_operation(raw: Any, place: str, path: str, document: dict[str, Any]) -> list[Problem]:
-    """What keeps an operation from being one, references that lead nowhere among it."""
-    if not isinstance(raw, dict) or not isinstance(raw.get("responses", {}), dict):
-        return [Problem(place, path, "must be a mapping with `operationId` and `responses`")]
-    return [Problem(place, path, f"$ref {ref} leads nowhere") for ref in dict.fromkeys(_lost(raw, document, set()))]
-
-
-def _lost(node: Any, document: dict[str, Any], seen: set[str]) -> Iterator[str]:
-    """References below a node, through other references, that name nothing in the document."""
-    if isinstance(node, list):
-        for item in node:
-            yield from _lost(item, document, seen)
-    elif isinstance(node, dict):
-        ref = node.get("$ref")
-        if isinstance(ref, str) and ref not in seen:
-            seen.add(ref)
-            target = pointed(document, ref)
-            if target is None:
-                yield ref
-            yield from _lost(target, document, seen)
-        for value in node.values():
-            yield from _lost(value, document, seen)
 
 
 def _operation(
@@ -184,18 +151,20 @@ class _Bundler:
         self.origins: dict[str, tuple[str, Path_]] = {}
 
     def bundle(self) -> dict[str, Any]:
+        """The document. Raises LoadError for a reference that leads nowhere."""
         tree = self.trees[self.name]
         self.document = deepcopy(tree.data)
         self.document.setdefault("components", {})
         for path, item in list((self.document.get("paths") or {}).items()):
+            at: Path_ = ("paths", path)
             if isinstance(item, dict) and "$ref" in item and not item["$ref"].startswith("#"):
-                file, steps = self._split(item["$ref"], ("paths", path))
-                self.origins[path] = file, steps
-                self.document["paths"][path] = self._taken(self._at(file, steps, ("paths", path)), file)
+                file, steps = self.origins[path] = self._split(item["$ref"], self.name, at)
+                item = self._at(file, steps, self._place(self.name, at))
+                self.document["paths"][path] = self._taken(item, file, steps)
                 self._inherit_security(self.document["paths"][path], file)
             else:
-                self.document["paths"][path] = self._taken(item, self.name)
-        self.document["components"] = self._taken(self.document["components"], self.name)
+                self.document["paths"][path] = self._taken(item, self.name, at)
+        self.document["components"] = self._taken(self.document["components"], self.name, ("components",))
         return self.document
 
     def _inherit_security(self, item: Any, file: str) -> None:
@@ -209,55 +178,60 @@ class _Bundler:
         schemes = (theirs.get("components") or {}).get("securitySchemes") or {}
         self.document["components"].setdefault("securitySchemes", {}).update(deepcopy(schemes))
 
-    def place(self, path: str, method: str) -> str:
+    def place(self, path: str, *inner: str | int) -> str:
+        """Where a part of a path item stands, in whichever file it does."""
         file, steps = self.origins.get(path, (self.name, ("paths", path)))
-        return self.trees[file].place((*steps, method))
+        return self.trees[file].place((*steps, *inner))
 
-    def _split(self, ref: str, where: Path_) -> tuple[str, Path_]:
-        file = ref.partition("#")[0]
-        if file and file not in self.trees:
-            try:
-                self.trees[file] = self.find(file)
-            except LoadError as error:
-                place = self.trees[self.name].place(where)
-                raise LoadError([Problem(place, "$ref", f"{ref}: {error}")]) from None
-        return file, pointer(ref)
+    def _place(self, file: str, at: Path_) -> str:
+        """Where a reference stands."""
+        return self.trees[file].place((*at, "$ref"))
 
-    def _at(self, file: str, steps: Path_, where: Path_) -> Any:
+    def _split(self, ref: str, file: str, at: Path_) -> tuple[str, Path_]:
+        """The file that a reference at a place of another one leads to, read, and the steps there."""
+        target = ref.partition("#")[0] or file
+        if target not in self.trees:
+            tree = self.find(target)
+            if tree is None:
+                raise LoadError(
+                    [Problem(self._place(file, at), show_path((*at, "$ref")), f"there is no specs/{target}")]
+                )
+            self.trees[target] = tree
+        return target, pointer(ref)
+
+    def _at(self, file: str, steps: Path_, place: str) -> Any:
         node = self.trees[file].data
         for step in steps:
             if not isinstance(node, dict) or step not in node:
-                place = self.trees[self.name].place(where)
                 raise LoadError([Problem(place, "$ref", f"{file} has nothing at {reference(steps)}")])
             node = node[step]
         return deepcopy(node)
 
-    def _taken(self, node: Any, file: str) -> Any:
-        """A node of `file` with its references turned into references inside the bundle."""
+    def _taken(self, node: Any, file: str, at: Path_) -> Any:
+        """A node at a place of `file` with its references turned into references inside the bundle."""
         if isinstance(node, list):
-            return [self._taken(item, file) for item in node]
+            return [self._taken(item, file, (*at, i)) for i, item in enumerate(node)]
         if not isinstance(node, dict):
             return node
         if isinstance(node.get("$ref"), str):
-            return {**node, "$ref": self._component(node["$ref"], file)}
-        return {key: self._taken(value, file) for key, value in node.items()}
+            return {**node, "$ref": self._component(node["$ref"], file, at)}
+        return {key: self._taken(value, file, (*at, key)) for key, value in node.items()}
 
-    def _component(self, ref: str, file: str) -> str:
+    def _component(self, ref: str, file: str, at: Path_) -> str:
         """Take the component a reference names into the bundle; gives its address there."""
-        target, steps = self._split(ref if not ref.startswith("#") else f"{file}{ref}", ())
+        target, steps = self._split(ref, file, at)
         if target == self.name:
             return reference(steps)
+        place = self._place(file, at)
         if len(steps) != 3 or steps[0] != "components":
-            place = self.trees[self.name].place(())
-            raise LoadError(
-                [Problem(place, "$ref", f"{ref}: only #/components/<kind>/<name> can be taken from a file")]
-            )
+            message = f"{ref}: only #/components/<kind>/<name> can be taken from a file"
+            raise LoadError([Problem(place, show_path((*at, "$ref")), message)])
         _, kind, name = (str(step) for step in steps)
         here = self.document["components"].setdefault(kind, {})
-        raw = self._at(target, steps, ())
+        raw = self._at(target, steps, place)
         if name in here and json.dumps(here[name], sort_keys=True) != json.dumps(raw, sort_keys=True):
             name = f"{target.rsplit('/', 1)[-1].split('.')[0]}.{name}"
         if name not in here:
             here[name] = {}  # a component may refer to itself
-            here[name] = self._taken(raw, target)
+            here[name] = self._taken(raw, target, steps)
         return reference(("components", kind, name))

@@ -56,6 +56,22 @@ def _file(section: str, text: str, told: str) -> Broken:
     return Broken(f"fixtures/acme/{section}.yaml", text, f"fixtures/acme/{section}.yaml:{told}")
 
 
+def _operation(raw: str, told: str) -> Broken:
+    """With one more path in the spec, `/jobs`, in its lines 8 and 9."""
+    return Broken("specs/acme.yaml", f"{acme.SPEC}  /jobs:\n    {raw}\n", f"specs/acme.yaml:{told}")
+
+
+def _variant(overlay: str, told: str) -> Broken:
+    text = f"variants:\n  odd:\n    summary: odd\n    source: convention\n    overlay: {overlay}\n"
+    return _file("variants", text, told)
+
+
+def _address(value: str) -> Broken:
+    told = f'5 env.base_url.value: "{value}" may have {{base_url}}, {{origin}} and '
+    written = f'env: {{base_url: {{name: ACME_BASE_URL, value: "{value}"}}}}'
+    return _provider("env: {base_url: ACME_BASE_URL, api_key: ACME_API_KEY}", written, told)
+
+
 BROKEN = {
     "bad duration": _limits(
         "60s", "1 fortnight", '4 limits.rules[0].per: "1 fortnight" is not a duration (e.g. 350ms, 60s, 2h)'
@@ -104,6 +120,17 @@ BROKEN = {
         "openai_compatible", "openai", '2 extends: "openai" does not exist; there are openai_compatible'
     ),
     "extends a provider": _provider("openai_compatible", "nugen", '2 extends: "nugen" is not a dialect: '),
+    "a key that is refused": _provider(
+        "id: acme\n",
+        "id: acme\napi_key: invalid-1\n",
+        '2 api_key: "invalid-1" meets invalid_credentials; name a key here that a pattern of auth.credentials accepts',
+    ),
+    "no key, and none that fits": Broken(
+        "fixtures/acme/auth.yaml",
+        'auth: {credentials: [{match: "acme-*", principal: {}}]}\n',
+        'fixtures/acme/provider.yaml:1 api_key: "emu-ok" meets invalid_credentials; name a key here that a pattern of '
+        "auth.credentials accepts",
+    ),
     "missing spec file": _provider("acme.yaml", "acne.yaml", "3 spec: there is no specs/acne.yaml"),
     "no spec": _provider("spec: acme.yaml\n", "", "1 spec: is missing; name a file in specs/"),
     "wrong id": _provider("id: acme\n", "id: acne\n", '1 id: "acne" must be the folder\'s name, "acme"'),
@@ -154,6 +181,79 @@ BROKEN = {
         "variants",
         "variants:\n  calm:\n    summary: calm\n    source: convention\n    overlay: {absent: [createSong]}\n",
         '5 absent: "createSong" does not exist; there are createChatCompletion, listModels',
+    ),
+    "an overlay without quirks": _variant("{quirks: null}", "5 quirks: None: input should be a valid list"),
+    "an overlay whose quirks are text": _variant("{quirks: odd}", '5 quirks: "odd": input should be a valid list'),
+    "an overlay whose models are text": _variant("{models: odd}", '5 models: "odd": input should be a valid list'),
+    "an overlay with a quirk without an id": _variant(
+        "{quirks: [{target: body, source: convention, do: []}]}", "5 quirks[0].id: is missing"
+    ),
+    "an overlay without any operation": _variant(
+        "{absent: [createChatCompletion, listModels]}", "5 absent: names every operation of the spec; leave one"
+    ),
+    "a hole with an attribute": _address("{origin.host}"),
+    "a hole with a format": _address("{base_url:>9999999999}"),
+    "a hole with a conversion": _address("{base_url!z}"),
+    "a number that is too large": _provider(
+        "131072", "9" * 5000, "6 models[0].context: is too large a number; put it in quotes if it is text"
+    ),
+    "parameters that are none": _operation(
+        "get: {operationId: jobs, parameters: {limit: {}}}", "9 paths./jobs.get.parameters: must be a list"
+    ),
+    "a parameter that is none": _operation(
+        "get: {operationId: jobs, parameters: [5]}", "9 paths./jobs.get.parameters[0]: must be a mapping"
+    ),
+    "a parameter without a name": _operation(
+        "get: {operationId: jobs, parameters: [{in: query, nme: limit}]}",
+        "9 paths./jobs.get.parameters[0]: needs `name`",
+    ),
+    "a parameter of all methods": _operation(
+        "parameters: [{name: limit}]\n    get: {operationId: jobs}", "9 paths./jobs.parameters[0]: needs `in`"
+    ),
+    "a body that is none": _operation(
+        "post: {operationId: jobs, requestBody: {content: [application/json]}}",
+        "9 paths./jobs.post.requestBody.content: must be a mapping",
+    ),
+    "an example that is none": _operation(
+        "post: {operationId: jobs, requestBody: {content: {application/json: {examples: {hello: hi}}}}}",
+        "9 paths./jobs.post.requestBody.content.application/json.examples.hello: must be a mapping",
+    ),
+    "a reply that is none": _operation(
+        'get: {operationId: jobs, responses: {"200": fine}}', "9 paths./jobs.get.responses.200: must be a mapping"
+    ),
+    "security that is none": _spec("security: [{bearer: []}]", "security: bearer", "4 security: must be a list"),
+    "a reference that is no text": _operation(
+        "get: {operationId: jobs, requestBody: {$ref: 5}}", "9 paths./jobs.get.requestBody.$ref: must be text"
+    ),
+    "a reference to itself": _operation(
+        "get: {operationId: jobs, parameters: [{$ref: '#/components/parameters/A'}]}\n"
+        "components: {parameters: {A: {$ref: '#/components/parameters/A'}}}",
+        "9 paths./jobs.get.parameters[0]: $ref #/components/parameters/A leads back to itself",
+    ),
+    "a reference to a file that is none": _operation(
+        "get: {operationId: jobs, parameters: [{$ref: 'other.yaml#/components/parameters/A'}]}",
+        "9 paths./jobs.get.parameters[0].$ref: there is no specs/other.yaml",
+    ),
+    "a path to a file that is none": _spec(
+        'models: {$ref: "openai_compatible.yaml',
+        'models: {$ref: "other.yaml',
+        "7 paths./models.$ref: there is no specs/other.yaml",
+    ),
+    "a path that is none": _spec("  /models:", "  models:", "7 paths.models: begins with a slash: /models"),
+    "an unknown operation in a step": _file(
+        "scenarios",
+        "scenarios:\n  tired:\n    summary: tired\n    steps:\n      - {}\n      - {operation: createSong}\n",
+        '6 scenarios.tired.steps[1].operation: "createSong" does not exist; there are createChatCompletion, listModels',
+    ),
+    "an unknown refusal in a step": _file(
+        "scenarios",
+        "scenarios:\n  tired:\n    steps:\n      - {}\n      - {refuse: conflict}\n",
+        '5 scenarios.tired.steps[1].refuse: "conflict" does not exist; there are ',
+    ),
+    "an unknown latency profile in a step": _file(
+        "scenarios",
+        "scenarios:\n  tired:\n    steps:\n      - {}\n      - {latency: endless}\n",
+        '5 scenarios.tired.steps[1].latency: "endless" does not exist; there are ',
     ),
     "a reference that leads nowhere": _spec(
         "~1models", "~1modles", "7 $ref: openai_compatible.yaml has nothing at #/paths/~1modles"

@@ -100,6 +100,16 @@ BROKEN = {
     "seed twice": _resources(
         "{id: large,", "{id: small,", 'plan.seed[1].id: "small" is used twice', "{id: small, cores: 8"
     ),
+    "stock that is no number": _resources(
+        "{id: oslo/small, free: 3}",
+        "{id: oslo/small, free: many}",
+        "rack.seed[0].free: 'many' is no number, and server holds some of it",
+    ),
+    "sum that is no number": _resources(
+        "dsk-000001, gb: 100,",
+        "dsk-000001, gb: true,",
+        "disk.seed[0].gb: True is no number, and the meter of disk sums it up",
+    ),
     # states
     "state nothing leads to": _resources(
         "{from: removing,", "{from: melting,", "server.states.timed[3].from: no transition leads to melting"
@@ -186,6 +196,21 @@ BROKEN = {
         "states: [free",
     ),
     "sum of no field": _prices("sums: [gb]", "sums: [tb]", 'meters.disk.sums: "tb" does not exist; there are gb'),
+    "sum of no number": _prices(
+        'record: {gb: "${item.gb}"}',
+        "record: {gb: many}",
+        "meters.disk.record.gb: is summed up, so it is a number, or an expression for one",
+    ),
+    "record of no field": _prices(
+        'record: {gb: "${item.gb}"}',
+        'record: {gb: "${item.bg}"}',
+        f'meters.disk.record.gb: "bg" does not exist; there are {IDS}, status, gb, server',
+    ),
+    "an opening balance of nothing": _prices(
+        "opening_balance: principal.credit",
+        "opening_balance: principal.crdit",
+        "opening_balance: fails for the provider's own key: `principal.crdit` gave None where an amount is needed",
+    ),
     "no rates": _prices(
         "rates:\n        - {states: [free, attached], price: 7.2, quantity: item.gb, unit: 100}",
         "rates: []",

@@ -1,5 +1,6 @@
 """provider.yaml: who the provider is and how its clients find it."""
 
+from string import Formatter
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -16,6 +17,9 @@ class Source(Model):
     grade: Grade
 
 
+_HOLES = ("base_url", "origin", "api_key")
+
+
 class EnvVariable(Model):
     """An environment variable of the provider's own clients, where its value needs a form of its own."""
 
@@ -25,10 +29,13 @@ class EnvVariable(Model):
     @field_validator("value")
     @classmethod
     def _fillable(cls, value: str) -> str:
+        wrong = ValueError(f'"{value}" may have {{base_url}}, {{origin}} and {{api_key}} as holes')
         try:
-            value.format(base_url="", origin="", api_key="")
-        except (KeyError, IndexError, ValueError):
-            raise ValueError(f'"{value}" may have {{base_url}}, {{origin}} and {{api_key}} as holes') from None
+            parts = list(Formatter().parse(value))
+        except ValueError:
+            raise wrong from None
+        if any(hole is not None and (hole not in _HOLES or form or conversion) for _, hole, form, conversion in parts):
+            raise wrong
         return value
 
 

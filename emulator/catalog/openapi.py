@@ -1,0 +1,111 @@
+"""The shape of an OpenAPI document: what its parts have to be, so that all else can rely on it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from emulator.catalog.source import Path_, Problem, Tree, show_path
+from emulator.mechanisms.paths import pointed
+
+Finding = tuple[Path_, str]
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+
+_MAPPING: dict[Any, Any] = {}
+_REPLY = {"content": {...: {"examples": {...: _MAPPING}, "x-event-schema": _MAPPING}}}
+_REQUEST = {"content": {...: {"examples": {...: _MAPPING}, "schema": _MAPPING, "encoding": {...: _MAPPING}}}}
+_PARAMETERS = [{"name!": str, "in!": str, "schema": _MAPPING}]
+_SECURITY = [{...: list}]
+_SERVERS = [{"url!": str}]
+_OPERATION = {
+    "operationId": str,
+    "parameters": _PARAMETERS,
+    "requestBody": _REQUEST,
+    "responses": {...: _REPLY},
+    "security": _SECURITY,
+    "servers": _SERVERS,
+}
+_KINDS = ("schemas", "responses", "parameters", "examples", "requestBodies", "headers")
+_COMPONENTS = {**dict.fromkeys(_KINDS, _MAPPING), "securitySchemes": {...: _MAPPING}}
+_DOCUMENT = {"components": _COMPONENTS, "security": _SECURITY, "servers": _SERVERS}
+"""A mapping says what its keys hold, with `!` those it must have, with `...` all others; a list, what its items are."""
+
+
+def misshapen(tree: Tree) -> list[Problem]:
+    """What keeps a file from being an OpenAPI document at all."""
+    paths = tree.data.get("paths") if isinstance(tree.data, dict) else None
+    if not isinstance(paths, dict) or not paths:
+        return [Problem(tree.place(("paths",)), "paths", "is missing; an OpenAPI document maps paths to operations")]
+    found = [*_paths(paths), *_unlike(tree.data, _DOCUMENT, (), tree.data)]
+    return [Problem(tree.place(path), show_path(path), message) for path, message in found]
+
+
+def _paths(paths: Mapping[str, Any]) -> Iterator[Finding]:
+    for path, item in paths.items():
+        if not path.startswith(("/", "x-")):
+            yield ("paths", path), f"begins with a slash: /{path}"
+        if not isinstance(item, dict) or not isinstance(item.get("$ref", ""), str):
+            yield ("paths", path), "must be a mapping of methods, or one $ref"
+
+
+def misshapen_operation(item: Mapping[str, Any], method: str, document: Mapping[str, Any]) -> list[Finding]:
+    """What keeps an operation of a path from being one, with the steps there from the path."""
+    raw, shared = item[method], {key: item[key] for key in ("parameters", "servers") if key in item}
+    at: Path_ = (method,)
+    if not isinstance(raw, dict):
+        return [(at, "must be a mapping with `operationId` and `responses`")]
+    lost = [(at, f"$ref {ref} leads nowhere") for ref in dict.fromkeys(_lost(raw, document, set()))]
+    return lost or [*_unlike(shared, _OPERATION, (), document), *_unlike(raw, _OPERATION, at, document)]
+
+
+def _lost(node: Any, document: Mapping[str, Any], seen: set[str]) -> Iterator[str]:
+    """References below a node, through other references, that name nothing in the document."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _lost(item, document, seen)
+    elif isinstance(node, dict):
+        ref = node.get("$ref")
+        if isinstance(ref, str) and ref not in seen:
+            seen.add(ref)
+            target = pointed(document, ref)
+            if target is None:
+                yield ref
+            yield from _lost(target, document, seen)
+        for value in node.values():
+            yield from _lost(value, document, seen)
+
+
+def _unlike(node: Any, shape: Any, path: Path_, document: Mapping[str, Any]) -> Iterator[Finding]:
+    """Where a node, and what its references lead to, is not what the shape says."""
+    kind: Any = shape if isinstance(shape, type) else type(shape)
+    if isinstance(node, dict) and not isinstance(node.get("$ref", ""), str):
+        yield (*path, "$ref"), "must be text"
+        return
+    node, loop = _followed(node, document)
+    if loop:
+        yield path, f"$ref {loop} leads back to itself"
+    elif not isinstance(node, kind):
+        yield path, f"must be {_WORDS[kind]}"
+    elif isinstance(shape, list):
+        for i, item in enumerate(node):
+            yield from _unlike(item, shape[0], (*path, i), document)
+    elif isinstance(shape, dict):
+        for key in shape:
+            if str(key).endswith("!") and key[:-1] not in node:
+                yield path, f"needs `{key[:-1]}`"
+        for key, value in node.items():
+            part = shape.get(key, shape.get(f"{key}!", shape.get(...)))
+            if part is not None:
+                yield from _unlike(value, part, (*path, key), document)
+
+
+_WORDS: dict[Any, str] = {dict: "a mapping", list: "a list", str: "text"}
+
+
+def _followed(node: Any, document: Mapping[str, Any]) -> tuple[Any, str]:
+    """What a node is when its references are followed, and the one that leads back to itself, if one does."""
+    met: list[str] = []
+    while isinstance(node, dict) and isinstance(node.get("$ref"), str):
+        if node["$ref"] in met:
+            return node, node["$ref"]
+        met.append(node["$ref"])
+        node = pointed(document, node["$ref"])
+    return node, ""
