@@ -28,7 +28,7 @@ def check(document: Document, spec: Spec, tree: Tree) -> list[Problem]:
     ]
     written = [(_as_written(path, tree.data), message) for path, message in findings]
     found = [Problem(tree.place(path), show_path(path), message) for path, message in written]
-    return list(dict.fromkeys([*found, *_groups(document, spec)]))
+    return list(dict.fromkeys([*found, *_base_path(document, spec, tree), *_groups(document, spec)]))
 
 
 def _as_written(path: Path_, data: Any) -> Path_:
@@ -39,6 +39,19 @@ def _as_written(path: Path_, data: Any) -> Path_:
     if (section, name) == ("errors", "catalog") and len(path) > 3 and isinstance(data[section][name][entry], dict):
         return (*path[:3], *path[4:])
     return path
+
+
+def _base_path(document: Document, spec: Spec, tree: Tree) -> Iterator[Problem]:
+    """What clients are told to begin with leads to an operation."""
+    base, stands = document.base_path, tree.place(("base_path",))
+    if base and not base.startswith("/"):
+        yield Problem(stands, "base_path", f'"{base}" begins with no slash; it is a path such as /v1')
+        return
+    below, path = f"{base.rstrip('/')}/", ("servers",)
+    paths = [operation.path for operation in spec.operations.values()]
+    if not any(f"{known}/".startswith(below) for known in (*paths, *document.aliases)):
+        message = f"lead to {paths[0]} and the like, and clients begin with {base} (base_path, {stands}); change either"
+        yield Problem(spec.place(path), show_path(path), message)
 
 
 def _groups(document: Document, spec: Spec) -> Iterator[Problem]:

@@ -1,6 +1,6 @@
 """The folders of all data roots, read: merged, extended, checked and compiled, with every problem that is found."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from emulator.catalog.initial import Initial, initial_resources, opening_problem
 from emulator.catalog.language.document import Document
 from emulator.catalog.own_key import own_key_problem
 from emulator.catalog.owned import counted, uncounted
-from emulator.catalog.places import DataRoot
+from emulator.catalog.places import DataRoot, files_below
 from emulator.catalog.problems import validated
 from emulator.catalog.reading import read_yaml
 from emulator.catalog.source import LoadError, Problem, Tree, merge, show_path
@@ -28,11 +28,11 @@ def load(
     """
     library = Library(roots)
     served = library.concrete()
-    wanted = list(only) or served
-    for name in wanted:
-        if name not in served:
-            raise KeyError(name)
-    problems = list(library.problems)
+    problems = [*library.problems, *library.unread()]
+    unknown = [name for name in only if name not in served]
+    if unknown and not problems:
+        raise KeyError(unknown[0])
+    wanted = [name for name in only or served if name not in unknown]
     families = {}
     for name in wanted:
         try:
@@ -44,6 +44,9 @@ def load(
     if problems:
         raise LoadError(list(dict.fromkeys(problems)))
     return families, library
+
+
+_LIKE_DATA = (".yaml", ".yml", ".json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,25 @@ class Library:
             except LoadError:
                 ids.append(name)
         return ids
+
+    def unread(self) -> Iterator[Problem]:
+        """Files in the user's folders that look like data and are never read."""
+        for root in self.roots:
+            for folder in ("fixtures", "resources") if root.shown else ():
+                for file in map(Path, files_below(root.path / folder)):
+                    if file.suffix.lower() in _LIKE_DATA and not file.name.startswith("."):
+                        message = self._unread(folder, file.relative_to(root.path / folder))
+                        if message:
+                            yield Problem(root.show(file), "", f"is not read: {message}")
+
+    def _unread(self, folder: str, file: Path) -> str:
+        """Why a file of a folder is not read, and what would be; empty for one that is."""
+        known = self.concrete()
+        if folder == "fixtures" and len(file.parts) != 2:
+            return "" if str(file) == "schema.json" else "a provider is fixtures/<id>/*.yaml"
+        if folder == "resources" and (len(file.parts) != 1 or file.stem not in known):
+            return f"resources of accounts are resources/<id>.yaml, of {', '.join(known)}"
+        return "" if file.suffix == ".yaml" else f"call it {file.stem}.yaml"
 
     def _read(self, path: Path, shown: str) -> Tree:
         self.files.add(str(path))

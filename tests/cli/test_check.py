@@ -131,6 +131,51 @@ BROKEN = {
         'fixtures/acme/provider.yaml:1 api_key: "emu-ok" meets invalid_credentials; name a key here that a pattern of '
         "auth.credentials accepts",
     ),
+    "a base path of other servers": _spec(
+        "acme.test/v1",
+        "acme.test/openai/v1",
+        "3 servers: lead to /openai/v1/chat/completions and the like, and clients begin with /v1 (base_path, "
+        "fixtures/openai_compatible/provider.yaml:6); change either",
+    ),
+    "a base path and no servers": _spec(
+        "servers: [{url: https://api.acme.test/v1}]\n",
+        "",
+        "1 servers: lead to /chat/completions and the like, and clients begin with /v1 (base_path, "
+        "fixtures/openai_compatible/provider.yaml:6); change either",
+    ),
+    "another base path": Broken(
+        "fixtures/acme/provider.yaml",
+        f"{acme.PROVIDER}base_path: /v\n",
+        "specs/acme.yaml:3 servers: lead to /v1/chat/completions and the like, and clients begin with /v (base_path, ",
+    ),
+    "a base path without a slash": Broken(
+        "fixtures/acme/provider.yaml",
+        f"{acme.PROVIDER}base_path: v1\n",
+        'fixtures/acme/provider.yaml:7 base_path: "v1" begins with no slash; it is a path such as /v1',
+    ),
+    "another suffix": Broken(
+        "fixtures/acme/limits.yml", RULE, "fixtures/acme/limits.yml is not read: call it limits.yaml"
+    ),
+    "JSON": Broken("fixtures/acme/limits.json", "{}", "fixtures/acme/limits.json is not read: call it limits.yaml"),
+    "a folder too deep": Broken(
+        "fixtures/acme/more/limits.yaml",
+        RULE,
+        "fixtures/acme/more/limits.yaml is not read: a provider is fixtures/<id>/*.yaml",
+    ),
+    "no folder": Broken(
+        "fixtures/zeta.yaml", RULE, "fixtures/zeta.yaml is not read: a provider is fixtures/<id>/*.yaml"
+    ),
+    "a folder of another suffix": Broken(
+        "fixtures/zeta/provider.yml", "id: zeta", "fixtures/zeta/provider.yml is not read: call it provider.yaml"
+    ),
+    "resources of nobody": Broken(
+        "resources/barack.yaml",
+        "{}",
+        "resources/barack.yaml is not read: resources of accounts are resources/<id>.yaml, of barrack, ",
+    ),
+    "resources of another suffix": Broken(
+        "resources/acme.yml", "{}", "resources/acme.yml is not read: call it acme.yaml"
+    ),
     "missing spec file": _provider("acme.yaml", "acne.yaml", "3 spec: there is no specs/acne.yaml"),
     "no spec": _provider("spec: acme.yaml\n", "", "1 spec: is missing; name a file in specs/"),
     "wrong id": _provider("id: acme\n", "id: acne\n", '1 id: "acne" must be the folder\'s name, "acme"'),
@@ -326,6 +371,25 @@ def test_folder_without_fixtures(run: Run, tmp_path: Path, name: str) -> None:
     result = run("check", tmp_path / name)
     assert result.exit_code == 1
     assert result.stderr.startswith(f"{tmp_path / name} has no fixtures/ folder; put fixtures/<id>/*.yaml there,")
+
+
+@pytest.mark.parametrize("command", [("list",), ("serve",), ("contract",)])
+def test_a_wrong_folder_is_told_before_a_provider_that_it_does_not_have(
+    run: Run, tmp_path: Path, command: tuple[str]
+) -> None:
+    result = run(*command, "acme", "--data", tmp_path / "nowhere")
+    assert result.exit_code == (2 if command == ("contract",) else 1)
+    assert result.stderr.startswith(f"{tmp_path / 'nowhere'} has no fixtures/ folder; put fixtures/<id>/*.yaml there,")
+
+
+def test_what_is_no_data_is_left_alone(run: Run, tmp_path: Path) -> None:
+    files = {
+        "fixtures/schema.json": "{}",
+        "fixtures/README.md": "",
+        "fixtures/acme/.old.yml": "",
+        "fixtures/a/b.py": "",
+    }
+    assert run("check", acme.write(tmp_path, files)).stderr == ""
 
 
 def test_id_that_is_taken(run: Run, tmp_path: Path) -> None:
