@@ -26,11 +26,8 @@ def _show_problems(error: LoadError, code: int = 1) -> NoReturn:
     for problem in error.problems:
         click.echo(str(problem), err=True)
     count = len(error.problems)
-    click.echo(f"error: {count} problem{'s' if count > 1 else ''} in the data", err=True)
-    click.echo(
-        "hint: each line names file, line, path and what would be right; `emulator schema` has the language", err=True
-    )
-    sys.exit(code)
+    told = "each line names file, line, path and what would be right; `emulator schema` has the language"
+    _give_up(f"{count} problem{'s' if count > 1 else ''} in the data", told, code)
 
 
 def _pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
@@ -39,6 +36,26 @@ def _pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
         if len(pair) != 2 or not all(pair):
             _give_up(f"`{option} {value}` is not PROVIDER=NAME", f"for example {option} acme=flaky")
     return [(pair[0], pair[1]) for pair in pairs]
+
+
+def _one_each(values: Sequence[str], option: str) -> dict[str, str]:
+    """What is chosen for each provider, once."""
+    pairs = _pairs(values, option)
+    chosen = dict(pairs)
+    if len(chosen) < len(pairs):
+        twice = next(name for name, _ in pairs if [first for first, _ in pairs].count(name) > 1)
+        _give_up(f"`{option}` names {twice} more than once", "choose one; tests can ask for others, one after another")
+    return chosen
+
+
+def _given(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """A value that is neither empty nor `nan`."""
+    for one in value if isinstance(value, tuple) else (value,):
+        if one == "" or one != one:
+            raise click.BadParameter(
+                "it is empty; leave it out, or give it a value" if one == "" else "it is no number"
+            )
+    return value
 
 
 def _families(providers: Sequence[str], data: Sequence[str], *, broken: int = 1) -> Any:
@@ -64,6 +81,7 @@ _DATA = click.option(
     multiple=True,
     metavar="DIR",
     type=click.Path(),
+    callback=_given,
     help="A folder with fixtures/ and specs/ of your own; may be repeated.",
 )
 
@@ -80,7 +98,7 @@ def main() -> None:
 
 @main.command()
 @click.argument("providers", nargs=-1)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, callback=_given, help="Address to listen on.")
 @click.option(
     "--port", default=8000, show_default=True, help="Port for all providers, or at the root for a single one."
 )
@@ -94,25 +112,34 @@ def main() -> None:
 )
 @click.option(
     "--pace",
-    type=click.FloatRange(min=0),
+    type=click.FloatRange(min=0, max=1e9),
+    callback=_given,
     default=1.0,
     show_default=True,
     help="Scale of all delays of the data: streams, latency; 0 sends at once.",
 )
 @click.option(
     "--speed",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=0, min_open=True, max=1e6),
+    callback=_given,
     default=1.0,
     show_default=True,
     help="How many times faster time runs: clock, windows, delays, and the waits that clients are told.",
 )
 @click.option("--strict-auth", is_flag=True, help="Accept declared keys only, not any key.")
-@click.option("--state", metavar="FILE", type=click.Path(dir_okay=False), help="Keep state in this SQLite file.")
+@click.option(
+    "--state",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    callback=_given,
+    help="Keep state in this SQLite file.",
+)
 @click.option("--tls", is_flag=True, help="Serve https, with a certificate made at the start.")
 @click.option(
     "--tls-ca",
     metavar="FILE",
     type=click.Path(dir_okay=False),
+    callback=_given,
     help="Keep what clients have to trust in this file, and find it there again; serves https.",
 )
 @click.option("--reload", is_flag=True, help="Take in changed data while serving; state is kept.")
@@ -158,8 +185,8 @@ def serve(
             speed=speed,
             strict_auth=strict_auth,
             state=state,
-            scenarios=dict(_pairs(scenario, "--scenario")),
-            latency=dict(_pairs(latency, "--latency")),
+            scenarios=_one_each(scenario, "--scenario"),
+            latency=_one_each(latency, "--latency"),
             variants=variants,
         )
     except LoadError as error:
@@ -193,7 +220,8 @@ def _listen(runtime: Any, host: str, port: int, *, own_ports: bool, tls: bool | 
             running.own_port(name, wanted)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            _give_up(f"port {wanted} on {host} is in use", f"choose another: emulator serve --port {port + 100}")
+            another = port + 100 if port + 200 < 65536 else port - 200
+            _give_up(f"port {wanted} on {host} is in use", f"choose another: emulator serve --port {another}")
         _give_up(f"cannot listen on {host}:{wanted}: {error.strerror}", "try --host 127.0.0.1 and a port over 1023")
     except AuthorityError as error:
         _give_up(f"nothing to trust can be kept: {error}", "give --tls-ca a new file in a folder you can write to")
@@ -226,17 +254,12 @@ def _greet(running: Any) -> None:
     for name in running.runtime.providers:
         found = running.runtime.providers[name].base
         origin = running.root(name) if running.has_root(name) else f"{running.url}/{name}"
-        click.echo(f"{found.title}")
-        click.echo(f"  base URL  {origin}{found.base_path}")
-        click.echo(f"  API key   {found.api_key}   (any key works; emu-<refusal> meets that refusal)")
-        for variable, template in found.env.items():
-            value = template.format(base_url=origin + found.base_path, origin=origin, api_key=found.api_key)
-            click.echo(f"  export {variable}={value}")
-        click.echo(f"  {overview.curl(found, origin, trusted)}\n")
+        lines = overview.greeting(found, origin, ca_file=trusted, strict=running.runtime.strict_auth)
+        click.echo("\n".join(lines) + "\n")
 
 
 @main.command()
-@click.argument("folders", nargs=-1, type=click.Path())
+@click.argument("folders", nargs=-1, type=click.Path(), callback=_given)
 def check(folders: tuple[str, ...]) -> None:
     """Check the data of FOLDERS (each with fixtures/ and specs/) and the packaged data.
 
@@ -286,36 +309,11 @@ def list_(provider: str | None, as_json: bool, markdown: bool, scenarios: bool, 
         statuses = " ".join(map(str, row["statuses"]))
         table.add_row(row["provider"], row["operation_id"], row["method"], row["path"], statuses, row["grade"])
     console.print(table)
-    if provider:
-        _list_one(console, families[provider].base)
-
-
-def _list_one(console: Any, found: Any) -> None:
-    from rich.table import Table
-
-    refusals = Table("refusal", "status", "grade", "its body", "source", box=None)
-    for name, entries in found.errors.items():
-        for entry in entries:
-            grades = entry.source.grade, entry.body_source.grade
-            refusals.add_row(name, str(entry.status), *grades, entry.source.ref)
-    keys = Table("key", "is", box=None)
-    for rule in found.credentials:
-        keys.add_row(rule.match, rule.refuse or ", ".join(f"{k}: {v}" for k, v in rule.principal.items()) or "accepted")
-    variants = Table("variant", "what it changes", "grade", "source", box=None)
-    for variant in found.variants.values():
-        variants.add_row(variant.name, variant.summary, variant.source.grade, variant.source.ref)
-    scenarios = Table("scenario", "what happens", box=None)
-    for scenario in found.scenarios.values():
-        scenarios.add_row(scenario.name, scenario.summary)
-    profiles = Table("latency", "what it is like", "grade", "source", box=None)
-    for profile in found.latency.profiles.values():
-        default = " (the default)" if profile.name == found.latency.default else ""
-        profiles.add_row(profile.name, profile.summary + default, profile.source.grade, profile.source.ref)
-    quirks = Table("quirk", "target", "grade", "source", box=None)
-    for quirk in found.quirks:
-        quirks.add_row(quirk.id, quirk.target, quirk.source.grade, quirk.source.ref)
-    for table in (refusals, keys, variants, scenarios, profiles, quirks):
-        if table.row_count:
+    for columns, lines in overview.tables(families[provider].base) if provider else ():
+        table = Table(*columns, box=None)
+        for line in lines:
+            table.add_row(*line)
+        if lines:
             console.print()
             console.print(table)
 
@@ -370,10 +368,10 @@ def schema() -> None:
     help="Generated cases per operation and phase.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the generated cases.")
-@click.option("--junit", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write a JUnit report.")
+@click.option("--junit", metavar="FILE", type=click.Path(dir_okay=False), callback=_given, help="Write a JUnit report.")
 @_DATA
 def contract(
-    providers: tuple[str, ...], url: str | None, max_examples: int, seed: int, junit: Path | None, data: tuple[str, ...]
+    providers: tuple[str, ...], url: str | None, max_examples: int, seed: int, junit: str | None, data: tuple[str, ...]
 ) -> None:
     """Hold PROVIDERS (all, when none is named) against their specs: examples, coverage, fuzzing, stateful, streams.
 
@@ -385,6 +383,8 @@ def contract(
     from emulator import contract as suite
 
     families = _families(providers, data, broken=2)
+    if junit is not None and not os.access(junit if Path(junit).exists() else Path(junit).parent, os.W_OK):
+        _give_up(f"cannot write {junit}", "choose a file in a folder that exists and that you can write to")
     try:
         with TemporaryDirectory() as notes:  # of hypothesis, which else go to the working directory
             os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", notes)
@@ -394,7 +394,7 @@ def contract(
     click.echo(report.summary())
     if junit is not None:
         try:
-            junit.write_text(report.junit(), encoding="utf-8")
+            Path(junit).write_text(report.junit(), encoding="utf-8")
         except OSError as error:
             _give_up(f"cannot write {junit}: {error.strerror}", "choose a file in a folder that exists")
     sys.exit(1 if report.findings else 0)

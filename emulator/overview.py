@@ -131,6 +131,58 @@ def curl(provider: Provider, origin: str, ca_file: str | None = None) -> str:
     return shlex.join(parts)
 
 
+def greeting(provider: Provider, origin: str, *, ca_file: str | None = None, strict: bool = False) -> list[str]:
+    """What a client needs to know of a provider that is served at an origin."""
+    base_url, other = (
+        origin + provider.base_path,
+        f"others: `emulator list {provider.id}`" if strict else "any key works",
+    )
+    holes = {"base_url": base_url, "origin": origin, "api_key": provider.api_key}
+    return [
+        provider.title,
+        f"  base URL  {base_url}",
+        f"  API key   {provider.api_key}   ({other}; emu-<refusal> meets that refusal)",
+        *(f"  export {variable}={template.format(**holes)}" for variable, template in provider.env.items()),
+        f"  {curl(provider, origin, ca_file)}",
+    ]
+
+
+def tables(provider: Provider) -> Iterator[tuple[list[str], list[list[str]]]]:
+    """What can be asked of a provider, as tables: the names of the columns, and the rows, if there are any."""
+    yield (
+        ["refusal", "status", "grade", "its body", "source"],
+        [
+            [name, str(entry.status), entry.source.grade, entry.body_source.grade, entry.source.ref]
+            for name, entries in provider.errors.items()
+            for entry in entries
+        ],
+    )
+    yield (
+        ["key", "is"],
+        [
+            [rule.match, rule.refuse or ", ".join(f"{k}: {v}" for k, v in rule.principal.items()) or "accepted"]
+            for rule in provider.credentials
+        ],
+    )
+    yield (
+        ["variant", "what it changes", "grade", "source"],
+        [[v.name, v.summary, v.source.grade, v.source.ref] for v in provider.variants.values()],
+    )
+    yield ["scenario", "what happens"], [[s.name, s.summary] for s in provider.scenarios.values()]
+    default = provider.latency.default
+    yield (
+        ["latency", "what it is like", "grade", "source"],
+        [
+            [p.name, p.summary + (" (the default)" if p.name == default else ""), p.source.grade, p.source.ref]
+            for p in provider.latency.profiles.values()
+        ],
+    )
+    yield (
+        ["quirk", "target", "grade", "source"],
+        [[q.id, q.target, q.source.grade, q.source.ref] for q in provider.quirks],
+    )
+
+
 @record
 class Line:
     """One line of an explanation: what, which one, where it is written, how well it is known."""

@@ -1,5 +1,6 @@
 """`emulator serve` as a person meets it: the greeting, the options, and what goes wrong."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -136,6 +137,8 @@ def test_variant(serve: Serve) -> None:
 def test_strict_auth(serve: Serve) -> None:
     served = serve("--strict-auth")
     assert served.control("health").json()["strict_auth"] is True
+    told = [line.partition("(")[2] for line in served.starting("API key")]
+    assert told == [f"others: `emulator list {name}`; emu-<refusal> meets that refusal)" for name in PROVIDERS]
     assert [served.get(MODELS, key).status_code for key in ("any-key", "gc_live_mine")] == [401, 200]
 
 
@@ -222,7 +225,19 @@ def test_port_in_use(run: Run) -> None:
         port = taken.getsockname()[1]
         result = run("serve", "--port", port)
     assert result.exit_code == 2
-    assert result.stderr.startswith(f"error: port {port} on 127.0.0.1 is in use\nhint: choose another: ")
+    error, hint = result.stderr.splitlines()
+    assert error == f"error: port {port} on 127.0.0.1 is in use"
+    assert hint.startswith("hint: choose another: emulator serve --port ")
+    assert 0 < int(hint.split()[-1]) < 65536
+
+
+def test_port_in_use_has_another_near_it(run: Run) -> None:
+    for port in range(65535, 65436, -1):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            result = run("serve", "nugen", "--port", port)
+            assert result.stderr.splitlines()[1] == f"hint: choose another: emulator serve --port {port - 200}"
+            return
+    pytest.fail("no port is free")
 
 
 WRONG = {
@@ -243,6 +258,14 @@ WRONG = {
     "malformed latency": (["--latency", "nugen"], "`--latency nugen` is not PROVIDER=NAME"),
     "malformed scenario": (["--scenario", "nugen"], "`--scenario nugen` is not PROVIDER=NAME"),
     "malformed variant": (["--variant", "nugen="], "`--variant nugen=` is not PROVIDER=NAME"),
+    "two scenarios of a provider": (
+        ["--scenario", "nugen=flaky_then_fine", "--scenario", "nugen=brown_out"],
+        "`--scenario` names nugen more than once",
+    ),
+    "two latency profiles of a provider": (
+        ["--latency", "nugen=steady", "--latency", "barrack=steady", "--latency", "nugen=overloaded"],
+        "`--latency` names nugen more than once",
+    ),
     "no provider in a scenario": (["--scenario", "=flaky"], "`--scenario =flaky` is not PROVIDER=NAME"),
     "port too high": (["--port", "65536"], "65536 is no port"),
     "port below zero": (["--port", "-1"], "-1 is no port"),
@@ -266,7 +289,22 @@ def test_what_cannot_be_served_is_exit_2_with_a_hint(run: Run, case: str) -> Non
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--pace", "-1"], ["--pace", "slow"], ["--port", "http"], ["--speed", "0"], ["--speed", "fast"], ["--haste", "1"]],
+    [
+        ["--pace", "-1"],
+        ["--pace", "slow"],
+        ["--pace", "nan"],
+        ["--pace", "inf"],
+        ["--port", "http"],
+        ["--speed", "0"],
+        ["--speed", "fast"],
+        ["--speed", "nan"],
+        ["--speed", "1e300"],
+        ["--haste", "1"],
+        ["--host", ""],
+        ["--tls-ca", ""],
+        ["--state", ""],
+        ["--data", ""],
+    ],
 )
 def test_wrong_options_are_usage_errors(run: Run, arguments: list[str]) -> None:
     result = run("serve", *arguments)

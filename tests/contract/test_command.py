@@ -64,6 +64,12 @@ def test_clean_is_exit_0(tmp_path: Path) -> None:
     assert len(list(root.iter("testcase"))) == int(root.get("tests", "0")) > 10
 
 
+def test_examples_of_a_dialect_are_sent_with_a_model_of_the_provider(tmp_path: Path) -> None:
+    data = acme.write(tmp_path, models=[{"id": "acme-large", "context": 131072}])
+    done = _contract("acme", "--data", data, "--max-examples", 1)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
 def test_findings_are_exit_1(deviating: Path, server: EmulatorServer, tmp_path: Path) -> None:
     done = _contract("acme", "--data", deviating, "--max-examples", 2, "--junit", tmp_path / "junit.xml")
     assert (done.returncode, done.stderr) == (1, "")
@@ -138,7 +144,7 @@ def test_what_cannot_run_is_exit_2(server: EmulatorServer, tmp_path: Path) -> No
     ]
     for arguments, env, message, hint in cases:
         done = _contract(*arguments, env=env)
-        assert done.returncode == 2, done
+        assert (done.returncode, done.stdout) == (2, ""), done
         assert f"error: {message}" in done.stderr or message in done.stderr.splitlines()[0]
         assert hint in done.stderr.splitlines()[1]
         assert SECRET not in done.stdout + done.stderr
