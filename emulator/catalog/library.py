@@ -9,11 +9,10 @@ from emulator.catalog.compile import Compiler
 from emulator.catalog.initial import Initial, initial_resources, opening_problem
 from emulator.catalog.language.document import Document
 from emulator.catalog.own_key import own_key_problem
-from emulator.catalog.owned import counted, uncounted
 from emulator.catalog.places import DataRoot, files_below
 from emulator.catalog.problems import validated
 from emulator.catalog.reading import read_yaml
-from emulator.catalog.source import LoadError, Problem, Tree, merge, show_path
+from emulator.catalog.source import LoadError, Problem, Tree, merge
 from emulator.catalog.specs import Spec, load_spec
 from emulator.provider import Provider, ProviderFamily
 
@@ -167,12 +166,6 @@ class Library:
             if path.is_file():
                 own = self._read(path, root.show(path))
                 initial, problems = initial_resources(own, document.resources)
-                problems += [
-                    Problem(own.place(at), show_path(at), message)
-                    for (kind, field), why in counted(document).items()
-                    for i, item in enumerate(initial.get(kind, ()))
-                    for at, message in uncounted(item, field, why, (kind, i))
-                ]
                 if problems:
                     raise LoadError(problems)
                 return initial, own

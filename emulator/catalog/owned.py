@@ -1,7 +1,7 @@
 """Contradictions in what a document says of accounts: resources, their states and references, acts, meters."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from emulator.catalog.language.document import Document
@@ -33,9 +33,6 @@ def owned(document: Document) -> Iterator[Finding]:
         elif resource.holds:
             yield (*path, "holds"), "depend on states, and there are none"
     yield from _meters(document)
-    for (name, field), why in counted(document).items():
-        for i, seed in enumerate(document.resources[name].seed):
-            yield from uncounted(seed, field, why, ("resources", name, "seed", i))
     prices = document.prices
     for name, call in prices.depletion.calls.items() if prices and prices.depletion else ():
         yield from _call(document, name, call, ("prices", "depletion", "calls", name))
@@ -83,26 +80,6 @@ def _seeds(resource: Resource, path: Path_) -> Iterator[Finding]:
             yield (*at, "status"), unknown(seed["status"], states)
         if "id" in seed and seed["id"] in ids[:i]:
             yield (*at, "id"), f'"{seed["id"]}" is used twice'
-
-
-def counted(document: Document) -> dict[tuple[str, str], str]:
-    """Fields, by the kind of resource, that have to be numbers, and why."""
-    found = {
-        (hold.resource, hold.field): f"{name} holds some of it"
-        for name, resource in document.resources.items()
-        for hold in resource.holds
-    }
-    for name, meter in document.prices.meters.items() if document.prices else ():
-        summed = [re.fullmatch(r"\$\{\s*item\.(\w+)\s*\}", str(meter.record.get(field))) for field in meter.sums]
-        found |= {(name, match[1]): f"the meter of {name} sums it up" for match in summed if match}
-    return {of: why for of, why in found.items() if of[0] in document.resources}
-
-
-def uncounted(item: Mapping[str, Any], field: str, why: str, path: Path_) -> Iterator[Finding]:
-    """The finding of a resource whose field is there and no number, though it has to be one."""
-    value = item.get(field, 0)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        yield (*path, field), f"{value!r} is no number, and {why}"
 
 
 def _names(resource: Resource) -> list[str]:
@@ -155,6 +132,12 @@ def _hold(document: Document, name: str, machine: Machine, hold: Hold, path: Pat
         yield (*path, "resource"), unknown(hold.resource, document.resources)
     elif hold.field not in _names(document.resources[hold.resource]):
         yield (*path, "field"), unknown(hold.field, _names(document.resources[hold.resource]))
+    else:
+        for i, seed in enumerate(document.resources[hold.resource].seed):
+            stock = seed.get(hold.field, 0)
+            if isinstance(stock, bool) or not isinstance(stock, int) or stock < 0:
+                at: Path_ = ("resources", hold.resource, "seed", i, hold.field)
+                yield at, f"{stock!r} is no stock: a whole number, zero or more"
     for state in hold.states:
         if state not in machine.names():
             yield (*path, "states"), unknown(state, machine.names())
@@ -208,13 +191,25 @@ def _meters(document: Document) -> Iterator[Finding]:
         for field in meter.sums:
             if field not in meter.record:
                 yield (*path, "sums"), unknown(field, meter.record)
-            elif not isinstance(meter.record[field], (int, float)) and "${" not in str(meter.record[field]):
-                yield (*path, "record", field), "is summed up, so it is a number, or an expression for one"
+            else:
+                yield from _summed(meter.record[field], document.resources[name], name, (*path, "record", field))
         known = _names(document.resources[name])
         for field, template in meter.record.items():
             for used in _ITEM.findall(str(template)):
                 if used not in known:
                     yield (*path, "record", field), unknown(used, known)
+
+
+def _summed(template: Any, resource: Resource, name: str, path: Path_) -> Iterator[Finding]:
+    """What is no number although a meter sums it up: a literal, or what the template shows of a seed."""
+    if not isinstance(template, (int, float)) and "${" not in str(template):
+        yield path, "is summed up, so it is a number, or an expression for one"
+    shown = re.fullmatch(r"\$\{\s*item\.(\w+)\s*\}", str(template))
+    field = shown[1] if shown is not None else ""
+    for i, seed in enumerate(resource.seed):
+        value = seed.get(field, 0)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            yield ("resources", name, "seed", i, field), f"{value!r} is no number, and a meter sums it up"
 
 
 # acts

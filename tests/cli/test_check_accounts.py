@@ -103,12 +103,12 @@ BROKEN = {
     "stock that is no number": _resources(
         "{id: oslo/small, free: 3}",
         "{id: oslo/small, free: many}",
-        "rack.seed[0].free: 'many' is no number, and server holds some of it",
+        "rack.seed[0].free: 'many' is no stock: a whole number, zero or more",
     ),
     "sum that is no number": _resources(
         "dsk-000001, gb: 100,",
         "dsk-000001, gb: true,",
-        "disk.seed[0].gb: True is no number, and the meter of disk sums it up",
+        "disk.seed[0].gb: True is no number, and a meter sums it up",
     ),
     # states
     "state nothing leads to": _resources(

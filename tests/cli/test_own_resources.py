@@ -47,10 +47,6 @@ BROKEN = {
         "gpu_stock:\n  - {id: US-1/A40, region: US-1}\n",
         "gpu_stock[0]: tier, model, available: not given",
     ),
-    "a stock that is no number": (
-        "gpu_stock:\n  - {id: a/b, region: a, tier: legacy, model: b, available: many}\n",
-        "barrack.yaml:2 gpu_stock[0].available: 'many' is no number, and instance holds some of it",
-    ),
     "no mapping": ("- 1\n", "barrack.yaml:1 is not a mapping of kinds of resources to lists"),
     "an unknown kind": ("\nserver: []\n", 'barrack.yaml:2 server: "server" does not exist; there are region, gpu,'),
     "no list": ("ssh_key: {name: a}\n", "barrack.yaml:1 ssh_key: is not a list of resources, each with its fields"),
