@@ -1,7 +1,10 @@
 """What no single section can know: names that must exist elsewhere, refusals that must have a reply."""
 
+import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from emulator.catalog.groups import declared_groups, group_path
 from emulator.catalog.language.document import Document
@@ -18,9 +21,13 @@ def check(document: Document, spec: Spec, tree: Tree) -> list[Problem]:
     """Every contradiction between the sections of a document, and between document and spec."""
     findings = [
         *_needed(document),
+        *_origin(document),
+        *_credentials(document),
         *_sources(document),
         *_operations(document, spec),
+        *_aliases(document, spec),
         *_names(document, spec),
+        *_limits(document),
         *owned(document),
         *latency(document),
         *_twice(document),
@@ -68,6 +75,21 @@ def _needed(document: Document) -> Iterator[Finding]:
             yield (section,), "is missing"
 
 
+def _origin(document: Document) -> Iterator[Finding]:
+    try:
+        address = urlsplit(document.origin.rstrip("/"))
+    except ValueError:
+        address = urlsplit("")
+    if document.origin and not (address.scheme in ("http", "https") and address.netloc and not address.path):
+        yield ("origin",), f'"{document.origin}" is no scheme and host, such as https://api.example.com'
+
+
+def _credentials(document: Document) -> Iterator[Finding]:
+    matches = [credential.match for credential in document.auth.credentials] if document.auth else []
+    for i in range(matches.index("*") + 1 if "*" in matches else len(matches), len(matches)):
+        yield ("auth", "credentials", i), 'never comes: "*" above it matches every key'
+
+
 _FREE = ("fields", "changes", "seed", "facts", "error", "body", "info", "principal", "value", "values", "record")
 """Keys below which the names are a provider's own."""
 
@@ -99,6 +121,8 @@ def _operations(document: Document, spec: Spec) -> Iterator[Finding]:
                 yield (*path, key), unknown(value, known)
         if operation.act is not None:
             yield from act(document, operation.act, (*path, "act"))
+        if operation.stream is not None and operation.read is None:
+            yield (*path, "stream"), "is made of completions, so the operation needs a `read:`"
         if operation.read is not None and operation.shape is None:
             yield path, "makes completions, so it needs a `shape:`"
         if operation.max_body is not None and name in spec.operations and spec.operations[name].schema is None:
@@ -111,10 +135,15 @@ def _operations(document: Document, spec: Spec) -> Iterator[Finding]:
                 ("operations",),
                 f"`{name}` ({declared.place}) has no entry; say at least where it comes from: `source:`",
             )
+
+
+def _aliases(document: Document, spec: Spec) -> Iterator[Finding]:
+    paths = [operation.path for operation in spec.operations.values()]
     for alias, target in document.aliases.items():
-        paths = [operation.path for operation in spec.operations.values()]
         if target not in paths:
             yield ("aliases", alias), unknown(target, dict.fromkeys(paths))
+        if alias in paths:
+            yield ("aliases", alias), "is a path of the spec itself, which the alias would hide"
 
 
 def _names(document: Document, spec: Spec) -> Iterator[Finding]:
@@ -134,12 +163,36 @@ def _names(document: Document, spec: Spec) -> Iterator[Finding]:
         yield from operations(choice.operations, ("latency", "rules", i, "operations"))
     for i, quirk in enumerate(document.quirks):
         yield from operations(quirk.operations, ("quirks", i, "operations"))
+    for path, entry in _entries(document):
+        yield from operations(entry.operations, (*path, "operations"))
     for operation in document.prices.charges if document.prices else ():
         yield from operations([operation], ("prices", "charges", operation))
     yield from operations(document.prices.needs_credit if document.prices else (), ("prices", "needs_credit"))
     for name, scenario in document.scenarios.items():
         for i, step in enumerate(scenario.steps):
             yield from operations([step.operation] if step.operation else (), ("scenarios", name, i, "operation"))
+
+
+def _entries(document: Document) -> Iterator[tuple[Path_, Entry]]:
+    """Every reply of the error catalogue, with its place."""
+    for refusal, entries in document.errors.catalog.items() if document.errors else ():
+        for i, entry in enumerate(entries):
+            yield ("errors", "catalog", refusal, i), entry
+
+
+_LIMIT = re.compile(r"\blimits\.([A-Za-z]\w*)")
+
+
+def _limits(document: Document) -> Iterator[Finding]:
+    """Templates speak of limits that there are, where there are any."""
+    rules = [rule.name for rule in document.limits.rules]
+    templates: list[tuple[Path_, Any]] = [(("limits", "headers", n), t) for n, t in document.limits.headers.items()]
+    for at, entry in _entries(document):
+        templates += [((*at, "error"), entry.error), ((*at, "body"), entry.body), ((*at, "headers"), entry.headers)]
+    for path, template in templates if rules else ():
+        for name in _LIMIT.findall(json.dumps(template)):
+            if name not in rules:
+                yield path, unknown(name, rules)
 
 
 def _twice(document: Document) -> Iterator[Finding]:
@@ -164,6 +217,10 @@ def _refusals(document: Document, spec: Spec) -> Iterator[Finding]:
         for i, step in enumerate(scenario.steps):
             if step.refuse is not None and step.refuse not in catalog:
                 yield ("scenarios", title, i, "refuse"), unknown(step.refuse, catalog)
+    for i, quirk in enumerate(document.quirks):
+        for j, asked in enumerate(quirk.do if quirk.target == "request" else ()):
+            if asked.op in ("require_header", "reject_field") and asked.refuse not in catalog:
+                yield ("quirks", i, "do", j, "refuse"), unknown(asked.refuse, catalog)
     for name in ("unknown_route", "method_not_allowed"):
         if name not in catalog:
             yield ("errors", "catalog"), f"needs `{name}`: any client can send such a request"

@@ -71,14 +71,21 @@ def _seeds(resource: Resource, path: Path_) -> Iterator[Finding]:
     """Seeds say themselves what a request would have computed."""
     states = resource.states.names() if resource.states else []
     ids = [seed.get("id") for seed in resource.seed]
+    references = [reference.field for reference in resource.references]
     for i, seed in enumerate(resource.seed):
         at: Path_ = (*path, "seed", i)
         for field in ("id", *resource.unique, *(("status",) if states else ())):
             if field not in seed and field in _names(resource):
                 yield at, f"needs `{field}`"
+        for field in references:
+            value = seed.get(field)
+            if not all(isinstance(one, str) for one in (value if isinstance(value, list) else [value or ""])):
+                yield (*at, field), f"{value!r} is neither an id nor a list of ids"
         if states and seed.get("status", states[0]) not in states:
             yield (*at, "status"), unknown(seed["status"], states)
-        if "id" in seed and seed["id"] in ids[:i]:
+        if not isinstance(seed.get("id", ""), str):
+            yield (*at, "id"), f"{seed['id']!r} is no text"
+        elif "id" in seed and seed["id"] in ids[:i]:
             yield (*at, "id"), f'"{seed["id"]}" is used twice'
 
 
@@ -134,7 +141,7 @@ def _hold(document: Document, name: str, machine: Machine, hold: Hold, path: Pat
         yield (*path, "field"), unknown(hold.field, _names(document.resources[hold.resource]))
     else:
         for i, seed in enumerate(document.resources[hold.resource].seed):
-            stock = seed.get(hold.field, 0)
+            stock = seed.get(hold.field)
             if isinstance(stock, bool) or not isinstance(stock, int) or stock < 0:
                 at: Path_ = ("resources", hold.resource, "seed", i, hold.field)
                 yield at, f"{stock!r} is no stock: a whole number, zero or more"

@@ -176,6 +176,66 @@ BROKEN = {
     "resources of another suffix": Broken(
         "resources/acme.yml", "{}", "resources/acme.yml is not read: call it acme.yaml"
     ),
+    "an origin that is no address": _provider(
+        "https://api.acme.test", "api.acme.test", '4 origin: "api.acme.test" is no scheme and '
+    ),
+    "an origin with a path": _provider("acme.test\n", "acme.test/v1\n", '4 origin: "https://api.acme.test/v1" is no '),
+    "no room for a prompt": _provider("131072", "0", "6 models[0].context: 0: input should be greater than "),
+    "a room that is none": _provider("131072", "true", "6 models[0].context: True: input should be a valid integer"),
+    "a key behind any key": _file(
+        "auth",
+        'auth:\n  credentials:\n    - {match: "*", principal: {}}\n    - {match: "old-*", principal: {}}\n',
+        '4 auth.credentials[1]: never comes: "*" above it matches every key',
+    ),
+    "a header's name with a space": _quirk("name: x-odd", "name: x odd", '5 quirks[0].do[0].name: "x odd" is no name '),
+    "a header's value that is none": _limits(
+        "limits:\n",
+        "limits:\n  headers: {x-left: {a: b}}\n",
+        "2 limits.headers.x-left: the value of a header is one line of text",
+    ),
+    "a header's value of two lines": _provider(
+        "id: acme\n",
+        'id: acme\nclient_headers: {X-A: "a\\nb"}\n',
+        "2 client_headers.X-A: the value of a header is one line of text",
+    ),
+    "a place for keys that is none": _file(
+        "auth",
+        'auth: {accept: [{in: header, name: X Key}], credentials: [{match: "*", principal: {}}]}\n',
+        '1 auth.accept[0]: "X Key" is no name of a header: letters, digits and hyphens',
+    ),
+    "an unknown limit in a header": _limits(
+        "limits:\n",
+        'limits:\n  headers: {x-left: "${limits.reqests.remaining}"}\n',
+        '2 limits.headers.x-left: "reqests" does not exist; there are requests',
+    ),
+    "an unknown operation in an error": _file(
+        "errors",
+        "errors:\n  catalog:\n    rate_limited:\n"
+        "      - {status: 429, source: convention, operations: [createSong]}\n"
+        "      - {status: 429, source: convention}\n",
+        '4 errors.catalog.rate_limited[0].operations: "createSong" does not exist; there are createChatCompletion, ',
+    ),
+    "an unknown refusal in a quirk": _file(
+        "quirks",
+        "quirks:\n  - id: odd\n    target: request\n    source: convention\n"
+        "    do: [{op: require_header, name: x-odd, refuse: conflict}]\n",
+        '5 quirks[0].do[0].refuse: "conflict" does not exist; there are ',
+    ),
+    "a status that is none": _file(
+        "quirks",
+        "quirks:\n  - {id: odd, target: status, source: convention, do: [{op: replace, status: 1000}]}\n",
+        "2 quirks[0].do[0].status: 1000: input should be less than or equal to 599",
+    ),
+    "an alias of a path that is there": _provider(
+        "id: acme\n",
+        "id: acme\naliases: {/v1/models: /v1/chat/completions}\n",
+        "2 aliases./v1/models: is a path of the spec itself, which the alias would hide",
+    ),
+    "a stream of nothing": _file(
+        "operations",
+        "operations:\n  listModels: {source: convention, stream: chat.completion.chunk}\n",
+        "2 operations.listModels.stream: is made of completions, so the operation needs a `read:`",
+    ),
     "missing spec file": _provider("acme.yaml", "acne.yaml", "3 spec: there is no specs/acne.yaml"),
     "no spec": _provider("spec: acme.yaml\n", "", "1 spec: is missing; name a file in specs/"),
     "wrong id": _provider("id: acme\n", "id: acne\n", '1 id: "acne" must be the folder\'s name, "acme"'),

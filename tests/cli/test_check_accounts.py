@@ -105,6 +105,15 @@ BROKEN = {
         "{id: oslo/small, free: many}",
         "rack.seed[0].free: 'many' is no stock: a whole number, zero or more",
     ),
+    "stock of nothing": _resources(
+        "{id: oslo/small, free: 3}",
+        "{id: oslo/small}",
+        "rack.seed[0].free: None is no stock: a whole number, zero or more",
+    ),
+    "seed whose id is no text": _resources("{id: srv-000001,", "{id: 5,", "server.seed[0].id: 5 is no text"),
+    "seed that refers to no id": _resources(
+        "tags: [tag-000001]", "tags: [[]]", "server.seed[0].tags: [[]] is neither an id nor a list of ids"
+    ),
     "sum that is no number": _resources(
         "dsk-000001, gb: 100,",
         "dsk-000001, gb: true,",

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from emulator.catalog.language.base import Model, SourceName
+from emulator.catalog.language.base import Model, SourceName, header_name
 from emulator.refusals import RefusalName
 
 
@@ -15,6 +15,12 @@ class Accept(Model):
     name: str
     scheme: Literal["bearer", "bare"] = "bare"
     source: SourceName | None = None
+
+    @model_validator(mode="after")
+    def _named(self) -> "Accept":
+        if self.where == "header":
+            header_name(self.name)
+        return self
 
 
 class Credential(Model):

@@ -1,8 +1,9 @@
 """What every section shares: frozen models, durations, expressions, templates."""
 
+import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from emulator.mechanisms.clock import parse_duration
 
@@ -38,3 +39,21 @@ def as_list(value: Any) -> Any:
 
 
 Exprs = Annotated[list[Expr], BeforeValidator(as_list, json_schema_input_type=Expr | list[Expr])]
+
+
+def header_name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError(f'"{value}" is no name of a header: letters, digits and hyphens')
+    return value
+
+
+def header_value(value: Any) -> Any:
+    if isinstance(value, (dict, list)) or _LINE_END.search(str(value)):
+        raise ValueError("the value of a header is one line of text")
+    return value
+
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_LINE_END = re.compile(r"[\r\n\0]")
+HeaderName = Annotated[str, AfterValidator(header_name)]
+HeaderValue = Annotated[Tree, AfterValidator(header_value)]

@@ -1,11 +1,11 @@
 """All files of one `fixtures/<id>/` folder, as one document."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from emulator.catalog.language.auth import Auth
-from emulator.catalog.language.base import Expr, Model, SourceName, Tree
+from emulator.catalog.language.base import Expr, HeaderName, Model, SourceName, Tree, header_value
 from emulator.catalog.language.errors import Errors, Validation
 from emulator.catalog.language.latency import Latency
 from emulator.catalog.language.limits import Limits
@@ -48,7 +48,9 @@ class Document(Model):
     base_path: str = Field("", description="What SDKs append to the origin.")
     env: ClientEnv = ClientEnv()
     api_key: str = Field("emu-ok", description="A key that works, also under --strict-auth.")
-    client_headers: dict[str, str] = Field(default_factory=dict, description="Headers the provider asks of clients.")
+    client_headers: dict[HeaderName, Annotated[str, AfterValidator(header_value)]] = Field(
+        default_factory=dict, description="Headers the provider asks of clients."
+    )
     trailing_slash: bool = Field(False, description="Serve every path with and without a slash at its end.")
     aliases: dict[str, str] = Field(
         default_factory=dict, description="Further paths -> the path of the spec they stand for."

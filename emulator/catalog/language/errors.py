@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from emulator.catalog.language.base import Expr, Model, SourceName, Tree, as_list
+from emulator.catalog.language.base import Expr, HeaderName, HeaderValue, Model, SourceName, Tree, as_list
 from emulator.refusals import RefusalName
 
 
@@ -17,7 +17,7 @@ class Entry(Model):
     error: dict[str, Tree] = Field(default_factory=dict)
     body: Tree | None = None
     media_type: str | None = None
-    headers: dict[str, Tree] = Field(default_factory=dict)
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     facts: dict[str, Any] = Field(
         default_factory=dict, description="Stand-ins for ${fact.…} when nobody caused the refusal."
     )

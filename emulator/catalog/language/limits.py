@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from emulator.catalog.language.base import Duration, Expr, Model, SourceName, Tree
+from emulator.catalog.language.base import Duration, Expr, HeaderName, HeaderValue, Model, SourceName
 from emulator.mechanisms.windows import Algorithm
 from emulator.refusals import RefusalName
 
@@ -60,4 +60,6 @@ class Limits(Model):
 
     plans: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Numbers by plan: ${plans[…]}.")
     rules: list[Rule] = Field(default_factory=list)
-    headers: dict[str, Tree] = Field(default_factory=dict, description="On every reply; a null value is left out.")
+    headers: dict[HeaderName, HeaderValue] = Field(
+        default_factory=dict, description="On every reply; a null value is left out."
+    )

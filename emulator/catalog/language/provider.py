@@ -57,7 +57,9 @@ class ModelEntry(Model):
     """One model the provider serves. `*` as an id accepts any model."""
 
     id: str
-    context: int | None = Field(None, description="Tokens that prompt and completion may have together.")
+    context: int | None = Field(
+        None, ge=1, strict=True, description="Tokens that prompt and completion may have together."
+    )
     unlisted: bool = Field(False, description="Accepted, and left out of model lists.")
     answers_as: str | None = Field(None, description="Its name in replies, where that is not the id.")
     thinking: Thinking | None = Field(None, description="Its thoughts stand in the text of a reply, before the answer.")

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from emulator.catalog.language.base import Duration, Expr, Model, SourceName, Tree
+from emulator.catalog.language.base import Duration, Expr, HeaderName, HeaderValue, Model, SourceName, Tree
 from emulator.catalog.language.faults import Fault
 from emulator.mechanisms.patches import RequestOp
 from emulator.refusals import RefusalName
@@ -55,29 +55,29 @@ class OmitNull(Model):
 
 class Set(Model):
     op: Literal["set"]
-    name: str
-    value: Tree
+    name: HeaderName
+    value: HeaderValue
 
 
 class Drop(Model):
     op: Literal["drop"]
-    name: str
+    name: HeaderName
 
 
 class Duplicate(Model):
     op: Literal["duplicate"]
-    name: str
-    value: Tree | None = None
+    name: HeaderName
+    value: HeaderValue | None = None
 
 
 class Case(Model):
     op: Literal["case"]
-    name: str = Field(description="The header's name as it is to be written.")
+    name: HeaderName = Field(description="The header's name as it is to be written.")
 
 
 class Status(Model):
     op: Literal["replace"]
-    status: int
+    status: int = Field(ge=200, le=599)
 
 
 class Comment(Model):
