@@ -35,6 +35,7 @@ def misshapen(tree: Tree) -> list[Problem]:
     if not isinstance(paths, dict) or not paths:
         return [Problem(tree.place(("paths",)), "paths", "is missing; an OpenAPI document maps paths to operations")]
     found = [*_paths(paths), *_unlike(tree.data, _DOCUMENT, (), tree.data)]
+    found = found or [*_unknown_schemes(tree.data, tree.data, ())]
     return [Problem(tree.place(path), show_path(path), message) for path, message in found]
 
 
@@ -53,7 +54,16 @@ def misshapen_operation(item: Mapping[str, Any], method: str, document: Mapping[
     if not isinstance(raw, dict):
         return [(at, "must be a mapping with `operationId` and `responses`")]
     lost = [(at, f"$ref {ref} leads nowhere") for ref in dict.fromkeys(_lost(raw, document, set()))]
-    return lost or [*_unlike(shared, _OPERATION, (), document), *_unlike(raw, _OPERATION, at, document)]
+    found = lost or [*_unlike(shared, _OPERATION, (), document), *_unlike(raw, _OPERATION, at, document)]
+    return found or [*_unknown_schemes(raw, document, at)]
+
+
+def _unknown_schemes(node: Mapping[str, Any], document: Mapping[str, Any], path: Path_) -> Iterator[Finding]:
+    """Security schemes that a document or an operation asks for, and that are none of those there are, if any are."""
+    known = document.get("components", {}).get("securitySchemes", {})
+    for i, required in enumerate(node.get("security", []) if known else ()):
+        for name in required.keys() - known.keys():
+            yield (*path, "security", i), f'"{name}" does not exist; there are {", ".join(known)}'
 
 
 def _lost(node: Any, document: Mapping[str, Any], seen: set[str]) -> Iterator[str]:

@@ -327,6 +327,16 @@ BROKEN = {
         'get: {operationId: jobs, responses: {"200": fine}}', "9 paths./jobs.get.responses.200: must be a mapping"
     ),
     "security that is none": _spec("security: [{bearer: []}]", "security: bearer", "4 security: must be a list"),
+    "security by no scheme": _operation(
+        "get: {operationId: jobs, security: [{bearer: []}, {kee: []}]}\n"
+        "components: {securitySchemes: {bearer: {type: http, scheme: bearer}}}",
+        '9 paths./jobs.get.security[1]: "kee" does not exist; there are bearer',
+    ),
+    "security of all by no scheme": _spec(
+        "security: [{bearer: []}]",
+        "security: [{bearer: []}]\ncomponents: {securitySchemes: {key: {type: apiKey, in: header, name: X-Key}}}",
+        '4 security[0]: "bearer" does not exist; there are key',
+    ),
     "a reference that is no text": _operation(
         "get: {operationId: jobs, requestBody: {$ref: 5}}", "9 paths./jobs.get.requestBody.$ref: must be text"
     ),
