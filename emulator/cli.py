@@ -338,10 +338,10 @@ def explain(method: str, path: str | None, data: tuple[str, ...]) -> None:
             return
         if path is None:
             _give_up(f"{method} of which path?", "for example: emulator explain GET /PROVIDER/v1/models")
-        provider, operation = overview.find_operation(_families((), data), method.upper(), path)
+        provider, operation, known = overview.find_operation(_families((), data), method.upper(), path)
     except LookupError as error:
         _give_up(str(error), "`emulator list` shows every method and path, `emulator explain fault` the faults")
-    lines = overview.explain(provider, operation)
+    lines = overview.explain(provider, operation, known)
     width = max(len(line.what) for line in lines)
     for line in lines:
         click.echo(f"{line.part:<11} {line.what:<{width}}  {line.grade:<11} {line.where}")

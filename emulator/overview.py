@@ -193,8 +193,11 @@ class Line:
     grade: str = ""
 
 
-def find_operation(families: Mapping[str, ProviderFamily], method: str, path: str) -> tuple[Provider, Operation]:
-    """The operation at an address with the provider's id first. Raises LookupError with the way out."""
+def find_operation(families: Mapping[str, ProviderFamily], method: str, path: str) -> tuple[Provider, Operation, str]:
+    """The operation at an address with the provider's id first, and the path or alias of it that is meant.
+
+    Raises LookupError with the way out.
+    """
     _, path = split_tenant(path)
     head, _, rest = path.lstrip("/").partition("/")
     if head not in families:
@@ -208,17 +211,22 @@ def find_operation(families: Mapping[str, ProviderFamily], method: str, path: st
         raise LookupError(f"{head} has nothing at /{rest}; there are {known}")
     if match.operation is None:
         raise LookupError(f"/{rest} does not take {method}; it takes {', '.join(match.allowed)}")
-    return provider, provider.operations[match.operation]
+    return provider, provider.operations[match.operation], match.path
 
 
-def explain(provider: Provider, operation: Operation) -> list[Line]:
-    """Which file and line supplies what of an operation's behaviour, in the order a request meets it."""
+def explain(provider: Provider, operation: Operation, path: str) -> list[Line]:
+    """Which file and line supplies what of an operation's behaviour at a path, in the order a request meets it."""
 
     def at(*steps: str) -> str:
         return provider.locations.get(steps) or "the language's default"
 
     return [
         Line("operation", operation.id, operation.where, operation.source.grade),
+        *(
+            Line("alias", f"{name} for {operation.path}", at("aliases", name), source.grade)
+            for name, source in provider.aliases.items()
+            if name == path
+        ),
         Line("checks", ", ".join(provider.checks), at("checks")),
         *(_secured(provider, operation, at) if operation.secured else ()),
         *([Line("wording", "of what a body breaks", at("validation", "messages"))] if operation.body else ()),

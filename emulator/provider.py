@@ -208,6 +208,8 @@ class Provider:
     """Where what is known of each kind of resource comes from."""
     operations: Mapping[str, Operation]
     router: Router
+    aliases: Mapping[str, Source]
+    """Further paths for those of operations -> where they are known from."""
     places: tuple[Place, ...]
     credentials: tuple[Rule, ...]
     anonymous: Mapping[str, Any]

@@ -139,7 +139,8 @@ def _operations(document: Document, spec: Spec) -> Iterator[Finding]:
 
 def _aliases(document: Document, spec: Spec) -> Iterator[Finding]:
     paths = [operation.path for operation in spec.operations.values()]
-    for alias, target in document.aliases.items():
+    for alias, declared in document.aliases.items():
+        target = declared if isinstance(declared, str) else declared.to
         if target not in paths:
             yield ("aliases", alias), unknown(target, dict.fromkeys(paths))
         if alias in paths:

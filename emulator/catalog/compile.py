@@ -72,6 +72,10 @@ class Compiler:
             kinds={name: self.sources[kind.source] for name, kind in document.resources.items()},
             operations=operations,
             router=self._router(),
+            aliases={
+                path: NO_SOURCE if isinstance(declared, str) else self.sources[declared.source]
+                for path, declared in document.aliases.items()
+            },
             places=tuple(Place(a.where, a.name, a.scheme) for a in auth.accept),
             credentials=tuple(Rule(c.match, c.principal or {}, c.refuse) for c in auth.credentials),
             anonymous={"id": "", **auth.anonymous},
@@ -122,7 +126,8 @@ class Compiler:
     def _router(self) -> Router:
         operations = self._served()
         routes = [(o.method, o.path, o.id) for o in operations]
-        for alias, path in self.document.aliases.items():
+        for alias, declared in self.document.aliases.items():
+            path = declared if isinstance(declared, str) else declared.to
             routes += [(o.method, alias, o.id) for o in operations if o.path == path]
         return Router(routes, either_slash=self.document.trailing_slash)
 

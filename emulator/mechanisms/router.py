@@ -20,6 +20,8 @@ class Match(NamedTuple):
     params: dict[str, str]
     allowed: tuple[str, ...]
     """The methods the path has, when it has not the one that was asked for."""
+    path: str = ""
+    """The path or template that answers."""
 
 
 @dataclass(slots=True)
@@ -28,7 +30,8 @@ class _Template:
 
     rank: tuple[Any, ...]
     names: list[str]
-    methods: dict[str, str] = field(default_factory=dict)
+    methods: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Method -> operation id, and the template as it was written."""
 
 
 @dataclass(slots=True)
@@ -59,8 +62,10 @@ class Router:
             return None
         template, values = min(found, key=lambda end: end[0].rank) if len(found) > 1 else found[0]
         params = dict(zip(template.names, values, strict=True))
-        operation = template.methods.get(method.upper())
-        return Match(operation, params, () if operation is not None else tuple(sorted(template.methods)))
+        if (known := template.methods.get(method.upper())) is None:
+            return Match(None, params, tuple(sorted(template.methods)))
+        operation, written = known
+        return Match(operation, params, (), written)
 
     def _key(self, path: str) -> str:
         return path.rstrip("/") or "/" if self.either_slash else path
@@ -74,12 +79,12 @@ class Router:
         for method, path, operation in self.routes:
             key = self._key(path)
             if "{" not in path:
-                exact.setdefault(key, {})[method.upper()] = Match(operation, {}, ())
+                exact.setdefault(key, {})[method.upper()] = Match(operation, {}, (), path)
                 continue
             if key not in templates:
                 templates[key] = _Template(_literalness(key), _HOLE.findall(key))
                 _node(tree, key).ends.append(templates[key])
-            templates[key].methods[method.upper()] = operation
+            templates[key].methods[method.upper()] = operation, path
         return exact, tree
 
 

@@ -8,6 +8,9 @@ from emulator.exchange import Exchange, Refused, Unaddressed, new_scope
 from emulator.mechanisms import credentials
 from emulator.mechanisms.entropy import Entropy, fingerprint
 from emulator.mechanisms.expressions import Scope
+from emulator.mechanisms.journal import Note
+from emulator.operation import Operation
+from emulator.provider import Provider
 
 _TENANT = re.compile(r"/~([A-Za-z0-9_.-]+)(?=/|$)")
 DEFAULT_TENANT = "default"
@@ -34,7 +37,12 @@ def route(ex: Exchange) -> None:
         raise Refused("method_not_allowed", path=ex.local_path, method=ex.method, allowed=list(match.allowed))
     ex.operation = ex.active = operation = provider.operations[found]
     ex.scope["params"] = match.params
-    ex.trace.append(operation.routed)
+    ex.trace.append(operation.routed if match.path == operation.path else _by_alias(provider, operation, match.path))
+
+
+def _by_alias(provider: Provider, operation: Operation, path: str) -> Note:
+    """What the trace says of a request that came to an operation by another path than its own."""
+    return "route", operation.id, {"alias": path, "grade": provider.aliases[path].grade}
 
 
 def split_tenant(path: str) -> tuple[str | None, str]:

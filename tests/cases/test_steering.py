@@ -303,3 +303,15 @@ def test_the_trace_grades_a_refusal_for_the_operation(emulator: Emulation) -> No
         httpx.request("POST" if "chat" in path else "GET", barrack.base_url + path)
     grades = [note["grade"] for entry in barrack.journal for note in entry.raw["trace"] if note["stage"] == "render"]
     assert grades == ["documented", "assumed"]
+
+
+def test_the_trace_grades_an_alias_by_its_own_source(emulator: Emulation) -> None:
+    gc = emulator["generalcompute"]
+    for path in ("/v1/models", "/models"):
+        httpx.get(gc.origin + path, headers=gc.headers)
+    notes = [note for entry in gc.journal for note in entry.raw["trace"] if note["stage"] == "route"]
+    assert [(note.get("alias"), note["grade"]) for note in notes] == [(None, "observed"), ("/models", "observed")]
+    run = emulator["nugen"]
+    httpx.post(f"{run.origin}/inference/chat/completions", headers=run.headers, json={})
+    (note,) = [note for note in run.journal[-1].raw["trace"] if note["stage"] == "route"]
+    assert (note["alias"], note["grade"]) == ("/inference/chat/completions", "observed")

@@ -113,3 +113,15 @@ def test_a_spec_may_refer_wherever_openapi_lets_it(run: Run, serve: Serve, tmp_p
     assert httpx.post(f"{served.url}/v1/jobs", json={"name": "a", "size": "3"}).status_code == 200
     wrong = httpx.post(f"{served.url}/v1/jobs", json={"size": "x"})
     assert (wrong.status_code, wrong.json()) == (422, {"wrong": "name"})
+
+
+def test_an_alias_tells_its_source_or_is_assumed(run: Run, tmp_path: Path) -> None:
+    aliases = "aliases: {/models: /v1/models, /v0/models: {to: /v1/models, source: convention}}\n"
+    folder = acme.write(tmp_path, {"fixtures/acme/provider.yaml": acme.PROVIDER + aliases})
+    for path, grade in (("/models", "assumed"), ("/v0/models", "assumed"), ("/v1/models", None)):
+        lines = run("explain", "GET", f"/acme{path}", "--data", folder).stdout.splitlines()
+        told = [line.split() for line in lines if line.startswith("alias")]
+        assert [line[1] for line in told] == ([path] if grade else [])
+        assert all(grade in line for line in told)
+    wrong = acme.write(tmp_path, {"fixtures/acme/provider.yaml": acme.PROVIDER + aliases.replace("convention", "page")})
+    assert '7 aliases./v0/models.source: "page" does not exist; there are convention' in run("check", wrong).stderr

@@ -36,6 +36,13 @@ class Variant(Model):
     )
 
 
+class Alias(Model):
+    """A further path for one of the spec's."""
+
+    to: str = Field(description="The path of the spec that it stands for.")
+    source: SourceName
+
+
 class Document(Model):
     """One provider, or a dialect that providers extend."""
 
@@ -52,8 +59,9 @@ class Document(Model):
         default_factory=dict, description="Headers the provider asks of clients."
     )
     trailing_slash: bool = Field(False, description="Serve every path with and without a slash at its end.")
-    aliases: dict[str, str] = Field(
-        default_factory=dict, description="Further paths -> the path of the spec they stand for."
+    aliases: dict[str, Alias | str] = Field(
+        default_factory=dict,
+        description="Further paths -> the path of the spec they stand for; without a source, they are assumed.",
     )
     checks: list[CheckName] = Field(default_factory=_default_checks)
     sources: dict[str, Source] = Field(default_factory=dict)
