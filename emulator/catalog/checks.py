@@ -50,15 +50,25 @@ def _as_written(path: Path_, data: Any) -> Path_:
 
 def _base_path(document: Document, spec: Spec, tree: Tree) -> Iterator[Problem]:
     """What clients are told to begin with leads to an operation."""
-    base, stands = document.base_path, tree.place(("base_path",))
+    base, stands = base_path(document, spec, tree), tree.place(("base_path",))
     if base and not base.startswith("/"):
         yield Problem(stands, "base_path", f'"{base}" begins with no slash; it is a path such as /v1')
         return
-    below, path = f"{base.rstrip('/')}/", ("servers",)
-    paths = [operation.path for operation in spec.operations.values()]
-    if not any(f"{known}/".startswith(below) for known in (*paths, *document.aliases)):
-        message = f"lead to {paths[0]} and the like, and clients begin with {base} (base_path, {stands}); change either"
+    if not _leads(base, document, spec):
+        path, first = ("servers",), next(operation.path for operation in spec.operations.values())
+        message = f"lead to {first} and the like, and clients begin with {base} (base_path, {stands}); change either"
         yield Problem(spec.place(path), show_path(path), message)
+
+
+def base_path(document: Document, spec: Spec, tree: Tree) -> str:
+    """What clients begin with; that of a dialect gives way to the spec's servers where it leads nowhere."""
+    inherited = document.extends is not None and f"/{document.extends}/" in tree.place(("base_path",))
+    return spec.base_path if inherited and not _leads(document.base_path, document, spec) else document.base_path
+
+
+def _leads(base: str, document: Document, spec: Spec) -> bool:
+    paths = [operation.path for operation in spec.operations.values()]
+    return any(f"{known}/".startswith(f"{base.rstrip('/')}/") for known in (*paths, *document.aliases))
 
 
 def _groups(document: Document, spec: Spec) -> Iterator[Problem]:

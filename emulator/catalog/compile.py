@@ -8,7 +8,7 @@ import jsonschema_rs
 from pydantic import BaseModel
 
 from emulator.catalog.accounts import account_rules, act, compile_prices, resource_type
-from emulator.catalog.checks import check, reachable
+from emulator.catalog.checks import base_path, check, reachable
 from emulator.catalog.groups import declared_groups, group_path, groups_of
 from emulator.catalog.language import limits as limits_language
 from emulator.catalog.language import operations as operations_language
@@ -62,7 +62,7 @@ class Compiler:
             id=document.id,
             title=document.title or document.id,
             origin=document.origin.rstrip("/"),
-            base_path=document.base_path,
+            base_path=base_path(document, self.spec, self.tree),
             env=self._env(),
             api_key=document.api_key,
             client_headers=document.client_headers,

@@ -46,6 +46,11 @@ class Spec:
     """Steps into the file itself -> `file:line`."""
     operations: dict[str, SpecOperation] = field(default_factory=dict)
 
+    @property
+    def base_path(self) -> str:
+        """The path of the first server."""
+        return _path(self.document.get("servers"))
+
 
 def load_spec(name: str, place: str, find: Find) -> Spec:
     """Read and bundle `name`, which is asked for at a place. Raises LoadError."""
@@ -80,13 +85,17 @@ def load_spec(name: str, place: str, find: Find) -> Spec:
     return spec
 
 
+def _path(servers: list[dict[str, str]] | None) -> str:
+    return urlsplit(servers[0]["url"]).path.rstrip("/") if servers else ""
+
+
 def _operation(
     document: dict[str, Any], path: str, item: dict[str, Any], method: str, place: str, problems: list[Problem]
 ) -> SpecOperation:
     raw = item[method]
     if "operationId" not in raw:
         problems.append(Problem(place, f"paths.{path}.{method}", "needs an operationId: behaviour hangs on it"))
-    servers = raw.get("servers") or item.get("servers") or document.get("servers") or [{"url": ""}]
+    servers = raw.get("servers") or item.get("servers") or document.get("servers")
     responses = raw.get("responses") or {}
     statuses = tuple(int(s) for s in responses if str(s).isdigit())
     success = next((s for s in statuses if 200 <= s < 300), 200)
@@ -98,7 +107,7 @@ def _operation(
     return SpecOperation(
         id=str(raw.get("operationId", f"{method} {path}")),
         method=method.upper(),
-        path=urlsplit(servers[0]["url"]).path.rstrip("/") + path,
+        path=_path(servers) + path,
         statuses=statuses,
         success=success,
         secured=bool(security) and {} not in security,

@@ -131,18 +131,6 @@ BROKEN = {
         'fixtures/acme/provider.yaml:1 api_key: "emu-ok" meets invalid_credentials; name a key here that a pattern of '
         "auth.credentials accepts",
     ),
-    "a base path of other servers": _spec(
-        "acme.test/v1",
-        "acme.test/openai/v1",
-        "3 servers: lead to /openai/v1/chat/completions and the like, and clients begin with /v1 (base_path, "
-        "fixtures/openai_compatible/provider.yaml:6); change either",
-    ),
-    "a base path and no servers": _spec(
-        "servers: [{url: https://api.acme.test/v1}]\n",
-        "",
-        "1 servers: lead to /chat/completions and the like, and clients begin with /v1 (base_path, "
-        "fixtures/openai_compatible/provider.yaml:6); change either",
-    ),
     "another base path": Broken(
         "fixtures/acme/provider.yaml",
         f"{acme.PROVIDER}base_path: /v\n",

@@ -7,6 +7,8 @@ import httpx
 import pytest
 from openai import OpenAI
 
+from emulator import Emulation, make_runtime
+
 from . import acme
 from .conftest import Run, Serve
 
@@ -113,6 +115,23 @@ def test_a_spec_may_refer_wherever_openapi_lets_it(run: Run, serve: Serve, tmp_p
     assert httpx.post(f"{served.url}/v1/jobs", json={"name": "a", "size": "3"}).status_code == 200
     wrong = httpx.post(f"{served.url}/v1/jobs", json={"size": "x"})
     assert (wrong.status_code, wrong.json()) == (422, {"wrong": "name"})
+
+
+@pytest.mark.parametrize(
+    ("servers", "base"),
+    [
+        ("servers: [{url: https://api.acme.test/v1}]\n", "/v1"),
+        ("servers: [{url: https://api.acme.test/openai/v1}]\n", "/openai/v1"),
+        ("", ""),
+    ],
+)
+def test_a_dialects_base_path_gives_way_to_the_servers(tmp_path: Path, servers: str, base: str) -> None:
+    """What the greeting prints leads somewhere."""
+    spec = acme.SPEC.replace("servers: [{url: https://api.acme.test/v1}]\n", servers)
+    handle = Emulation(make_runtime(["acme"], data=[acme.write(tmp_path, {"specs/acme.yaml": spec})]), "t", None, {})
+    assert handle["acme"].base_url == f"https://api.acme.test{base}"
+    with httpx.Client(transport=handle.transport(), headers=handle["acme"].headers) as client:
+        assert client.get(f"{handle['acme'].base_url}/models").status_code == 200
 
 
 def test_an_alias_tells_its_source_or_is_assumed(run: Run, tmp_path: Path) -> None:
