@@ -261,7 +261,7 @@ def _greet(running: Any) -> None:
 @main.command()
 @click.argument("folders", nargs=-1, type=click.Path(), callback=_given)
 def check(folders: tuple[str, ...]) -> None:
-    """Check the data of FOLDERS (each with fixtures/ and specs/) and the packaged data.
+    """Check the data of FOLDERS (each with fixtures/ and specs/, or resources/), or without any the packaged data.
 
     Exit status: 0 clean, 1 findings.
     """
@@ -272,7 +272,7 @@ def check(folders: tuple[str, ...]) -> None:
     except LoadError as error:
         _show_problems(error)
     operations = sum(len(family.base.operations) for family in families.values())
-    click.echo(f"{len(families)} providers, {operations} operations: no findings")
+    click.echo(f"{len(families)} provider{'s' * (len(families) != 1)}, {operations} operations: no findings")
 
 
 @main.command("list")

@@ -26,12 +26,14 @@ def load(folders: Sequence[str | Path] = (), only: Sequence[str] = ()) -> dict[s
 
 
 def check(folders: Sequence[str | Path] = ()) -> dict[str, ProviderFamily]:
-    """The same, from the files whatever was made of them before, and with each variant. Raises LoadError."""
+    """The providers that `folders` have something of, or without any the packaged ones, with each variant.
+
+    They are made from the files, whatever was made of these before. Raises LoadError.
+    """
     from emulator.catalog import library
 
     with _uncollected():
-        families, _ = library.load(_roots(folders), (), every_variant=True)
-    return families
+        return library.checked(_roots(folders))
 
 
 def changes(folders: Sequence[str | Path] = ()) -> Signature:

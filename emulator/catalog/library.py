@@ -17,13 +17,10 @@ from emulator.catalog.specs import Spec, load_spec
 from emulator.provider import Provider, ProviderFamily
 
 
-def load(
-    roots: Sequence[DataRoot], only: Sequence[str] = (), *, every_variant: bool = False
-) -> tuple[dict[str, ProviderFamily], "Library"]:
+def load(roots: Sequence[DataRoot], only: Sequence[str] = ()) -> tuple[dict[str, ProviderFamily], "Library"]:
     """The wanted providers (all, when none is named), and the library that they are from.
 
-    `every_variant` compiles each overlay too. Raises LoadError with every problem found, KeyError for a wanted provider
-    that does not exist.
+    Raises LoadError with every problem found, KeyError for a wanted provider that does not exist.
     """
     library = Library(roots)
     served = library.concrete()
@@ -31,7 +28,20 @@ def load(
     unknown = [name for name in only if name not in served]
     if unknown and not problems:
         raise KeyError(unknown[0])
-    wanted = [name for name in only or served if name not in unknown]
+    return _families(library, [name for name in only or served if name not in unknown], problems), library
+
+
+def checked(roots: Sequence[DataRoot]) -> dict[str, ProviderFamily]:
+    """The user's providers, or without folders of a user all, with each variant. Raises LoadError."""
+    library = Library(roots)
+    wanted = library.own() if any(root.shown for root in roots) else library.concrete()
+    return _families(library, wanted, [*library.problems, *library.unread()], every_variant=True)
+
+
+def _families(
+    library: "Library", wanted: Sequence[str], problems: list[Problem], *, every_variant: bool = False
+) -> dict[str, ProviderFamily]:
+    """Providers of a library; `problems` are those that are known. Raises LoadError with them and every other."""
     families = {}
     for name in wanted:
         try:
@@ -42,7 +52,7 @@ def load(
             problems += error.problems
     if problems:
         raise LoadError(list(dict.fromkeys(problems)))
-    return families, library
+    return families
 
 
 _LIKE_DATA = (".yaml", ".yml", ".json")
@@ -87,6 +97,11 @@ class Library:
             except LoadError:
                 ids.append(name)
         return ids
+
+    def own(self) -> list[str]:
+        """Ids of the served providers that the user's folders have something of: a folder, or resources."""
+        named = {file.stem for root in self.roots if root.shown for file in (root.path / "resources").glob("*.yaml")}
+        return [name for name in self.concrete() if name in named or self._folders[name].root.shown]
 
     def unread(self) -> Iterator[Problem]:
         """Files in the user's folders that look like data and are never read."""
