@@ -149,8 +149,7 @@ def _operations(document: Document, spec: Spec) -> Iterator[Finding]:
 
 def _aliases(document: Document, spec: Spec) -> Iterator[Finding]:
     paths = [operation.path for operation in spec.operations.values()]
-    for alias, declared in document.aliases.items():
-        target = declared if isinstance(declared, str) else declared.to
+    for alias, target in document.alias_targets.items():
         if target not in paths:
             yield ("aliases", alias), unknown(target, dict.fromkeys(paths))
         if alias in paths:

@@ -72,10 +72,7 @@ class Compiler:
             kinds={name: self.sources[kind.source] for name, kind in document.resources.items()},
             operations=operations,
             router=self._router(),
-            aliases={
-                path: NO_SOURCE if isinstance(declared, str) else self.sources[declared.source]
-                for path, declared in document.aliases.items()
-            },
+            aliases={path: self._source(name) for path, name in document.alias_sources.items()},
             places=tuple(Place(a.where, a.name, a.scheme) for a in auth.accept),
             credentials=tuple(Rule(c.match, c.principal or {}, c.refuse) for c in auth.credentials),
             anonymous={"id": "", **auth.anonymous},
@@ -118,6 +115,10 @@ class Compiler:
                 env[variable.name] = variable.value
         return env
 
+    def _source(self, name: str | None) -> Source:
+        """Where a fact comes from that may be told without: it is assumed then."""
+        return NO_SOURCE if name is None else self.sources[name]
+
     def _encoding(self, separators: Separators | None = None) -> Encoding:
         """The provider's way to write JSON, or that of a stream with separators of its own."""
         declared = self.document.encoding
@@ -126,8 +127,7 @@ class Compiler:
     def _router(self) -> Router:
         operations = self._served()
         routes = [(o.method, o.path, o.id) for o in operations]
-        for alias, declared in self.document.aliases.items():
-            path = declared if isinstance(declared, str) else declared.to
+        for alias, path in self.document.alias_targets.items():
             routes += [(o.method, alias, o.id) for o in operations if o.path == path]
         return Router(routes, either_slash=self.document.trailing_slash)
 
@@ -270,7 +270,7 @@ class Compiler:
             per=declared.window,
             algorithm=declared.algorithm,
             refuse=declared.refuse,
-            source=NO_SOURCE if declared.source is None else self.sources[declared.source],
+            source=self._source(declared.source),
             where=self.tree.place(path),
         )
 

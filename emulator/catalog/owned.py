@@ -7,7 +7,7 @@ from typing import Any
 from emulator.catalog.language.document import Document
 from emulator.catalog.language.resources import Act, Hold, Machine, Resource
 from emulator.catalog.source import Path_
-from emulator.mechanisms.resources import Verb
+from emulator.mechanisms.resources import Verb, is_stock
 from emulator.refusals import RefusalName
 
 Finding = tuple[Path_, str]
@@ -142,7 +142,7 @@ def _hold(document: Document, name: str, machine: Machine, hold: Hold, path: Pat
     else:
         for i, seed in enumerate(document.resources[hold.resource].seed):
             stock = seed.get(hold.field)
-            if isinstance(stock, bool) or not isinstance(stock, int) or stock < 0:
+            if not is_stock(stock):
                 at: Path_ = ("resources", hold.resource, "seed", i, hold.field)
                 yield at, f"{stock!r} is no stock: a whole number, zero or more"
     for state in hold.states:

@@ -66,10 +66,9 @@ def load_spec(name: str, place: str, find: Find) -> Spec:
     for path, item in document["paths"].items():
         for method in METHODS:
             if method in item:
-                found = [*misshapen_operation(item, method, document)]
                 problems += [
                     Problem(bundler.place(path, *steps), show_path(("paths", path, *steps)), message)
-                    for steps, message in found
+                    for steps, message in misshapen_operation(item, method, document)
                 ]
                 if problems:
                     continue

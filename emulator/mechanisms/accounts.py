@@ -120,9 +120,9 @@ class Account:
         self._touch()
         collection = self.data["collections"][name] = resources.new_collection()
         kind, outer = self.rules.kinds[name], self.scope["item"]
+        opened = self.data.get("opened_at", self.now)  # whoever looks first, and when
         if kind.seed_when is None or kind.seed_when.holds(self.scope):
             for seed in kind.seed:
-                opened = self.data.get("opened_at", self.now)  # whoever looks first, and when
                 self._insert(kind, {"created_at": opened, **seed}, seed.get("status"))
         self.scope["item"] = outer
         return collection

@@ -10,7 +10,7 @@ from emulator.mechanisms.clock import LATEST
 from emulator.mechanisms.encoding import MOST_LEVELS, nested
 from emulator.mechanisms.expressions import ExpressionError, Scope
 from emulator.mechanisms.meters import Meter
-from emulator.mechanisms.resources import Item, ResourceType
+from emulator.mechanisms.resources import Item, ResourceType, is_stock
 
 _FIELD = re.compile(r"\bbody\.(\w+)")
 _WHOLE = re.compile(r"\bbody\b(?!\.\w)")
@@ -54,7 +54,7 @@ def check_amounts(
 ) -> None:
     """Raises Misfit or ExpressionError for what no stock and no ledger can count; the item stands in the scope."""
     for field in [hold.field for other in kinds.values() for hold in other.holds if hold.resource == kind.name]:
-        if isinstance(item[field], bool) or not isinstance(item[field], int) or item[field] < 0:
+        if not is_stock(item[field]):
             raise _wrong(field, f"{item[field]!r} is no stock: a whole number, zero or more")
     for hold in kind.holds:
         if hold.amount.number(scope) < 0:

@@ -250,6 +250,11 @@ class Paging:
     most: int
 
 
+def is_stock(value: Any) -> bool:
+    """Whether there can be so many of a thing: a whole number, zero or more."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
 def page_size(paging: Paging, scope: Scope) -> int:
     return min(max(int(paging.size.number(scope, 0)) or paging.default, 1), paging.most)
 

@@ -87,3 +87,13 @@ class Document(Model):
     quirks: list[Quirk] = Field(default_factory=list)
     scenarios: dict[str, Scenario] = Field(default_factory=dict)
     variants: dict[str, Variant] = Field(default_factory=dict)
+
+    @property
+    def alias_targets(self) -> dict[str, str]:
+        """Further paths -> the path of the spec they stand for."""
+        return {path: alias if isinstance(alias, str) else alias.to for path, alias in self.aliases.items()}
+
+    @property
+    def alias_sources(self) -> dict[str, str | None]:
+        """Further paths -> the name of their source, where they have one."""
+        return {path: None if isinstance(alias, str) else alias.source for path, alias in self.aliases.items()}
