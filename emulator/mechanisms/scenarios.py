@@ -109,7 +109,7 @@ def forget(plays: Plays, lookup: Callable[[dict[str, Any]], Scenario | None], me
         if play["by"] != "control":
             continue
         scenario = lookup(play)
-        if scenario is not None and _at(play, scenario) is None:
+        if scenario is not None and ((step := _at(play, scenario)) is None or step.open_end):
             plays.remove(play)
         if play is met:
             return

@@ -69,7 +69,7 @@ def test_ever_new_bodies(runtime: Runtime) -> None:
 
 
 def test_what_tests_asked_for_leaves_when_it_is_over(runtime: Runtime) -> None:
-    """Met one after another, queued and met, or over by time; what is for others stays, and what is over is told."""
+    """Met one after another, queued, over by time, or "then as usual"; what is for others stays, what is over is told."""
     provider, operation = completion()
     tenant = runtime.store.tenant("default")
     fail = partial(commands.fail, runtime, "default", provider.id)
@@ -91,6 +91,11 @@ def test_what_tests_asked_for_leaves_when_it_is_over(runtime: Runtime) -> None:
     for _ in range(50):
         commands.play(runtime, "default", provider.id, [{"refuse": "bad_gateway", "for": "1s"}])
     assert [told() for _ in range(50)] == [["bad_gateway"]] * 50
+    for _ in range(50):
+        commands.play(runtime, "default", provider.id, [{"refuse": "bad_gateway"}, {}])
+        assert told() == ["bad_gateway"]
+    fail({"refuse": "bad_gateway"})
+    assert told() == ["bad_gateway"]
     assert told() == [None, "missed", "exhausted"]
     assert [play["index"] for play in tenant.cells["plays", provider.id]] == [0, 1]
     assert len(commands.unfinished(runtime, "default")) == 1
