@@ -151,7 +151,7 @@ def load(
     runtime: Runtime, tenant_name: str, provider_id: str, resources: Any, key: str | None = None
 ) -> dict[str, list[str]]:
     """Give the account of a key resources, all or none: lists of fields by kind. Gives their ids by kind."""
-    from emulator.catalog.initial import initial_resources, told
+    from emulator.catalog.initial import initial_resources, reason
 
     with _account(runtime, tenant_name, provider_id, key) as account:
         given, problems = initial_resources(Tree(resources), account.rules.kinds)
@@ -160,7 +160,7 @@ def load(
         try:
             return account.load(given)
         except (Conflict, ExpressionError) as error:
-            raise CommandError(f"nothing was loaded: {told(error)}") from None
+            raise CommandError(f"nothing was loaded: {reason(error)}") from None
 
 
 @contextmanager

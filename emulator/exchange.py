@@ -15,7 +15,7 @@ from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.faults import Fault, Layer
 from emulator.mechanisms.journal import Entry, Note
 from emulator.mechanisms.latency import Timing
-from emulator.mechanisms.limits import Limit, Pooled, told
+from emulator.mechanisms.limits import Limit, Pooled, in_client_time
 from emulator.mechanisms.patches import Headers, Target
 from emulator.mechanisms.store import IN_FLIGHT, Store, Tenant
 from emulator.mechanisms.windows import WINDOWS, InFlight, Window
@@ -168,9 +168,9 @@ class Exchange:
     """One request and its reply, with every fact the stages add."""
 
     __slots__ = (
-        "__weakref__", "_account", "active", "bends", "body", "charged", "completion", "credential", "entry", "faults",
-        "forced", "forced_status", "headers", "held", "idle", "local_path", "method", "mount", "notices", "now",
-        "operation", "path", "preference_applied", "principal", "provider", "query", "refusal", "reply", "request",
+        "__weakref__", "_account", "active", "body", "charged", "completion", "credential", "entry", "faults", "forced",
+        "forced_status", "headers", "held", "idle", "local_path", "method", "mount", "notices", "now", "operation",
+        "path", "preference_applied", "principal", "provider", "query", "quirks_at", "refusal", "reply", "request",
         "runtime", "scope", "script", "step_latency", "streaming", "taken", "tenant", "tenant_name", "timing", "trace",
     )  # fmt: skip
 
@@ -211,7 +211,7 @@ class Exchange:
         self.active: Operation
         """The operation, for stages that only run when there is one."""
         self.credential: Credential | None = None
-        self.bends: Mapping[Target, tuple[Quirk, ...]]
+        self.quirks_at: Mapping[Target, tuple[Quirk, ...]]
         """The provider's quirks that are about the operation."""
 
         # steer
@@ -304,12 +304,12 @@ class Exchange:
 
     def quirks(self, target: Target) -> Sequence[Quirk]:
         """The provider's quirks of one target that are meant for this exchange."""
-        found = self.bends.get(target)
+        found = self.quirks_at.get(target)
         return [quirk for quirk in found if self.holds(quirk.when)] if found else ()
 
     def faults_of(self, layers: Sequence[Layer]) -> list[Fault]:
         """The faults of some layers that this exchange meets: of quirks, then what is asked for."""
-        if not self.faults and "fault" not in self.bends:
+        if not self.faults and "fault" not in self.quirks_at:
             return []
         known = [fault.at_pace(self.runtime.pace) for quirk in self.quirks("fault") for fault in quirk.faults]
         return [fault for fault in [*known, *self.faults] if fault.layer in layers]
@@ -329,7 +329,7 @@ class Exchange:
         """
         meant = [entry for entry in self.provider.errors.get(name, ()) if self.meant(entry.operations)]
         for entry in meant:
-            self.scope["fact"] = told({**entry.facts, **facts}, self.runtime.time)
+            self.scope["fact"] = in_client_time({**entry.facts, **facts}, self.runtime.time)
             if entry.status == status if status is not None else self.holds(entry.when):
                 return entry
         return meant[-1] if meant and status is None else None

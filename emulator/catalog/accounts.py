@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from emulator.catalog.language import resources as language
 from emulator.catalog.language.document import Document
 from emulator.catalog.leaves import Leaves
-from emulator.catalog.source import Path_
+from emulator.catalog.source import DocumentPath
 from emulator.mechanisms.accounts import AccountRules
 from emulator.mechanisms.meters import Meter, Rate
 from emulator.mechanisms.resources import Fields, Hold, Item, Paging, Reference, ResourceType
@@ -22,7 +22,7 @@ def account_rules(
     prices = document.prices
     if prices is None and not kinds:
         return None
-    at: Path_ = ("prices",)
+    at: DocumentPath = ("prices",)
     return AccountRules(
         owner=leaves.expression(document.account, ("account",)),
         opening_balance=leaves.expression(prices.opening_balance if prices else 0, (*at, "opening_balance")),
@@ -58,7 +58,7 @@ def compile_prices(document: Document, leaves: Leaves) -> Prices | None:
 
 
 def _meter(leaves: Leaves, name: str, declared: language.Meter) -> Meter:
-    at: Path_ = ("prices", "meters", name)
+    at: DocumentPath = ("prices", "meters", name)
     rates = tuple(
         Rate(
             states=frozenset(rate.states),
@@ -82,7 +82,7 @@ def _meter(leaves: Leaves, name: str, declared: language.Meter) -> Meter:
 
 
 def resource_type(name: str, declared: language.Resource, leaves: Leaves) -> ResourceType:
-    at: Path_ = ("resources", name)
+    at: DocumentPath = ("resources", name)
     return ResourceType(
         name=name,
         id=leaves.template(declared.id, (*at, "id")),
@@ -109,7 +109,7 @@ def resource_type(name: str, declared: language.Resource, leaves: Leaves) -> Res
     )
 
 
-def _machine(leaves: Leaves, declared: language.Machine, at: Path_) -> StateMachine:
+def _machine(leaves: Leaves, declared: language.Machine, at: DocumentPath) -> StateMachine:
     timed: dict[str, tuple[Timed, ...]] = {}
     for i, way in enumerate(declared.timed):
         follows = Timed(way.after, way.to, leaves.optional(way.when, (*at, "timed", i, "when")))
@@ -118,7 +118,7 @@ def _machine(leaves: Leaves, declared: language.Machine, at: Path_) -> StateMach
     return StateMachine(declared.first[0], timed, calls)
 
 
-def act(declared: language.Act, kinds: Mapping[str, ResourceType], leaves: Leaves, at: Path_) -> Act:
+def act(declared: language.Act, kinds: Mapping[str, ResourceType], leaves: Leaves, at: DocumentPath) -> Act:
     kind = kinds[declared.resource] if declared.resource else None
     page = declared.page
     return Act(
@@ -164,7 +164,7 @@ def act(declared: language.Act, kinds: Mapping[str, ResourceType], leaves: Leave
     )
 
 
-def _message(leaves: Leaves, declared: language.Message, at: Path_) -> Message:
+def _message(leaves: Leaves, declared: language.Message, at: DocumentPath) -> Message:
     return Message(
         to=leaves.template(declared.to, (*at, "to")),
         subject=leaves.template(declared.subject, (*at, "subject")),

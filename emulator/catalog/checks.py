@@ -12,7 +12,7 @@ from emulator.catalog.language.errors import Entry
 from emulator.catalog.language.operations import Operation
 from emulator.catalog.latency import latency
 from emulator.catalog.owned import Finding, act, owned, reachable_by_act, unknown
-from emulator.catalog.source import Path_, Problem, Tree, show_path
+from emulator.catalog.source import DocumentPath, Problem, Tree, show_path
 from emulator.catalog.specs import Spec, SpecOperation
 from emulator.refusals import RefusalName
 
@@ -38,7 +38,7 @@ def check(document: Document, spec: Spec, tree: Tree) -> list[Problem]:
     return list(dict.fromkeys([*found, *_base_path(document, spec, tree), *_groups(document, spec)]))
 
 
-def _as_written(path: Path_, data: Any) -> Path_:
+def _as_written(path: DocumentPath, data: Any) -> DocumentPath:
     """The path as the files have it: a scenario may be a bare list of steps, and a list of one entry the entry."""
     section, name, entry = (*path, None, None, None)[:3]
     if section == "scenarios" and isinstance(entry, int) and isinstance(data[section][name], dict):
@@ -107,7 +107,7 @@ _FREE = ("fields", "changes", "seed", "facts", "error", "body", "info", "princip
 def _sources(document: Document) -> Iterator[Finding]:
     """Every `source:` names an entry of `sources`."""
 
-    def walk(node: object, path: Path_) -> Iterator[Finding]:
+    def walk(node: object, path: DocumentPath) -> Iterator[Finding]:
         if isinstance(node, dict):
             for key, value in node.items():
                 if key in ("source", "body_source") and isinstance(value, str) and value not in document.sources:
@@ -124,7 +124,7 @@ def _sources(document: Document) -> Iterator[Finding]:
 
 def _operations(document: Document, spec: Spec) -> Iterator[Finding]:
     for name, operation in document.operations.items():
-        path: Path_ = ("operations", name)
+        path: DocumentPath = ("operations", name)
         for key, known in (("read", document.read), ("shape", document.shapes), ("stream", document.streams)):
             value = getattr(operation, key)
             if value is not None and value not in known:
@@ -159,7 +159,7 @@ def _aliases(document: Document, spec: Spec) -> Iterator[Finding]:
 def _names(document: Document, spec: Spec) -> Iterator[Finding]:
     """Operations and quirks that other sections speak of."""
 
-    def operations(names: Iterable[str] | None, path: Path_) -> Iterator[Finding]:
+    def operations(names: Iterable[str] | None, path: DocumentPath) -> Iterator[Finding]:
         for name in names or ():
             if name not in spec.operations:
                 yield path, unknown(name, spec.operations)
@@ -183,7 +183,7 @@ def _names(document: Document, spec: Spec) -> Iterator[Finding]:
             yield from operations([step.operation] if step.operation else (), ("scenarios", name, i, "operation"))
 
 
-def _entries(document: Document) -> Iterator[tuple[Path_, Entry]]:
+def _entries(document: Document) -> Iterator[tuple[DocumentPath, Entry]]:
     """Every reply of the error catalogue, with its place."""
     for refusal, entries in document.errors.catalog.items() if document.errors else ():
         for i, entry in enumerate(entries):
@@ -196,7 +196,9 @@ _LIMIT = re.compile(r"\blimits\.([A-Za-z]\w*)")
 def _limits(document: Document) -> Iterator[Finding]:
     """Templates speak of limits that there are, where there are any."""
     rules = [rule.name for rule in document.limits.rules]
-    templates: list[tuple[Path_, Any]] = [(("limits", "headers", n), t) for n, t in document.limits.headers.items()]
+    templates: list[tuple[DocumentPath, Any]] = [
+        (("limits", "headers", n), t) for n, t in document.limits.headers.items()
+    ]
     for at, entry in _entries(document):
         templates += [((*at, "error"), entry.error), ((*at, "body"), entry.body), ((*at, "headers"), entry.headers)]
     for path, template in templates if rules else ():
@@ -207,7 +209,7 @@ def _limits(document: Document) -> Iterator[Finding]:
 
 def _twice(document: Document) -> Iterator[Finding]:
     """Names that tell things apart are used once: rules of one name would share their window."""
-    lists: tuple[tuple[Path_, list[str]], ...] = (
+    lists: tuple[tuple[DocumentPath, list[str]], ...] = (
         (("limits", "rules"), [rule.name for rule in document.limits.rules]),
         (("quirks",), [quirk.id for quirk in document.quirks]),
         (("models",), [model.id for model in document.models]),

@@ -15,7 +15,7 @@ from emulator.catalog.language import operations as operations_language
 from emulator.catalog.language.document import Document
 from emulator.catalog.latency import latency_plan
 from emulator.catalog.leaves import Leaves
-from emulator.catalog.source import LoadError, Path_, Problem, Tree
+from emulator.catalog.source import DocumentPath, LoadError, Problem, Tree
 from emulator.catalog.specs import Spec, SpecOperation, followed
 from emulator.catalog.steps import played_step, scenario_from_text
 from emulator.mechanisms.credentials import Place, Rule
@@ -136,7 +136,7 @@ class Compiler:
 
     def _operation(self, spec: SpecOperation, catalog: Mapping[RefusalName, tuple[ErrorEntry, ...]]) -> Operation:
         declared: operations_language.Operation = self.document.operations[spec.id]
-        path: Path_ = ("operations", spec.id)
+        path: DocumentPath = ("operations", spec.id)
         reader = self._reader(declared.read) if declared.read else None
         shape = self.document.shapes[declared.shape] if declared.shape else None
         return Operation(
@@ -252,7 +252,7 @@ class Compiler:
         )
 
     def _limit(self, index: int, declared: limits_language.Rule) -> LimitRule:
-        path: Path_ = ("limits", "rules", index)
+        path: DocumentPath = ("limits", "rules", index)
         return LimitRule(
             name=declared.name,
             operations=self._names(declared.operations),
@@ -279,7 +279,7 @@ class Compiler:
         written_as_list = isinstance(self.tree.data["errors"]["catalog"][name], list)
         entries = []
         for i, entry in enumerate(self.document.errors.catalog[name]):
-            path: Path_ = ("errors", "catalog", name, i) if written_as_list else ("errors", "catalog", name)
+            path: DocumentPath = ("errors", "catalog", name, i) if written_as_list else ("errors", "catalog", name)
             entries.append(
                 ErrorEntry(
                     name=name,
@@ -303,7 +303,7 @@ class Compiler:
         return LateWording(self.leaves.templates(messages, ("validation", "messages")))
 
     def _quirk(self, index: int, declared: Any) -> Quirk:
-        path: Path_ = ("quirks", index)
+        path: DocumentPath = ("quirks", index)
         operations, faults = ([], declared.do) if declared.target == "fault" else (declared.do, [])
         return Quirk(
             id=declared.id,
@@ -316,7 +316,7 @@ class Compiler:
             where=self.tree.place(path),
         )
 
-    def _patch(self, target: Any, operation: BaseModel, path: Path_) -> Patch:
+    def _patch(self, target: Any, operation: BaseModel, path: DocumentPath) -> Patch:
         arguments = operation.model_dump(exclude_none=True, exclude={"op", "value"})
         value = getattr(operation, "value", None)
         has_value = "value" in operation.model_fields_set
@@ -325,7 +325,7 @@ class Compiler:
 
     def _scenario(self, name: str) -> Scenario:
         declared = self.document.scenarios[name]
-        path: Path_ = ("scenarios", name)
+        path: DocumentPath = ("scenarios", name)
         if isinstance(self.tree.data["scenarios"][name], dict):
             path = (*path, "steps")
         steps = []

@@ -5,7 +5,7 @@ from typing import Any
 
 from emulator.mechanisms.paths import pointer
 
-Path_ = tuple[str, ...]
+DocumentPath = tuple[str, ...]
 _SCHEMAS = "#/components/schemas/"
 
 
@@ -23,7 +23,7 @@ def declared_groups(document: Mapping[str, Any]) -> dict[str, str]:
     return groups
 
 
-def group_path(group: str) -> Path_:
+def group_path(group: str) -> DocumentPath:
     """The steps to a group in the spec."""
     name, _, key = group.partition(".")
     return ("components", "schemas", name, *(("properties", key) if key else ()))

@@ -42,11 +42,11 @@ def opening_problem(provider: Provider, tree: Tree) -> Problem | None:
         Account(rules, {}, new_scope(provider, Entropy(provider.id), 0.0, principal), 0.0)
     except (Conflict, ExpressionError) as error:
         path = error.path if isinstance(error, Misfit) else ()
-        return Problem(tree.place(path), "", f"an account cannot begin with these resources: {told(error)}")
+        return Problem(tree.place(path), "", f"an account cannot begin with these resources: {reason(error)}")
     return None
 
 
-def told(error: Conflict | ExpressionError) -> str:
+def reason(error: Conflict | ExpressionError) -> str:
     """Why resources cannot be loaded, in words."""
     if isinstance(error, ExpressionError):
         return str(error)

@@ -8,7 +8,7 @@ from emulator.catalog.language.latency import Draw
 from emulator.catalog.language.latency import Profile as Declared
 from emulator.catalog.leaves import Leaves
 from emulator.catalog.owned import Finding, unknown
-from emulator.catalog.source import Path_
+from emulator.catalog.source import DocumentPath
 from emulator.mechanisms.latency import Choice, Draws, Load, Profile, fixed, log_normal, recorded, uniform
 from emulator.operation import Source
 from emulator.provider import LatencyPlan, LatencyProfile
@@ -17,7 +17,7 @@ from emulator.provider import LatencyPlan, LatencyProfile
 def latency(document: Document) -> Iterator[Finding]:
     """Profiles that rules, the default and steps of scenarios speak of, and that there are not."""
     declared = document.latency
-    named: list[tuple[Path_, str | None]] = [
+    named: list[tuple[DocumentPath, str | None]] = [
         (("latency", "default"), declared.default),
         *((("latency", "rules", i, "profile"), rule.profile) for i, rule in enumerate(declared.rules)),
         *(
@@ -48,7 +48,7 @@ def latency_plan(document: Document, leaves: Leaves, sources: Mapping[str, Sourc
     return LatencyPlan(profiles, rules, document.latency.default)
 
 
-def _at(name: str) -> Path_:
+def _at(name: str) -> DocumentPath:
     return ("latency", "profiles", name)
 
 

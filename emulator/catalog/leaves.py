@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from emulator.catalog.source import Path_, Problem, Tree, show_path
+from emulator.catalog.source import DocumentPath, Problem, Tree, show_path
 from emulator.mechanisms.deferred import LateExpression, LateTemplate
 from emulator.mechanisms.expressions import Expression, ExpressionError
 from emulator.mechanisms.templates import Template
@@ -18,22 +18,22 @@ class Leaves:
         self.tree = tree
         self.problems: list[Problem] = []
 
-    def expression(self, source: Any, path: Path_) -> Expression:
+    def expression(self, source: Any, path: DocumentPath) -> Expression:
         return self._made(path, LateExpression(source)) or LateExpression("null")
 
-    def optional(self, source: Any, path: Path_) -> Expression | None:
+    def optional(self, source: Any, path: DocumentPath) -> Expression | None:
         return None if source is None else self.expression(source, path)
 
-    def expressions(self, sources: Mapping[str, Any], path: Path_) -> dict[str, Expression]:
+    def expressions(self, sources: Mapping[str, Any], path: DocumentPath) -> dict[str, Expression]:
         return {name: self.expression(source, (*path, name)) for name, source in sources.items()}
 
-    def template(self, tree: Any, path: Path_) -> Template:
+    def template(self, tree: Any, path: DocumentPath) -> Template:
         return self._made(path, LateTemplate(tree)) or LateTemplate(None)
 
-    def templates(self, trees: Mapping[Any, Any], path: Path_) -> dict[Any, Template]:
+    def templates(self, trees: Mapping[Any, Any], path: DocumentPath) -> dict[Any, Template]:
         return {name: self.template(tree, (*path, name)) for name, tree in trees.items()}
 
-    def _made(self, path: Path_, leaf: L) -> L | None:
+    def _made(self, path: DocumentPath, leaf: L) -> L | None:
         """The leaf, compiled; None when that is a problem."""
         try:
             return leaf.made()

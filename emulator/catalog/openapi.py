@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from emulator.catalog.source import Path_, Problem, Tree, show_path
+from emulator.catalog.source import DocumentPath, Problem, Tree, show_path
 from emulator.mechanisms.paths import pointed
 
-Finding = tuple[Path_, str]
+Finding = tuple[DocumentPath, str]
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 _MAPPING: dict[Any, Any] = {}
@@ -50,7 +50,7 @@ def _paths(paths: Mapping[str, Any]) -> Iterator[Finding]:
 def misshapen_operation(item: Mapping[str, Any], method: str, document: Mapping[str, Any]) -> list[Finding]:
     """What keeps an operation of a path from being one, with the steps there from the path."""
     raw, shared = item[method], {key: item[key] for key in ("parameters", "servers") if key in item}
-    at: Path_ = (method,)
+    at: DocumentPath = (method,)
     if not isinstance(raw, dict):
         return [(at, "must be a mapping with `operationId` and `responses`")]
     lost = [(at, f"$ref {ref} leads nowhere") for ref in dict.fromkeys(_lost(raw, document, set()))]
@@ -58,7 +58,7 @@ def misshapen_operation(item: Mapping[str, Any], method: str, document: Mapping[
     return found or [*_unknown_schemes(raw, document, at)]
 
 
-def _unknown_schemes(node: Mapping[str, Any], document: Mapping[str, Any], path: Path_) -> Iterator[Finding]:
+def _unknown_schemes(node: Mapping[str, Any], document: Mapping[str, Any], path: DocumentPath) -> Iterator[Finding]:
     """Security schemes that a document or an operation asks for, and that are none of those there are, if any are."""
     known = document.get("components", {}).get("securitySchemes", {})
     for i, required in enumerate(node.get("security", []) if known else ()):
@@ -83,7 +83,7 @@ def _lost(node: Any, document: Mapping[str, Any], seen: set[str]) -> Iterator[st
             yield from _lost(value, document, seen)
 
 
-def _unlike(node: Any, shape: Any, path: Path_, document: Mapping[str, Any]) -> Iterator[Finding]:
+def _unlike(node: Any, shape: Any, path: DocumentPath, document: Mapping[str, Any]) -> Iterator[Finding]:
     """Where a node, and what its references lead to, is not what the shape says."""
     kind: Any = shape if isinstance(shape, type) else type(shape)
     if isinstance(node, dict) and not isinstance(node.get("$ref", ""), str):

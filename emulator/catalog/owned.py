@@ -6,11 +6,11 @@ from typing import Any
 
 from emulator.catalog.language.document import Document
 from emulator.catalog.language.resources import Act, Hold, Machine, Resource
-from emulator.catalog.source import Path_
+from emulator.catalog.source import DocumentPath
 from emulator.mechanisms.resources import Verb, is_stock
 from emulator.refusals import RefusalName
 
-Finding = tuple[Path_, str]
+Finding = tuple[DocumentPath, str]
 _ITEM = re.compile(r"\bitem\.(\w+)")
 """A field of a resource, in expressions and templates about it."""
 
@@ -22,7 +22,7 @@ def unknown(name: str, known: Iterable[str]) -> str:
 def owned(document: Document) -> Iterator[Finding]:
     """Findings of resources.yaml and of the meters in prices.yaml."""
     for name, resource in document.resources.items():
-        path: Path_ = ("resources", name)
+        path: DocumentPath = ("resources", name)
         yield from _fields(resource, path)
         yield from _references(document, resource, path)
         yield from _seeds(resource, path)
@@ -41,7 +41,7 @@ def owned(document: Document) -> Iterator[Finding]:
 # resources
 
 
-def _fields(resource: Resource, path: Path_) -> Iterator[Finding]:
+def _fields(resource: Resource, path: DocumentPath) -> Iterator[Finding]:
     for field in resource.unique:
         if field not in resource.fields:
             yield (*path, "unique"), unknown(field, resource.fields)
@@ -53,9 +53,9 @@ def _fields(resource: Resource, path: Path_) -> Iterator[Finding]:
             yield (*path, "indexed"), unknown(field, resource.fields)
 
 
-def _references(document: Document, resource: Resource, path: Path_) -> Iterator[Finding]:
+def _references(document: Document, resource: Resource, path: DocumentPath) -> Iterator[Finding]:
     for i, reference in enumerate(resource.references):
-        at: Path_ = (*path, "references", i)
+        at: DocumentPath = (*path, "references", i)
         if reference.resource not in document.resources:
             yield (*at, "resource"), unknown(reference.resource, document.resources)
         if reference.field not in resource.fields:
@@ -67,13 +67,13 @@ def _references(document: Document, resource: Resource, path: Path_) -> Iterator
             yield (*at, "call"), unknown(reference.call, calls)
 
 
-def _seeds(resource: Resource, path: Path_) -> Iterator[Finding]:
+def _seeds(resource: Resource, path: DocumentPath) -> Iterator[Finding]:
     """Seeds say themselves what a request would have computed."""
     states = resource.states.names() if resource.states else []
     ids = [seed.get("id") for seed in resource.seed]
     references = [reference.field for reference in resource.references]
     for i, seed in enumerate(resource.seed):
-        at: Path_ = (*path, "seed", i)
+        at: DocumentPath = (*path, "seed", i)
         for field in ("id", *resource.unique, *(("status",) if states else ())):
             if field not in seed and field in _names(resource):
                 yield at, f"needs `{field}`"
@@ -100,11 +100,11 @@ def _names(resource: Resource) -> list[str]:
 # states
 
 
-def _machine(machine: Machine, path: Path_) -> Iterator[Finding]:
+def _machine(machine: Machine, path: DocumentPath) -> Iterator[Finding]:
     """Every state is reached, every way is taken, and time alone never leads back to a state."""
     reached, certain = _reached(machine), set[str]()
     for i, way in enumerate(machine.timed):
-        at: Path_ = (*path, "timed", i)
+        at: DocumentPath = (*path, "timed", i)
         if way.from_ not in reached:
             yield (*at, "from"), f"no transition leads to {way.from_}"
         if _comes_back(machine, way.from_):
@@ -134,7 +134,7 @@ def _comes_back(machine: Machine, state: str) -> bool:
     return state in after
 
 
-def _hold(document: Document, name: str, machine: Machine, hold: Hold, path: Path_) -> Iterator[Finding]:
+def _hold(document: Document, name: str, machine: Machine, hold: Hold, path: DocumentPath) -> Iterator[Finding]:
     if hold.resource not in document.resources:
         yield (*path, "resource"), unknown(hold.resource, document.resources)
     elif hold.field not in _names(document.resources[hold.resource]):
@@ -143,7 +143,7 @@ def _hold(document: Document, name: str, machine: Machine, hold: Hold, path: Pat
         for i, seed in enumerate(document.resources[hold.resource].seed):
             stock = seed.get(hold.field)
             if not is_stock(stock):
-                at: Path_ = ("resources", hold.resource, "seed", i, hold.field)
+                at: DocumentPath = ("resources", hold.resource, "seed", i, hold.field)
                 yield at, f"{stock!r} is no stock: a whole number, zero or more"
     for state in hold.states:
         if state not in machine.names():
@@ -166,14 +166,14 @@ def _unasked(document: Document, name: str, machine: Machine) -> Iterator[tuple[
                 yield source, machine.calls[call].to, why
 
 
-def _states(document: Document, resource: str, states: Iterable[str], path: Path_) -> Iterator[Finding]:
+def _states(document: Document, resource: str, states: Iterable[str], path: DocumentPath) -> Iterator[Finding]:
     machine = document.resources[resource].states
     for state in states:
         if machine is None or state not in machine.names():
             yield path, unknown(state, machine.names() if machine else ())
 
 
-def _call(document: Document, resource: str, call: str, path: Path_) -> Iterator[Finding]:
+def _call(document: Document, resource: str, call: str, path: DocumentPath) -> Iterator[Finding]:
     if resource not in document.resources:
         yield path, unknown(resource, document.resources)
         return
@@ -189,7 +189,7 @@ def _call(document: Document, resource: str, call: str, path: Path_) -> Iterator
 
 def _meters(document: Document) -> Iterator[Finding]:
     for name, meter in document.prices.meters.items() if document.prices else ():
-        path: Path_ = ("prices", "meters", name)
+        path: DocumentPath = ("prices", "meters", name)
         if name not in document.resources:
             yield path, unknown(name, document.resources)
             continue
@@ -207,7 +207,7 @@ def _meters(document: Document) -> Iterator[Finding]:
                     yield (*path, "record", field), unknown(used, known)
 
 
-def _summed(template: Any, resource: Resource, name: str, path: Path_) -> Iterator[Finding]:
+def _summed(template: Any, resource: Resource, name: str, path: DocumentPath) -> Iterator[Finding]:
     """What is no number although a meter sums it up: a literal, or what the template shows of a seed."""
     if not isinstance(template, (int, float)) and "${" not in str(template):
         yield path, "is summed up, so it is a number, or an expression for one"
@@ -236,7 +236,7 @@ _USES: dict[str, tuple[Verb, ...]] = {
 """The keys of an act that only some verbs look at."""
 
 
-def act(document: Document, act: Act, path: Path_) -> Iterator[Finding]:
+def act(document: Document, act: Act, path: DocumentPath) -> Iterator[Finding]:
     """Findings of what one operation does."""
     if (act.resource is None) == (act.book is None):
         yield path, "works on a `resource:` or lists a `book:`; say one"
@@ -261,7 +261,7 @@ def act(document: Document, act: Act, path: Path_) -> Iterator[Finding]:
         yield from _of_resource(document, act, act.resource, path)
 
 
-def _book(document: Document, act: Act, path: Path_) -> Iterator[Finding]:
+def _book(document: Document, act: Act, path: DocumentPath) -> Iterator[Finding]:
     prices = document.prices
     books = [*prices.charges, *prices.meters] if prices else []
     if act.verb != "list":
@@ -274,7 +274,7 @@ def _book(document: Document, act: Act, path: Path_) -> Iterator[Finding]:
         yield (*path, "page", "cursor"), "is for resources; the entries of a book have page numbers"
 
 
-def _of_resource(document: Document, act: Act, name: str, path: Path_) -> Iterator[Finding]:
+def _of_resource(document: Document, act: Act, name: str, path: DocumentPath) -> Iterator[Finding]:
     resource = document.resources[name]
     yield from _states(document, name, act.states, (*path, "states"))
     if act.verb == "call" and act.call is not None:
@@ -296,11 +296,11 @@ def _of_resource(document: Document, act: Act, name: str, path: Path_) -> Iterat
     yield from _held(resource, act, path)
 
 
-def _traces(resource: Resource, act: Act, path: Path_) -> Iterator[Finding]:
+def _traces(resource: Resource, act: Act, path: DocumentPath) -> Iterator[Finding]:
     """What a refusal changes is a field of the one resource, and can itself not be refused."""
     for i, guard in enumerate(act.guards):
         for field in guard.fields:
-            at: Path_ = (*path, "guards", i, "fields", field)
+            at: DocumentPath = (*path, "guards", i, "fields", field)
             if act.verb not in _ONE:
                 yield at, f"`{act.verb}` has no item to change; it is for {', '.join(_ONE)}"
             elif field not in resource.fields:
@@ -309,7 +309,7 @@ def _traces(resource: Resource, act: Act, path: Path_) -> Iterator[Finding]:
                 yield at, "is unique, and a refusal cannot be refused for a conflict"
 
 
-def _held(resource: Resource, act: Act, path: Path_) -> Iterator[Finding]:
+def _held(resource: Resource, act: Act, path: DocumentPath) -> Iterator[Finding]:
     """What is given back must be what was taken, so it does not change meanwhile."""
     machine = resource.states
     if machine is None or act.verb not in _ONE:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from emulator.catalog.source import Path_, Problem, Tree, show_path
+from emulator.catalog.source import DocumentPath, Problem, Tree, show_path
 
 
 def validated(model: type[BaseModel], tree: Tree) -> tuple[Any, list[Problem]]:
@@ -25,7 +25,7 @@ def _problem(error: Any, tree: Tree, schema: dict[str, Any]) -> Problem:
     return Problem(tree.place(path), show_path(path), _message(error, path, schema))
 
 
-def _path_in(data: Any, loc: tuple[Any, ...]) -> Path_:
+def _path_in(data: Any, loc: tuple[Any, ...]) -> DocumentPath:
     """A pydantic location without the steps that name a member of a union."""
     path: list[str | int] = []
     for step in loc:
@@ -39,7 +39,7 @@ def _path_in(data: Any, loc: tuple[Any, ...]) -> Path_:
     return tuple(path)
 
 
-def _message(error: Any, path: Path_, schema: dict[str, Any]) -> str:
+def _message(error: Any, path: DocumentPath, schema: dict[str, Any]) -> str:
     kind, context, value = error["type"], error.get("ctx", {}), error.get("input")
     if kind == "extra_forbidden":
         return _unknown_key(str(path[-1]), error["loc"], schema)

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from emulator.catalog.source import LoadError, Path_, Problem, Tree, show_path
+from emulator.catalog.source import DocumentPath, LoadError, Problem, Tree, show_path
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -57,10 +57,10 @@ class _Reader:
 
     def __init__(self, shown: str) -> None:
         self.shown = shown
-        self.marks: dict[Path_, str] = {(): f"{shown}:1"}
+        self.marks: dict[DocumentPath, str] = {(): f"{shown}:1"}
         self.problems: list[Problem] = []
 
-    def value(self, node: Any, path: Path_, around: tuple[Any, ...]) -> Any:
+    def value(self, node: Any, path: DocumentPath, around: tuple[Any, ...]) -> Any:
         """What a node says. `around` are the nodes that it stands in. Raises LoadError where there is no end to it."""
         self.marks[path] = place = f"{self.shown}:{node.start_mark.line + 1}"
         if isinstance(node, yaml.ScalarNode):
@@ -74,7 +74,7 @@ class _Reader:
             return [self.value(item, (*path, i), around) for i, item in enumerate(node.value)]
         return self._mapping(node, path, around)
 
-    def _mapping(self, node: Any, path: Path_, around: tuple[Any, ...]) -> dict[str, Any]:
+    def _mapping(self, node: Any, path: DocumentPath, around: tuple[Any, ...]) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
         own: set[str] = set()
         for key_node, value_node in node.value:
@@ -94,7 +94,7 @@ class _Reader:
         return mapping
 
     def _merged(
-        self, source: Any, path: Path_, around: tuple[Any, ...], place: str, known: Mapping[str, Any]
+        self, source: Any, path: DocumentPath, around: tuple[Any, ...], place: str, known: Mapping[str, Any]
     ) -> dict[str, Any]:
         """What `<<` adds to the keys that are known, with the places it has there."""
         other = _Reader(self.shown)
@@ -106,7 +106,7 @@ class _Reader:
         self.marks.update({p: mark for p, mark in other.marks.items() if p not in self.marks})
         return {key: value for key, value in merged.items() if key not in known}
 
-    def _plain(self, text: str, path: Path_) -> Any:
+    def _plain(self, text: str, path: DocumentPath) -> Any:
         value = _scalar(text)
         if value in _ENDLESS or (isinstance(value, int) and not _LEAST <= value <= _MOST):
             message = "is too large a number; put it in quotes if it is text"

@@ -5,7 +5,7 @@ from typing import Any
 
 from emulator.mechanisms.records import record
 
-Path_ = tuple[str | int, ...]
+DocumentPath = tuple[str | int, ...]
 
 
 @record
@@ -33,9 +33,9 @@ class Tree:
     """Data, and a `file:line` for each path in it."""
 
     data: Any
-    marks: dict[Path_, str] = field(default_factory=dict)
+    marks: dict[DocumentPath, str] = field(default_factory=dict)
 
-    def place(self, path: Path_) -> str:
+    def place(self, path: DocumentPath) -> str:
         """Where the value at `path` stands, or the nearest value around it."""
         for length in range(len(path), -1, -1):
             if path[:length] in self.marks:
@@ -51,7 +51,7 @@ def merge(base: Tree, over: Tree) -> Tree:
     return Tree(data, marks)
 
 
-def _merge(base: Any, over: Any, path: Path_, marks: dict[Path_, str]) -> Any:
+def _merge(base: Any, over: Any, path: DocumentPath, marks: dict[DocumentPath, str]) -> Any:
     if isinstance(base, dict) and isinstance(over, dict) and not _is_template(path):
         merged = dict(base)
         for key, value in over.items():
@@ -63,7 +63,7 @@ def _merge(base: Any, over: Any, path: Path_, marks: dict[Path_, str]) -> Any:
     return over
 
 
-def _is_template(path: Path_) -> bool:
+def _is_template(path: DocumentPath) -> bool:
     """Whether a path is where a section keeps one template."""
     return (
         (path[:1] == ("shapes",) and len(path) == 2)
@@ -72,7 +72,7 @@ def _is_template(path: Path_) -> bool:
     )
 
 
-def show_path(path: Path_) -> str:
+def show_path(path: DocumentPath) -> str:
     """`limits.rules[0].per`"""
     text = ""
     for step in path:

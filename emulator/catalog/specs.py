@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from emulator.catalog.openapi import METHODS, misshapen, misshapen_operation
-from emulator.catalog.source import LoadError, Path_, Problem, Tree, show_path
+from emulator.catalog.source import DocumentPath, LoadError, Problem, Tree, show_path
 from emulator.mechanisms.paths import pointed, pointer, reference
 
 JSON, FORM = "application/json", "multipart/form-data"
@@ -42,7 +42,7 @@ class SpecOperation:
 @dataclass(slots=True)
 class Spec:
     document: dict[str, Any]
-    place: Callable[[Path_], str]
+    place: Callable[[DocumentPath], str]
     """Steps into the file itself -> `file:line`."""
     operations: dict[str, SpecOperation] = field(default_factory=dict)
 
@@ -156,7 +156,7 @@ class _Bundler:
         self.find = find
         self.trees = {name: tree}
         self.document: dict[str, Any] = {}
-        self.origins: dict[str, tuple[str, Path_]] = {}
+        self.origins: dict[str, tuple[str, DocumentPath]] = {}
 
     def bundle(self) -> dict[str, Any]:
         """The document. Raises LoadError for a reference that leads nowhere."""
@@ -164,7 +164,7 @@ class _Bundler:
         self.document = deepcopy(tree.data)
         self.document.setdefault("components", {})
         for path, item in list((self.document.get("paths") or {}).items()):
-            at: Path_ = ("paths", path)
+            at: DocumentPath = ("paths", path)
             if isinstance(item, dict) and "$ref" in item and not item["$ref"].startswith("#"):
                 file, steps = self.origins[path] = self._split(item["$ref"], self.name, at)
                 item = self._at(file, steps, self._place(self.name, at))
@@ -191,11 +191,11 @@ class _Bundler:
         file, steps = self.origins.get(path, (self.name, ("paths", path)))
         return self.trees[file].place((*steps, *inner))
 
-    def _place(self, file: str, at: Path_) -> str:
+    def _place(self, file: str, at: DocumentPath) -> str:
         """Where a reference stands."""
         return self.trees[file].place((*at, "$ref"))
 
-    def _split(self, ref: str, file: str, at: Path_) -> tuple[str, Path_]:
+    def _split(self, ref: str, file: str, at: DocumentPath) -> tuple[str, DocumentPath]:
         """The file that a reference at a place of another one leads to, read, and the steps there."""
         target = ref.partition("#")[0] or file
         if target not in self.trees:
@@ -207,7 +207,7 @@ class _Bundler:
             self.trees[target] = tree
         return target, pointer(ref)
 
-    def _at(self, file: str, steps: Path_, place: str) -> Any:
+    def _at(self, file: str, steps: DocumentPath, place: str) -> Any:
         node = self.trees[file].data
         for step in steps:
             if not isinstance(node, dict) or step not in node:
@@ -215,7 +215,7 @@ class _Bundler:
             node = node[step]
         return deepcopy(node)
 
-    def _taken(self, node: Any, file: str, at: Path_) -> Any:
+    def _taken(self, node: Any, file: str, at: DocumentPath) -> Any:
         """A node at a place of `file` with its references turned into references inside the bundle."""
         if isinstance(node, list):
             return [self._taken(item, file, (*at, i)) for i, item in enumerate(node)]
@@ -225,7 +225,7 @@ class _Bundler:
             return {**node, "$ref": self._component(node["$ref"], file, at)}
         return {key: self._taken(value, file, (*at, key)) for key, value in node.items()}
 
-    def _component(self, ref: str, file: str, at: Path_) -> str:
+    def _component(self, ref: str, file: str, at: DocumentPath) -> str:
         """Take the component a reference names into the bundle; gives its address there."""
         target, steps = self._split(ref, file, at)
         if target == self.name:

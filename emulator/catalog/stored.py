@@ -194,29 +194,29 @@ class _Reader:
     def __init__(self, shared: list[Any]) -> None:
         self._shared: list[Any] = []
         self._ways: dict[str, Callable[[list[Any]], Any]] = {
-            "=": lambda told: told[1],
-            "#": lambda told: self._shared[told[1]],
-            "map": lambda told: {key: self.read(item) for key, item in told[1].items()},
-            "tuple": lambda told: tuple(map(self.read, told[1:])),
-            "set": lambda told: frozenset(told[1:]),
-            "list": lambda told: list(map(self.read, told[1:])),
-            "decimal": lambda told: Decimal(told[1]),
-            "fault": lambda told: FAULTS[told[1]],
-            "partial": lambda told: partial(_FUNCTIONS[told[1]], **self.read(told[2])),
-            "router": lambda told: Router([tuple(route) for route in told[1]], either_slash=told[2]),
+            "=": lambda stored: stored[1],
+            "#": lambda stored: self._shared[stored[1]],
+            "map": lambda stored: {key: self.read(item) for key, item in stored[1].items()},
+            "tuple": lambda stored: tuple(map(self.read, stored[1:])),
+            "set": lambda stored: frozenset(stored[1:]),
+            "list": lambda stored: list(map(self.read, stored[1:])),
+            "decimal": lambda stored: Decimal(stored[1]),
+            "fault": lambda stored: FAULTS[stored[1]],
+            "partial": lambda stored: partial(_FUNCTIONS[stored[1]], **self.read(stored[2])),
+            "router": lambda stored: Router([tuple(route) for route in stored[1]], either_slash=stored[2]),
         }
-        for told in shared:
-            self._shared.append(self.read(told))
+        for stored in shared:
+            self._shared.append(self.read(stored))
 
-    def read(self, told: Any) -> Any:
-        if told.__class__ is not list:
-            return told
-        way = self._ways.get(told[0])
+    def read(self, stored: Any) -> Any:
+        if stored.__class__ is not list:
+            return stored
+        way = self._ways.get(stored[0])
         if way is not None:
-            return way(told)
-        if told[0] in _DEFERRED:
-            return _DEFERRED[told[0]](self.read(told[1]))
-        return RECORDS[told[0]](*map(self.read, told[1:]))
+            return way(stored)
+        if stored[0] in _DEFERRED:
+            return _DEFERRED[stored[0]](self.read(stored[1]))
+        return RECORDS[stored[0]](*map(self.read, stored[1:]))
 
-    def fields(self, kind: type[Any], told: list[Any]) -> dict[str, Any]:
-        return dict(zip(_FIELDS[kind], map(self.read, told), strict=True))
+    def fields(self, kind: type[Any], stored: list[Any]) -> dict[str, Any]:
+        return dict(zip(_FIELDS[kind], map(self.read, stored), strict=True))

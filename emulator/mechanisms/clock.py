@@ -66,7 +66,7 @@ class TimeScale:
         real = time.time()
         return real if self.speed == 1 else self.began + (real - self.began) * self.speed
 
-    def told(self, seconds: float) -> float:
+    def client_seconds(self, seconds: float) -> float:
         """A duration of the emulator's time in seconds of a client's, never too short by a rounding."""
         return seconds if self.speed == 1 else math.ceil(round(seconds / self.speed * 1e6, 3)) / 1e6
 

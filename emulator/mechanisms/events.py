@@ -1,4 +1,4 @@
-"""A stream before it is framed: events with their time, and the operations that bend them."""
+"""A stream before it is framed: events with their time, and the operations that change them."""
 
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
@@ -50,7 +50,7 @@ def due(events: list[Event]) -> list[float]:
     return list(accumulate(event.delay + event.wait for event in events))
 
 
-def bend(timeline: Timeline, patch: Patch, scope: Scope) -> None:
+def patch_timeline(timeline: Timeline, patch: Patch, scope: Scope) -> None:
     """Apply one stream operation of a quirk."""
     for place in reversed(places(timeline.events, patch.arguments.get("at"))):
         _OPS[patch.op](timeline.events, place, patch.arguments, patch.value, scope)

@@ -12,12 +12,12 @@ WAITS = ("retry_after", "reset_after")
 """Facts that are durations, which a client measures with its own clock; the first says when to come again."""
 
 
-def told(facts: Mapping[str, Any], time: TimeScale) -> Mapping[str, Any]:
+def in_client_time(facts: Mapping[str, Any], time: TimeScale) -> Mapping[str, Any]:
     """Facts of a limit or a refusal with their waits in a client's own seconds."""
     if time.speed == 1:
         return facts
-    scaled = {name: time.told(facts[name]) for name in WAITS if isinstance(facts.get(name), (int, float))}
-    pool = {"pool": told(facts["pool"], time)} if isinstance(facts.get("pool"), dict) else {}
+    scaled = {name: time.client_seconds(facts[name]) for name in WAITS if isinstance(facts.get(name), (int, float))}
+    pool = {"pool": in_client_time(facts["pool"], time)} if isinstance(facts.get("pool"), dict) else {}
     return {**facts, **scaled, **pool}
 
 

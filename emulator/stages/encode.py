@@ -6,7 +6,7 @@ from typing import Any
 
 from emulator.exchange import Exchange, Frame
 from emulator.mechanisms.encoding import Encoding
-from emulator.mechanisms.events import Event, Timeline, bend
+from emulator.mechanisms.events import Event, Timeline, patch_timeline
 from emulator.mechanisms.faults import Fault, Layer
 from emulator.mechanisms.faulty_streams import disturb
 from emulator.mechanisms.latency import Timing
@@ -101,7 +101,7 @@ def _encode_bent(ex: Exchange, plan: StreamPlan, quirks: Sequence[Quirk], faults
     timeline = Timeline(writer.events)
     for quirk in quirks:
         for patch in quirk.patches:
-            bend(timeline, patch, ex.scope)
+            patch_timeline(timeline, patch, ex.scope)
     for fault in faults:
         error = _error_event(ex, fault) if fault.name == "error_event" else None
         if not disturb(timeline, fault, ex.provider.encoding, error):

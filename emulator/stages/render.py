@@ -7,7 +7,7 @@ from weakref import proxy
 from emulator.exchange import Exchange, Refused
 from emulator.mechanisms import patches
 from emulator.mechanisms.clock import http_date
-from emulator.mechanisms.limits import WAITS, told
+from emulator.mechanisms.limits import WAITS, in_client_time
 from emulator.mechanisms.paths import Lookup
 from emulator.operation import Grade, Source
 
@@ -28,8 +28,8 @@ def render(ex: Exchange, *, bare: bool = False) -> None:
     if not bare:
         told = ex.provider.tell_limits(ex.scope)
         ex.reply.headers += [(name, str(value)) for name, value in told if value is not None]
-        if ex.bends:
-            _bend(ex)
+        if ex.quirks_at:
+            _apply_quirks(ex)
     ex.reply.headers.append(("date", http_date(ex.now)))
 
 
@@ -83,12 +83,12 @@ def _limits(ex: Exchange) -> Mapping[str, Any]:
         rule = rules[name]
         known = next((limited for taker, limited, _ in mine.taken if taker is rule), None)
         limited = known or mine.limit(rule, rule.shares(mine.scope), True)
-        return told(limited.facts(mine.now), mine.runtime.time)
+        return in_client_time(limited.facts(mine.now), mine.runtime.time)
 
     return Lookup(rules, facts)
 
 
-def _bend(ex: Exchange) -> None:
+def _apply_quirks(ex: Exchange) -> None:
     """Quirks of body (replies only), headers and status, in that order."""
     if ex.refusal is None and not ex.streaming:
         for quirk in ex.quirks("body"):

@@ -29,7 +29,7 @@ def route(ex: Exchange) -> None:
     match = provider.router.match(ex.method, ex.local_path)
     ex.now = runtime.now(ex.tenant)
     found = match.operation if match is not None else None
-    ex.bends = provider.quirks_of[found]
+    ex.quirks_at = provider.quirks_of[found]
     ex.scope = _scope(ex, found or "")
     if match is None:
         raise Refused("unknown_route", path=ex.local_path)

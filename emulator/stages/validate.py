@@ -12,7 +12,7 @@ from emulator.mechanisms.wording import by_field
 
 def validate(ex: Exchange) -> None:
     """May refuse with body_too_large, unsupported_media_type, malformed_json, invalid_request, unknown_model, …"""
-    if "request" in ex.bends:
+    if "request" in ex.quirks_at:
         _require_headers(ex)
     if ex.active.query is not None:
         _check_query(ex, ex.active.query)
@@ -21,7 +21,7 @@ def validate(ex: Exchange) -> None:
     _check_size(ex)
     body = _form(ex, ex.active.body) if isinstance(ex.active.body, FormSchema) else _json(ex, ex.active.body)
     ex.scope["body"] = body if isinstance(body, dict) else {}
-    if "request" in ex.bends:
+    if "request" in ex.quirks_at:
         _patch_fields(ex, body)
     _check(ex, ex.active.body, body)
     if ex.active.reader is not None:

@@ -165,7 +165,7 @@ def test_a_frozen_clock_goes_on_from_its_moment_at_its_speed() -> None:
 
 @given(st.floats(0, 1e6), st.floats(0.01, 1e4))
 def test_a_wait_that_is_told_is_never_too_short(seconds: float, speed: float) -> None:
-    told = TimeScale(speed).told(seconds)
+    told = TimeScale(speed).client_seconds(seconds)
     assert seconds - 1e-6 * speed <= told * speed <= seconds + 2e-6 * speed + 1e-6
 
 

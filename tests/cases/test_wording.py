@@ -13,7 +13,7 @@ from emulator import Emulation
 
 from .catalogue import PROVIDERS, caller, complaints
 
-Path_ = list[str | int]
+BodyPath = list[str | int]
 WHOLE: dict[str, dict[str, Any]] = {
     "barrack": {
         "model": "openai/gpt-oss-120b",
@@ -45,7 +45,7 @@ UNSAID = {
 """Words in store for constraints that no completion of a provider has."""
 
 
-def constraints(schema: dict[str, Any], document: Any, path: Path_) -> Iterator[tuple[Path_, Any]]:
+def constraints(schema: dict[str, Any], document: Any, path: BodyPath) -> Iterator[tuple[BodyPath, Any]]:
     """Where to put what, so that one constraint is broken; `...` for what is to be left out."""
     schema = _resolved(schema, document)
     yield from ((path, value) for value in _wrong(schema))
@@ -85,14 +85,14 @@ def _wrong(schema: dict[str, Any]) -> Iterator[Any]:
         yield ""
 
 
-def _broken(provider: str) -> list[tuple[Path_, Any]]:
+def _broken(provider: str) -> list[tuple[BodyPath, Any]]:
     found = PROVIDERS[provider]
     operation = next(o for o in found.operations.values() if o.reader is not None)
     assert operation.body is not None
     return [case for case in constraints(operation.body.schema, found.document, []) if case[0]]
 
 
-def _with(provider: str, path: Path_, value: Any) -> dict[str, Any]:
+def _with(provider: str, path: BodyPath, value: Any) -> dict[str, Any]:
     body = copy.deepcopy(WHOLE[provider])
     holder: Any = body
     for step in path[:-1]:

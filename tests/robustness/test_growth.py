@@ -69,7 +69,7 @@ def test_ever_new_bodies(runtime: Runtime) -> None:
 
 
 def test_what_tests_asked_for_leaves_when_it_is_over(runtime: Runtime) -> None:
-    """Met one after another, queued, over by time, or "then as usual"; what is for others stays, what is over is told."""
+    """Met one after another, queued, over by time, as usual again; what is for others stays, what is over is told."""
     provider, operation = completion()
     tenant = runtime.store.tenant("default")
     fail = partial(commands.fail, runtime, "default", provider.id)

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from emulator.catalog.language import quirks
 from emulator.mechanisms import patches
 from emulator.mechanisms.entropy import Entropy
-from emulator.mechanisms.events import Event, Timeline, bend
+from emulator.mechanisms.events import Event, Timeline, patch_timeline
 from emulator.mechanisms.expressions import Scope
 from emulator.mechanisms.patches import Headers, Patch
 from emulator.mechanisms.templates import Template
@@ -157,7 +157,7 @@ def bent(name: str, value: Any = None, **arguments: Any) -> Timeline:
     """A stream of role, three contents and done, after one operation."""
     events = [Event("role", "r", 1.0), *(Event("content", f"c{i}", 1.0) for i in range(3)), Event("done", "[DONE]")]
     timeline = Timeline(events)
-    bend(timeline, op("stream", name, value, **arguments), scope())
+    patch_timeline(timeline, op("stream", name, value, **arguments), scope())
     return timeline
 
 
