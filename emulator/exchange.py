@@ -159,9 +159,28 @@ class Reply:
         """Whether nothing says how long the body will be, so that it has to come in chunks."""
         return self.frames is not None and not self.has("content-length")
 
+    @property
+    def parts(self) -> list[Frame]:
+        """The body as frames, also one that comes at once."""
+        return [Frame(0.0, self.body)] if self.frames is None else self.frames
+
+    @property
+    def whole_body(self) -> bytes:
+        """The body as one piece, also of a stream."""
+        return self.body if self.frames is None else b"".join(frame.data for frame in self.frames)
+
     def has(self, name: str) -> bool:
         """Whether there is a header of a name, in lower case."""
         return name in [n.lower() for n, _ in self.headers]
+
+    def drop(self, *names: str) -> None:
+        """Have no headers of some names, in lower case."""
+        self.headers = [(n, v) for n, v in self.headers if n.lower() not in names]
+
+    def set(self, name: str, value: str) -> None:
+        """Have one header of a name, in lower case."""
+        self.drop(name)
+        self.headers.append((name, value))
 
 
 class Exchange:

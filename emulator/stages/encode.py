@@ -28,7 +28,7 @@ def encode(ex: Exchange) -> None:
         assert ex.active.stream is not None
         _encode_stream(ex, ex.active.stream)
     elif ex.reply.status == 204:  # it has no body, nor headers of one (RFC 9110, 8.6)
-        ex.reply.headers = [header for header in ex.reply.headers if header[0].lower() != "content-type"]
+        ex.reply.drop("content-type")
     else:
         content = ex.reply.content
         ex.reply.body = b"" if content is None and ex.refusal is not None else _bytes(content, ex.provider.encoding)

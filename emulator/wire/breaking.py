@@ -11,7 +11,6 @@ from emulator.exchange import Frame, Reply
 from emulator.mechanisms.faults import Fault
 from emulator.mechanisms.patches import Headers
 from emulator.mechanisms.records import record
-from emulator.wire.spoiling import whole_body
 
 _CONTROLS = bytes([*range(9), *range(10, 32), 127])
 """Characters that would end a header."""
@@ -78,12 +77,8 @@ def _status_line(status: int) -> bytes:
 
 
 def _head(reply: Reply, chunked: bool) -> bytes:
-    framing = ("transfer-encoding", "chunked") if chunked else ("content-length", str(len(whole_body(reply))))
+    framing = ("transfer-encoding", "chunked") if chunked else ("content-length", str(len(reply.whole_body)))
     return raw_head(reply, framing)
-
-
-def _body(reply: Reply) -> list[Frame]:
-    return reply.frames if reply.frames is not None else [Frame(0.0, reply.body)]
 
 
 def _framed(frame: Frame, size: int, chunked: bool) -> Frame:
@@ -102,7 +97,7 @@ def _stopped(reply: Reply, fault: Fault, chunked: bool) -> Broken:
     if fault["after_bytes"] is None and fault["after_events"] is None and fault["after_time"] is None:
         return Broken([], silence, ending, None, complaint)
     writes, heard, left = [Frame(0.0, _head(reply, chunked))], [], fault["after_bytes"]
-    for frame in _body(reply):
+    for frame in reply.parts:
         late = reply.frames is not None and _late(frame, fault)
         data = frame.data if left is None else frame.data[:left]
         if late or not data:
@@ -120,7 +115,7 @@ def _late(frame: Frame, fault: Fault) -> bool:
 
 
 def _stalled_headers(reply: Reply, fault: Fault, chunked: bool) -> Broken:
-    head, body = _head(reply, chunked), _body(reply)
+    head, body = _head(reply, chunked), reply.parts
     writes = [Frame(0.0, head[: fault["at_byte"]]), Frame(fault["duration"], head[fault["at_byte"] :])]
     late = [replace(frame, at=frame.at + fault["duration"]) for frame in body]
     writes += [_framed(frame, len(frame.data), chunked) for frame in late if frame.data]
@@ -135,9 +130,9 @@ def _garbage(reply: Reply, fault: Fault, chunked: bool) -> Broken:
 
 
 def _wrong_length(reply: Reply, fault: Fault, chunked: bool) -> Broken:
-    body = whole_body(reply)
+    body = reply.whole_body
     told = max(len(body) + fault["by"] * (1 if fault.name == "content_length_too_long" else -1), 0)
-    frames, left, heard = _body(reply), told, []
+    frames, left, heard = reply.parts, told, []
     for frame in frames:
         heard.append(replace(frame, data=frame.data[:left]))
         left -= len(heard[-1].data)
@@ -146,17 +141,17 @@ def _wrong_length(reply: Reply, fault: Fault, chunked: bool) -> Broken:
 
 
 def _conflicting_lengths(reply: Reply, fault: Fault, chunked: bool) -> Broken:
-    right = len(whole_body(reply))
+    right = len(reply.whole_body)
     second = f"content-length: {right + max(fault['by'], 1)}\r\n\r\n".encode()
     head = raw_head(reply, ("content-length", str(right)))[: -len(b"\r\n")] + second
-    writes = [Frame(0.0, head), *_body(reply)]
+    writes = [Frame(0.0, head), *reply.parts]
     return Broken(writes, writes[-1].at, complaint="no HTTP")
 
 
 def _bad_chunk_size(reply: Reply, fault: Fault, chunked: bool) -> Broken:
     without = copy(reply)
-    without.headers = [(n, v) for n, v in reply.headers if n.lower() != "content-length"]
-    heard = _body(reply)[: fault["after_events"]] if reply.frames is not None else []
+    without.drop("content-length")
+    heard = reply.parts[: fault["after_events"]] if reply.frames is not None else []
     writes = [Frame(0.0, _head(without, chunked=True)), *(_framed(f, len(f.data), chunked=True) for f in heard)]
     writes.append(Frame(writes[-1].at, f"{fault['size']}\r\n".encode()))
     return Broken(writes, writes[-1].at, heard=heard, complaint="no HTTP")

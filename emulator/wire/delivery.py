@@ -18,7 +18,7 @@ def body_parts(reply: Reply, method: str) -> tuple[list[Frame], bool]:
     """What arrives of an unbroken reply's body, and whether it ends as it should."""
     if method == "HEAD":
         return [], True
-    return reply.frames if reply.frames is not None else [Frame(0.0, reply.body)], reply.complete
+    return reply.parts, reply.complete
 
 
 def whole(reply: Reply, method: str, closes: bool) -> bytes | None:

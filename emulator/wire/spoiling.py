@@ -4,33 +4,23 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from emulator.exchange import Frame, Reply
+from emulator.exchange import Reply
 from emulator.mechanisms.clock import LATEST, http_date
 from emulator.mechanisms.faults import Fault
-
-
-def _set(reply: Reply, name: str, value: str) -> None:
-    reply.headers = [(n, v) for n, v in reply.headers if n.lower() != name]
-    reply.headers.append((name, value))
-
-
-def whole_body(reply: Reply) -> bytes:
-    """The body as one piece, also of a stream."""
-    return reply.body if reply.frames is None else b"".join(frame.data for frame in reply.frames)
 
 
 def _unstream(reply: Reply, body: bytes) -> None:
     """Let the reply have this body, of a length told in its head."""
     reply.frames, reply.body, reply.complete = None, body, True
-    _set(reply, "content-length", str(len(body)))
+    reply.set("content-length", str(len(body)))
 
 
 def _truncated_gzip(reply: Reply, fault: Fault, now: float) -> None:
     import gzip
 
-    packed = gzip.compress(whole_body(reply), mtime=0)
+    packed = gzip.compress(reply.whole_body, mtime=0)
     _unstream(reply, packed[: max(len(packed) - fault["missing"], 0)])
-    _set(reply, "content-encoding", "gzip")
+    reply.set("content-encoding", "gzip")
 
 
 def _huge_header(reply: Reply, fault: Fault, now: float) -> None:
@@ -48,19 +38,18 @@ def _duplicate_headers(reply: Reply, fault: Fault, now: float) -> None:
 
 
 def _wrong_content_type(reply: Reply, fault: Fault, now: float) -> None:
-    _set(reply, "content-type", fault["value"])
+    reply.set("content-type", fault["value"])
 
 
 def _html_gateway_page(reply: Reply, fault: Fault, now: float) -> None:
     reply.status = 200
     _unstream(reply, fault["html"].encode())
-    _set(reply, "content-type", "text/html")
+    reply.set("content-type", "text/html")
 
 
 def _slow_body(reply: Reply, fault: Fault, now: float) -> None:
-    frames = reply.frames if reply.frames is not None else [Frame(0.0, reply.body)]
     size, late, slow = max(fault["bytes"], 1), 0.0, []
-    for frame in frames:
+    for frame in reply.parts:
         for start in range(0, len(frame.data), size):
             slow.append(replace(frame, at=frame.at + late, data=frame.data[start : start + size]))
             late += fault["gap"]
@@ -77,7 +66,7 @@ def _retry_after(reply: Reply, fault: Fault, now: float) -> None:
         "milliseconds": ("retry-after-ms", str(math.ceil(round(after * 1000, 3)))),
         "nonsense": ("retry-after", "soon"),
     }
-    reply.headers = [(n, v) for n, v in reply.headers if n.lower() not in ("retry-after", "retry-after-ms")]
+    reply.drop("retry-after", "retry-after-ms")
     reply.headers += [told[fault["form"]]] if fault["form"] in told else []
 
 
