@@ -5,8 +5,9 @@ happen in their order, meters draw what has become due between them, and what a 
 the very moment it is used up.
 """
 
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from copy import deepcopy
+from contextlib import contextmanager
 from decimal import Decimal
 from heapq import heappop, heappush
 from typing import Any
@@ -123,7 +124,7 @@ class Account:
         opened = self.data.get("opened_at", self.now)  # whoever looks first, and when
         if kind.seed_when is None or kind.seed_when.holds(self.scope):
             for seed in kind.seed:
-                self._insert(kind, {"created_at": opened, **seed}, seed.get("status"))
+                self._insert(kind, {"created_at": opened, **seed})
         self.scope["item"] = outer
         return collection
 
@@ -139,23 +140,37 @@ class Account:
         """The resources of a kind whose indexed field is, or holds, a value."""
         return resources.referring(self.collection(name), field, target)
 
-    def create(self, kind: ResourceType, fields: Fields, state: str | None = None) -> Item:
-        """A new resource, its fields computed from the request in the scope, in its first state. Raises Conflict."""
+    @contextmanager
+    def all_or_none(self) -> Iterator[None]:
+        """Whatever raises within leaves the account as it was."""
+        kept = pickle.dumps(self.data, pickle.HIGHEST_PROTOCOL)  # the quickest copy, and seldom read
+        try:
+            yield
+        except BaseException:
+            self.data.clear()
+            self.data.update(pickle.loads(kept))  # noqa: S301 - our own bytes
+            raise
+
+    def draft(self, kind: ResourceType, fields: Fields, state: str | None = None) -> Item:
+        """A resource that is not there yet: its fields computed from the request in the scope, in its first state."""
         collection = self.collection(kind.name)
         item: Item = {"id": kind.id(self.scope), "created_at": self.now}
         for _ in range(_MOST_DRAWS):
             if item["id"] not in collection["items"]:
                 break
             item["id"] = kind.id(self.scope)
-        return self._add(kind, fields.compute(item, self.scope), state)
+        item = fields.compute(item, self.scope)
+        if kind.states is not None:
+            item["status"] = state or kind.states.first
+        return item
 
-    def _add(self, kind: ResourceType, item: Item, state: str | None) -> Item:
+    def add(self, kind: ResourceType, item: Item) -> None:
+        """Let a drafted resource be there. Raises Conflict."""
         collection = self.collection(kind.name)
         if item["id"] in collection["items"]:
             raise Conflict("conflict", reason="taken", field="id", resource=kind.name)
         resources.check(kind, collection, item)
-        self._insert(kind, item, state or (kind.states.first if kind.states else None))
-        return item
+        self._insert(kind, item)
 
     def update(self, kind: ResourceType, item: Item, changes: Fields) -> Item:
         """The resource with fields computed from the request anew. Raises Conflict; it is then as it was."""
@@ -168,42 +183,34 @@ class Account:
         self._measure(kind, item, self.now)
         return item
 
-    def create_part(self, kind: ResourceType, fields: Fields, parent: Item, body: Any) -> Item:
+    def add_part(self, kind: ResourceType, fields: Fields, parent: Item, body: Any) -> None:
         """A resource that comes with another, its fields computed from a body of its own. Raises Conflict."""
         outer, self.scope["body"], self.scope["parent"] = self.scope["body"], body, parent
         try:
-            return self.create(kind, fields)
+            self.add(kind, self.draft(kind, fields))
         finally:
             self.scope["body"] = outer
 
-    def target(self, kind: ResourceType, item: Item, call: str) -> str:
-        """The state that a call leads to. Raises Conflict in a state that does not allow it."""
-        machine = kind.states
-        if machine is None or item["status"] not in machine.calls[call].sources:
-            raise Conflict("illegal_state", id=item["id"], state=item.get("status"), call=call, resource=kind.name)
-        return machine.calls[call].to
-
     def call(self, kind: ResourceType, item: Item, name: str) -> None:
         """Make a called transition. Raises Conflict in a state that does not allow it, or when a stock is short."""
-        self._enter(kind, item, self.target(kind, item, name), self.now)
+        machine = kind.states
+        if machine is None or item["status"] not in machine.calls[name].sources:
+            raise Conflict("illegal_state", id=item["id"], state=item.get("status"), call=name, resource=kind.name)
+        self._enter(kind, item, machine.calls[name].to, self.now)
 
     def delete(self, kind: ResourceType, item: Item) -> None:
         """Remove a resource, or begin to where its machine has a call `delete`.
 
         Raises Conflict when something that refers to it forbids that, or its state does.
         """
-        self.check_unused(kind, item)
-        if kind.states is not None and "delete" in kind.states.calls:
-            self.call(kind, item, "delete")
-        else:
-            self.remove(kind, item)
-
-    def check_unused(self, kind: ResourceType, item: Item) -> None:
-        """Raises Conflict when something that refers to a resource forbids that it is deleted."""
         for other, reference in self.rules.pointing_at(kind.name):
             if reference.on_delete == "refuse":
                 for user in self.referring(other.name, reference.field, item["id"]):
                     raise Conflict("in_use", id=item["id"], by=user["id"], resource=kind.name)
+        if kind.states is not None and "delete" in kind.states.calls:
+            self.call(kind, item, "delete")
+        else:
+            self.remove(kind, item)
 
     def load(self, given: Mapping[str, Iterable[Item]]) -> dict[str, list[str]]:
         """Resources that are there without a request, by kind: all of them, or none. Gives their ids.
@@ -211,19 +218,15 @@ class Account:
         Each has the given fields, the others as a request with them would make them, and is in the state given as
         `status` or in the one it comes to by itself. Raises Conflict, and Misfit for a field that cannot be so.
         """
-        kept, made = deepcopy(self.data), []
-        try:
+        made: dict[str, list[str]] = {name: [] for name in given}
+        with self.all_or_none():
             for name, bodies in given.items():
                 for number, body in enumerate(bodies):
                     with loading.placed(name, number):
-                        made.append((name, self._load(self.rules.kinds[name], body)["id"]))
-        except BaseException:
-            self.data.clear()
-            self.data.update(kept)
-            raise
-        return {name: [identity for kind, identity in made if kind == name] for name in given}
+                        made[name].append(self._load(self.rules.kinds[name], body))
+        return made
 
-    def _load(self, kind: ResourceType, given: Item) -> Item:
+    def _load(self, kind: ResourceType, given: Item) -> str:
         loading.check(kind, given)
         own = kind.own(given)
         body, self.scope["body"] = self.scope["body"], given
@@ -239,10 +242,13 @@ class Account:
                 if self.find(reference.resource, target) is None:
                     raise Conflict("not_found", id=target, resource=reference.resource)
         self.scope["item"] = item
-        return self._add(kind, item, (given.get("status") or kind.states.rest(self.scope)) if kind.states else None)
+        if kind.states is not None:
+            item["status"] = given.get("status") or kind.states.rest(self.scope)
+        self.add(kind, item)
+        return str(item["id"])
 
-    def _insert(self, kind: ResourceType, item: Item, state: str | None) -> None:
-        collection = self.collection(kind.name)
+    def _insert(self, kind: ResourceType, item: Item) -> None:
+        collection, state = self.collection(kind.name), item.get("status") if kind.states is not None else None
         self._touch()
         self.scope["item"] = item
         if state is not None:
@@ -263,6 +269,8 @@ class Account:
         resources.remove(kind, self.collection(kind.name), item)
         for other, reference in list(self.rules.pointing_at(kind.name)):
             for user in self.referring(other.name, reference.field, item["id"]):
+                if self.find(other.name, user["id"]) is not user:
+                    continue  # it went with another one
                 if reference.on_delete == "delete":
                     self.remove(other, user, moment)
                 else:

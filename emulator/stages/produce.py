@@ -122,54 +122,55 @@ def _guard(ex: Exchange, act: Act, account: Account, item: Item | None) -> None:
 
 
 def _change(ex: Exchange, act: Act, kind: ResourceType, account: Account, found: list[Item]) -> None:
-    """Raises Conflict."""
+    """All of it or nothing. Raises Conflict."""
     if act.verb == "create" and act.each is not None:
-        _create_each(ex, act, kind, account, act.each)
+        with account.all_or_none():
+            _create_each(ex, act, kind, account, act.each)
     elif act.verb == "create":
         _create(ex, act, kind, account)
-    for item in found:  # all of them or none
-        if act.verb == "call" and act.call is not None:
-            account.target(kind, item, act.call)
-        elif act.verb == "delete":
-            account.check_unused(kind, item)
-    for item in found:
-        ex.scope["item"] = item
-        if act.verb == "update":
+    elif len(found) > 1 or (act.call is not None and act.fields.templates):
+        with account.all_or_none():
+            for item in found:
+                _change_one(ex, act, kind, account, item)
+    elif found:
+        _change_one(ex, act, kind, account, found[0])
+
+
+def _change_one(ex: Exchange, act: Act, kind: ResourceType, account: Account, item: Item) -> None:
+    """Raises Conflict, before anything changed unless it is a call that changes fields, too."""
+    ex.scope["item"] = item
+    if act.verb == "delete" and account.find(kind.name, item["id"]):  # it may have gone with another
+        account.delete(kind, item)
+    elif act.verb == "update":
+        account.update(kind, item, act.fields)
+    elif act.call is not None:
+        account.call(kind, item, act.call)
+        if act.fields.templates:
             account.update(kind, item, act.fields)
-        elif act.verb == "call" and act.call is not None:
-            account.call(kind, item, act.call)
-            if act.fields.templates:
-                account.update(kind, item, act.fields)
-        elif act.verb == "delete":
-            account.delete(kind, item)
 
 
 def _create(ex: Exchange, act: Act, kind: ResourceType, account: Account) -> None:
     """The resource and its parts, or nothing. Raises Conflict."""
-    item = account.create(kind, act.fields, act.call)
-    try:
-        for part in act.parts:
-            ex.scope["item"] = item
-            for body in part.each(ex.scope) or ():
-                account.create_part(part.resource, part.fields, item, body)
-    except Conflict:
-        account.remove(kind, item)
-        raise
+    item = ex.scope["item"] = account.draft(kind, act.fields, act.call)
+    parts = [(part, body) for part in act.parts for body in part.each(ex.scope) or ()]
+    if not parts:
+        account.add(kind, item)
+        return
+    with account.all_or_none():
+        account.add(kind, item)
+        for part, body in parts:
+            account.add_part(part.resource, part.fields, item, body)
     ex.scope["item"] = item
 
 
 def _create_each(ex: Exchange, act: Act, kind: ResourceType, account: Account, bodies: Expression) -> None:
-    """A resource for each of several bodies, or none of them. Raises Conflict."""
+    """A resource for each of several bodies. Raises Conflict."""
     whole, made = ex.scope["body"], list[Item]()
     try:
         for body in bodies(ex.scope) or ():
             ex.scope["body"] = body
             _create(ex, act, kind, account)
             made.append(ex.scope["item"])
-    except Conflict:
-        for item in reversed(made):
-            account.remove(kind, item)
-        raise
     finally:
         ex.scope["body"] = whole
     ex.scope["items"] = made

@@ -18,7 +18,7 @@ from emulator.mechanisms.accounts import Account, AccountRules
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.meters import Meter, Rate
-from emulator.mechanisms.resources import Conflict, Fields, Hold, Reference, ResourceType
+from emulator.mechanisms.resources import Conflict, Fields, Hold, Item, Reference, ResourceType
 from emulator.mechanisms.states import Call, StateMachine, Timed
 from emulator.mechanisms.store import SQLiteStore
 from emulator.mechanisms.templates import Template
@@ -152,17 +152,23 @@ LOOKS = st.lists(st.integers(0, 1000), max_size=4)
 OPENINGS = st.sampled_from(["0", "0.01", "0.4", "3.3333", "1000"])
 
 
+def create(account: Account, kind: ResourceType, state: str | None = None) -> Item:
+    item = account.draft(kind, kind.fields, state)
+    account.add(kind, item)
+    return item
+
+
 def act(account: Account, step: Step) -> None:
     """One thing that a client may do. Raises Conflict."""
     name, one, other = step
     machine, disk = account.find("machine", f"m{one}"), account.find("disk", f"d{one}")
     kinds = RULES.kinds
     if name == "make" and machine is None:
-        account.create(kinds["machine"], kinds["machine"].fields)
+        create(account, kinds["machine"])
     elif name == "disk" and disk is None:
-        account.create(kinds["disk"], kinds["disk"].fields)
+        create(account, kinds["disk"])
     elif name == "lease" and account.find("machine", f"m{other}") and account.find("lease", f"l{one}") is None:
-        account.create(kinds["lease"], kinds["lease"].fields)
+        create(account, kinds["lease"])
     elif name in ("halt", "wake") and machine:
         account.call(kinds["machine"], machine, name)
     elif name == "end" and machine:
@@ -250,7 +256,7 @@ def through_a_file(path: Path, data: dict[str, Any]) -> dict[str, Any]:
 def test_whole_intervals_are_charged(eighths: int, looks: list[int], price: str) -> None:
     life, seconds = Life("1000"), eighths / 8
     machine = RULES.kinds["machine"]
-    life.at(START, {"id": "m", "price": price}).create(machine, machine.fields, "RUNNING")
+    create(life.at(START, {"id": "m", "price": price}), machine, "RUNNING")
     for part in sorted(looks):
         life.at(START + seconds * part / 1000)
     account = life.at(START + seconds)
@@ -278,7 +284,7 @@ def test_a_balance_is_used_up_at_the_end_of_an_interval(
     begun = [(since, price) for since, price in begun if since < empty]  # the others would begin without money
     for number, (since, price) in enumerate(begun):
         account = life.at(START + since, {"id": f"m{number}", "price": price})
-        account.create(machine, machine.fields, "RUNNING")
+        create(account, machine, "RUNNING")
     for part in sorted(looks):
         life.at(START + 400 + empty * part / 1000)
     life.at(START + 400 + empty)
@@ -307,7 +313,7 @@ def tenth_of_a_billionth(amount: Fraction) -> Decimal:
 @given(st.lists(st.tuples(st.integers(0, 1000), st.sampled_from([100, 200, 300])), max_size=6), LOOKS)
 def test_another_price_is_another_entry(changes: list[tuple[int, int]], looks: list[int]) -> None:
     life, disk = Life("1000"), RULES.kinds["disk"]
-    life.at(START, {"id": "d", "size": 100}).create(disk, disk.fields)
+    create(life.at(START, {"id": "d", "size": 100}), disk)
     moment, periods = START, [(START, 100)]
     for gap, size in changes:
         for part in sorted(looks):
@@ -336,7 +342,7 @@ def test_what_an_account_has_of_kinds_that_are_gone_rests() -> None:
     life, kinds = Life("1000"), RULES.kinds
     for name, price in (("machine", "1"), ("lease", ""), ("disk", "")):
         given = {"id": name[0], "price": price, "size": 5, "machine": "m"}
-        life.at(START, given).create(kinds[name], kinds[name].fields)
+        create(life.at(START, given), kinds[name])
     left = {name: kind for name, kind in kinds.items() if name not in ("lease", "disk")}
     fewer = AccountRules(
         RULES.owner, RULES.opening_balance, RULES.currency, left, {"machine": RULES.meters["machine"]}, {}, {}
@@ -348,16 +354,16 @@ def test_what_an_account_has_of_kinds_that_are_gone_rests() -> None:
 def test_an_id_that_is_always_the_same_is_taken_and_no_endless_search() -> None:
     life, machines = Life("1000"), RULES.kinds["machine"]
     given = {"id": "m1", "price": "1"}
-    life.at(START, given).create(machines, machines.fields)
+    create(life.at(START, given), machines)
     with pytest.raises(Conflict) as caught:
-        life.at(START, given).create(machines, machines.fields)
+        create(life.at(START, given), machines)
     assert caught.value.facts["field"] == "id"
 
 
 def test_a_charge_that_uses_the_money_up_leaves_the_expressions_where_they_were() -> None:
     life, machines = Life("1"), RULES.kinds["machine"]
     account = life.at(START, {"id": "m1", "price": "1"})
-    machine = account.create(machines, machines.fields)
+    machine = create(account, machines)
     account = life.at(START + 20, {})
     account.scope["item"] = {"id": "asked for"}
     account.charge("talk", Decimal(2), {})
