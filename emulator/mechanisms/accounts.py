@@ -194,7 +194,7 @@ class Account:
     def call(self, kind: ResourceType, item: Item, name: str) -> None:
         """Make a called transition. Raises Conflict in a state that does not allow it, or when a stock is short."""
         machine = kind.states
-        if machine is None or item["status"] not in machine.calls[name].sources:
+        if machine is None or item.get("status") not in machine.calls[name].sources:
             raise Conflict("illegal_state", id=item["id"], state=item.get("status"), call=name, resource=kind.name)
         self._enter(kind, item, machine.calls[name].to, self.now)
 
@@ -282,7 +282,7 @@ class Account:
         changed = resources.without(item, reference, target)
         resources.replace(kind, self.collection(kind.name), item, changed)
         call = kind.states.calls[reference.call] if kind.states and reference.call else None
-        if call is not None and item["status"] in call.sources:
+        if call is not None and item.get("status") in call.sources:
             self._enter(kind, item, call.to, moment)
 
     # states
@@ -344,7 +344,7 @@ class Account:
     def _curtail(self, kind: ResourceType, item: Item, moment: float) -> None:
         """Call a resource to do what becomes of it without credit, in a state that allows it."""
         call = kind.states.calls[self.rules.depletion[kind.name]] if kind.states else None
-        if call is not None and item["status"] in call.sources:
+        if call is not None and item.get("status") in call.sources:
             self._note(kind, item, call.to, moment)
             self._enter(kind, item, call.to, moment)
 
@@ -397,4 +397,4 @@ class Account:
                 self._curtail(kind, item, moment)
 
     def _note(self, kind: ResourceType, item: Item, state: str | None, moment: float) -> None:
-        self.events.append({"id": item["id"], "from": item["status"], "to": state, "at": moment})
+        self.events.append({"id": item["id"], "from": item.get("status"), "to": state, "at": moment})

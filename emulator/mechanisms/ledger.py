@@ -14,7 +14,12 @@ PLACES = 10
 
 def opened(balance: Decimal) -> dict[str, Any]:
     """A new ledger's data."""
-    return {"balance": str(balance), "paid_in": "0", "spent": "0", "books": {}}
+    return {"balance": text(balance), "paid_in": "0", "spent": "0", "books": {}}
+
+
+def text(amount: Decimal) -> str:
+    """An amount as people write it, never 0E-10."""
+    return format(amount, "f")
 
 
 def balance(ledger: dict[str, Any]) -> Decimal:
@@ -23,8 +28,8 @@ def balance(ledger: dict[str, Any]) -> Decimal:
 
 def pay_in(ledger: dict[str, Any], amount: Decimal) -> Decimal:
     """Give the new balance."""
-    ledger["balance"] = str(balance(ledger) + amount)
-    ledger["paid_in"] = str(Decimal(ledger["paid_in"]) + amount)
+    ledger["balance"] = text(balance(ledger) + amount)
+    ledger["paid_in"] = text(Decimal(ledger["paid_in"]) + amount)
     return balance(ledger)
 
 
@@ -60,10 +65,10 @@ def post(ledger: dict[str, Any], book: str, entry: dict[str, Any]) -> str:
 def draw(ledger: dict[str, Any], book: str, entry: dict[str, Any], amount: Decimal) -> Decimal:
     """Draw an amount more for an entry of a book; gives the new balance."""
     left = balance(ledger) - amount
-    ledger["balance"] = str(left)
+    ledger["balance"] = text(left)
     for account in (ledger, totals(ledger, book), entry):
         name = "spent" if account is ledger else "amount"
-        account[name] = str(Decimal(account[name]) + amount)
+        account[name] = text(Decimal(account[name]) + amount)
     return left
 
 

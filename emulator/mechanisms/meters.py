@@ -60,7 +60,7 @@ class Meter:
     def rate(self, item: Item, scope: Scope) -> tuple[Decimal, str] | None:
         """What the item costs per `per` seconds in its state, and the status of the entry; None: nothing."""
         for rate in self.rates:
-            if item["status"] in rate.states:
+            if item.get("status") in rate.states:
                 return rate.amount(scope), rate.status
         return None
 
@@ -77,8 +77,8 @@ class Meter:
             "until": None,
             "minutes": 0,
             "intervals": 0,
-            "rate": str(rate),
-            "per_minute": str(rate * 60 / Decimal(str(self.per))),
+            "rate": ledger.text(rate),
+            "per_minute": ledger.text(rate * 60 / Decimal(str(self.per))),
             "currency": account["currency"],
             "status": status,
             **{name: template(scope) for name, template in self.record.items()},

@@ -156,8 +156,8 @@ def check(kind: ResourceType, collection: Collection, item: Item) -> None:
     items = collection["items"]
     if kind.most is not None and item["id"] not in items and len(items) >= kind.most:
         raise Conflict("conflict", reason="full", field="", resource=kind.name)
-    for field in kind.unique:
-        other = collection["unique"].get(field, {}).get(str(item[field]), item["id"])
+    for field, value in _unique_values(kind, item):
+        other = collection["unique"].get(field, {}).get(value, item["id"])
         if other != item["id"]:
             raise Conflict("conflict", reason="taken", field=field, by=other, resource=kind.name)
 
@@ -167,8 +167,8 @@ def insert(kind: ResourceType, collection: Collection, item: Item) -> None:
         collection["inserted"] += 1
         collection["numbers"][item["id"]] = collection["inserted"]
     collection["items"][item["id"]] = item
-    for field in kind.unique:
-        collection["unique"].setdefault(field, {})[str(item[field])] = item["id"]
+    for field, value in _unique_values(kind, item):
+        collection["unique"].setdefault(field, {})[value] = item["id"]
     for field in kind.searched:
         index = collection["referring"].setdefault(field, {})
         for value in _held(item, field):
@@ -222,14 +222,19 @@ def targets(item: Item, reference: Reference) -> list[str]:
     return _held(item, reference.field)
 
 
+def _unique_values(kind: ResourceType, item: Item) -> list[tuple[str, str]]:
+    """The unique fields of an item and their values as they are compared; null is a value that many may have."""
+    return [(field, str(item[field])) for field in kind.unique if item.get(field) is not None]
+
+
 def _held(item: Item, field: str) -> list[str]:
     held = item.get(field)
     return held if isinstance(held, list) else [] if held is None else [held]
 
 
 def _forget(kind: ResourceType, collection: Collection, item: Item) -> None:
-    for field in kind.unique:
-        collection["unique"].get(field, {}).pop(str(item[field]), None)
+    for field, value in _unique_values(kind, item):
+        collection["unique"].get(field, {}).pop(value, None)
     for field in kind.searched:
         index = collection["referring"].get(field, {})
         for value in _held(item, field):

@@ -37,4 +37,4 @@ def _check_balance(ex: Exchange) -> None:
         return
     account = ex.account
     if account is not None and ex.active.id in prices.prepaid and account.balance <= 0:
-        raise Refused(prices.refuse, balance=str(account.balance))
+        raise Refused(prices.refuse, balance=account.data["balance"])

@@ -111,8 +111,8 @@ def _others(account: Account, ex: Exchange, act: Act, name: str) -> Any:
 
 
 def _guard(ex: Exchange, act: Act, account: Account, item: Item | None) -> None:
-    if item is not None and act.states and item["status"] not in act.states:
-        raise Refused("illegal_state", id=item["id"], state=item["status"], call=ex.active.id)
+    if item is not None and act.states and item.get("status") not in act.states:
+        raise Refused("illegal_state", id=item["id"], state=item.get("status"), call=ex.active.id)
     guard = act.guard(ex.scope)
     if guard is not None:
         ex.note("produce", "guard", when=guard.when.source)

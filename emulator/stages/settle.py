@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from emulator.exchange import Exchange
+from emulator.mechanisms import ledger
 
 
 def settle(ex: Exchange) -> None:
@@ -24,5 +25,5 @@ def _charge(ex: Exchange) -> None:
     amount = sum((line.amount(ex.scope) for line in lines), Decimal(0))
     entry = {"id": ex.scope["id"], "at": ex.now, "model": model, "usage": ex.scope["usage"]}
     left = ex.account.charge(ex.active.id, amount, entry)
-    ex.charged = {"amount": str(amount), "balance": str(left)}
+    ex.charged = {"amount": ledger.text(amount), "balance": ledger.text(left)}
     ex.note("settle", "charged", **ex.charged)

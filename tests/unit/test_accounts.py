@@ -351,6 +351,41 @@ def test_what_an_account_has_of_kinds_that_are_gone_rests() -> None:
     assert account.balance == 1000 - cost(1000, "1")
 
 
+def test_what_was_there_before_its_kind_had_the_field_or_the_states() -> None:
+    life = Life("1000")
+    plain = kind("disk", {"size": "${body.size}"})
+    before = AccountRules(RULES.owner, RULES.opening_balance, RULES.currency, {"disk": plain}, {}, {}, {})
+    account = Account(before, life.data, Scope(Entropy(0), {"opening": "9", "body": {"id": "d", "size": 5}}), START)
+    create(account, plain)
+    states = StateMachine("NEW", {}, {"wake": Call(("NEW",), "AWAKE")})
+    since = kind("disk", {"label": "${body.label}"}, unique=("label",), indexed=("label",), states=states)
+    after = AccountRules(RULES.owner, RULES.opening_balance, RULES.currency, {"disk": since}, {}, {}, {})
+    account = Account(after, life.data, Scope(Entropy(0), {"opening": "9", "body": {"label": "x"}}), START)
+    disk = account.find("disk", "d")
+    assert disk is not None
+    with pytest.raises(Conflict, match="illegal_state"):
+        account.call(since, disk, "wake")
+    account.update(since, disk, since.fields)
+    assert account.find("disk", "x", by="label") is disk
+    account.delete(since, disk)
+    assert account.find("disk", "d") is None
+
+
+def test_a_unique_field_without_a_value_is_no_value_that_others_cannot_have() -> None:
+    life, keyed = Life("1"), kind("disk", {"key": "${body.key}"}, unique=("key",))
+    rules = AccountRules(RULES.owner, RULES.opening_balance, RULES.currency, {"disk": keyed}, {}, {}, {})
+
+    def made(name: str, key: str | None) -> Item:
+        scope = Scope(Entropy(0), {"opening": "1", "body": {"id": name, "key": key}})
+        return create(Account(rules, life.data, scope, START), keyed)
+
+    for name, key in (("a", None), ("b", None), ("c", "None"), ("d", "x")):
+        made(name, key)
+    with pytest.raises(Conflict) as caught:
+        made("e", "x")
+    assert caught.value.facts["by"] == "d"
+
+
 def test_an_id_that_is_always_the_same_is_taken_and_no_endless_search() -> None:
     life, machines = Life("1000"), RULES.kinds["machine"]
     given = {"id": "m1", "price": "1"}

@@ -47,6 +47,19 @@ def test_the_books_explain_the_balance(opening: Decimal, moves: list[tuple[str, 
 
 @given(st.lists(AMOUNTS, min_size=1, max_size=10))
 @settings(deadline=None)
+def test_amounts_are_written_as_people_do(draws: list[Decimal]) -> None:
+    """Also nothing to many places, and a thousand that somebody wrote as 1E+3."""
+    account = ledger.opened(Decimal("1E+3"))
+    for amount in (*draws, Decimal("0E-10")):
+        ledger.charge(account, "chat", amount, {})
+    ledger.charge(account, "chat", ledger.balance(account), {})
+    ledger.pay_in(account, Decimal("1E+2"))
+    amounts = [entry["amount"] for entry in ledger.entries(account, "chat").values()]
+    assert not any("E" in text for text in (account["balance"], account["spent"], account["paid_in"], *amounts))
+
+
+@given(st.lists(AMOUNTS, min_size=1, max_size=10))
+@settings(deadline=None)
 def test_an_entry_may_grow(draws: list[Decimal]) -> None:
     account = ledger.opened(Decimal(100))
     key = ledger.post(account, "disk", {"id": "d1"})

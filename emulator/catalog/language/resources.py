@@ -72,7 +72,9 @@ class Resource(Model):
     id: Tree = Field(description='A template that draws the id: "BRK-${digits(6)}K".')
     fields: dict[str, Tree] = Field(default_factory=dict, description="Computed when it is created, in order.")
     changes: dict[str, Tree] = Field(default_factory=dict, description="Computed anew when it is updated.")
-    unique: list[str] = Field(default_factory=list)
+    unique: list[str] = Field(
+        default_factory=list, description="Fields whose value no two have; null is a value that many may have."
+    )
     most: int | None = Field(None, ge=1, description="How many there may be.")
     references: list[Reference] = Field(default_factory=list)
     indexed: list[str] = Field(
