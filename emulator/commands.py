@@ -244,6 +244,8 @@ def reset(
     runtime: Runtime, tenant_name: str, provider_id: str | None = None, kinds: Sequence[str] | None = None
 ) -> None:
     """Forget a tenant's state: all of it, one provider's, or only some kinds (`windows`, `accounts`, …)."""
+    if kinds is not None and "journal" in kinds:
+        kinds = [*kinds, "journal_count"]  # or what is forgotten would count as lost
     with _open(runtime, tenant_name) as tenant:
         if provider_id is None:
             tenant.clear(set(kinds) if kinds is not None else None)
@@ -253,16 +255,19 @@ def reset(
             if (kinds is None or kind in kinds) and key.split(":", 1)[0] == provider_id:
                 tenant.forget(kind, key)
         if kinds is None or "journal" in kinds:
-            for entry in journals.entries(tenant):
-                if entry["provider"] == provider_id:
-                    tenant.forget(*journals.place(entry["number"]))
+            journals.forget(tenant, provider_id)
 
 
 def journal(runtime: Runtime, tenant_name: str, provider_id: str | None = None) -> list[dict[str, Any]]:
     """The tenant's journal, oldest first, of one provider or all."""
     with runtime.store.lock:
-        found = journals.entries(runtime.store.tenant(tenant_name))
-        return [dict(entry) for entry in found if provider_id in (None, entry["provider"])]
+        return [dict(entry) for entry in journals.entries(runtime.store.tenant(tenant_name), provider_id)]
+
+
+def exchanges(runtime: Runtime, tenant_name: str, provider_id: str) -> int:
+    """How many exchanges of a provider the tenant's journal had, those that left it included."""
+    with runtime.store.lock:
+        return journals.exchanges(runtime.store.tenant(tenant_name), provider_id)
 
 
 def sent(runtime: Runtime, tenant_name: str, provider_id: str | None = None) -> list[dict[str, Any]]:
@@ -305,10 +310,6 @@ def unfinished(runtime: Runtime, tenant_name: str) -> list[str]:
 
 
 def unmatched(runtime: Runtime, tenant_name: str) -> list[str]:
-    """Requests that met no operation, one line each."""
-    return [
-        f"{entry['provider'] or 'no provider'}: {entry['method']} {entry['path']} -> {entry['status']}"
-        f" {entry['refusal'] or 'unknown address'}"
-        for entry in journal(runtime, tenant_name)
-        if not entry["matched"]
-    ]
+    """Requests that met no operation, one line each; of many of a provider the first, and how many more."""
+    with runtime.store.lock:
+        return journals.unmatched(runtime.store.tenant(tenant_name))

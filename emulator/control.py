@@ -71,7 +71,7 @@ def read_journal(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
 
 
 def clear_journal(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
-    commands.reset(runtime, tenant, kinds=["journal", "journal_count"])
+    commands.reset(runtime, tenant, kinds=["journal"])
     return {"entries": 0}
 
 

@@ -1,7 +1,8 @@
 """What tests hold in their hands: an emulation (one tenant's view) and a handle a provider."""
 
 import json
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +12,7 @@ from emulator import commands
 from emulator.exchange import Runtime
 from emulator.mechanisms.encoding import loads
 from emulator.mechanisms.entrances import Disturbance
+from emulator.mechanisms.journal import MOST_ENTRIES, MOST_LONG, SHORT
 from emulator.mechanisms.records import record
 from emulator.operation import concerns
 from emulator.stages.route import DEFAULT_TENANT
@@ -19,7 +21,7 @@ from emulator.wire.certificates import TRUST
 if TYPE_CHECKING:
     from emulator.interception.decorating import Interception
 
-__all__ = ["DEFAULT_TENANT", "Clock", "Emulation", "Handle", "JournalEntry", "Message"]
+__all__ = ["DEFAULT_TENANT", "Clock", "Emulation", "Handle", "Journal", "JournalEntry", "Message"]
 
 
 @record
@@ -35,8 +37,30 @@ class JournalEntry:
 
     @property
     def json(self) -> Any:
-        """The request body, parsed."""
-        return json.loads(self.raw["request"]["body"])
+        """The request body, parsed; None where there is none. Raises CommandError for one that is no JSON, or cut."""
+        request = self.raw["request"]
+        if request["cut"]:
+            raise commands.CommandError(
+                f"the journal has only the beginning of this body of {request['size']} bytes: "
+                f"a tenant's bodies of more than {SHORT} bytes are kept as long as they are {MOST_LONG} together"
+            )
+        if not request["size"]:
+            return None
+        try:
+            return json.loads(request["body"])
+        except (ValueError, RecursionError) as error:
+            media_type = request["headers"].get("content-type", "of no content type").split(";")[0]
+            hint = "raw['request']['body'] has it as text"
+            raise commands.CommandError(f"the body ({media_type}) is no JSON: {error}; {hint}") from None
+
+
+class Journal(list[JournalEntry]):
+    """The exchanges that the journal still has, oldest first."""
+
+    def __init__(self, entries: Iterable[JournalEntry], left: int) -> None:
+        super().__init__(entries)
+        self.left = left
+        """How many older ones left it."""
 
 
 @record
@@ -132,12 +156,16 @@ class Handle:
         """Ids of the models the provider lists."""
 
     @property
-    def journal(self) -> list[JournalEntry]:
-        """What this tenant's clients asked of this provider, oldest first."""
-        return [
-            JournalEntry(e["status"], e["method"], e["path"], e["operation"], e["refusal"], e)
-            for e in commands.journal(self._runtime, self._tenant, self.id)
-        ]
+    def journal(self) -> Journal:
+        """What this tenant's clients asked of this provider, oldest first. Warns when the oldest are gone."""
+        with self._runtime.store.lock:
+            held = commands.journal(self._runtime, self._tenant, self.id)
+            left = commands.exchanges(self._runtime, self._tenant, self.id) - len(held)
+        if left > 0:
+            found = f"of {len(held) + left} exchanges with {self.id} the journal has the last {len(held)}"
+            warnings.warn(f"{found}: it holds a tenant's newest {MOST_ENTRIES}", stacklevel=2)
+        entries = (JournalEntry(e["status"], e["method"], e["path"], e["operation"], e["refusal"], e) for e in held)
+        return Journal(entries, max(left, 0))
 
     @property
     def outbox(self) -> list[Message]:
@@ -295,7 +323,7 @@ class Emulation:
         return made
 
     def unmatched(self) -> list[str]:
-        """Requests that met no operation, one line each."""
+        """Requests that met no operation, one line each; of many of a provider the first, and how many more."""
         return commands.unmatched(self.runtime, self.tenant)
 
     def unfinished(self) -> list[str]:

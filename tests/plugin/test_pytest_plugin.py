@@ -120,14 +120,23 @@ def test_a_request_that_matches_nothing_fails_the_test(project: Pytester) -> Non
 
         def test_other(emulator):
             pass
+
+
+        def test_long_ago(emulator):
+            with httpx.Client(transport=emulator.transport(), base_url="http://any.test") as quick:
+                quick.get("/nugen/api/v3/agnts")
+                for _ in range(1000):
+                    quick.get("/nugen/health")
         """,
     )
-    result.assert_outcomes(passed=2, errors=1)
+    result.assert_outcomes(passed=3, errors=2)
     result.stdout.fnmatch_lines(
         [
             "the emulator has complaints:",
             "  no operation answers: generalcompute: GET /v1/modls -> 404 unknown_route",
             "  no operation answers: generalcompute: GET /v1/chat/completions -> 405 method_not_allowed",
+            "hint: @pytest.mark.emulator(allow_unmatched=True) or (allow_unfinished=True) if this is meant",
+            "  no operation answers: nugen: GET /api/v3/agnts -> 40*",
             "hint: @pytest.mark.emulator(allow_unmatched=True) or (allow_unfinished=True) if this is meant",
         ]
     )

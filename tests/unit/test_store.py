@@ -92,6 +92,20 @@ def test_the_journal_holds_the_newest_thousand() -> None:
     assert [e["number"] for e in kept] == list(range(6, journal.MOST_ENTRIES + 6))
 
 
+def test_long_bodies_of_a_kept_journal_are_cut(tmp_path: Path) -> None:
+    body = b"x" * (journal.MOST_LONG // 2 + 1)
+    for _ in range(2):
+        with closing(SQLiteStore(tmp_path / "state.sqlite")) as store:
+            tenant = store.tenant("t")
+            journal.append(tenant, journal.Entry(0.0, "POST", "/", {}, body, status=200, matched=True))
+            store.commit(tenant)
+            asked = [entry["request"] for entry in journal.entries(tenant)]
+    assert [(len(request["body"]), request["size"], request["cut"]) for request in asked] == [
+        (journal.SHORT, len(body), True),
+        (len(body), len(body), False),
+    ]
+
+
 def test_a_restarted_server_goes_on_where_it_stopped(tmp_path: Path) -> None:
     def served() -> EmulatorServer:
         return EmulatorServer(make_runtime(["barrack"], pace=0, state=tmp_path / "state.sqlite"))
