@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 from emulator import pipeline
 from emulator.exchange import Exchange, Reply, Runtime, Unaddressed
 from emulator.stages.record import record_unaddressed
-from emulator.stages.route import DEFAULT_TENANT, split_tenant
+from emulator.stages.route import DEFAULT_TENANT, TENANT_NAMES, fit_tenant, split_tenant
 from emulator.wire.own import failure, own_reply
 from emulator.wire.reading import MOST_BODY, Request
 
@@ -44,4 +44,7 @@ def _unaddressed(exchange: Exchange, head: str) -> Reply:
     with exchange.runtime.store.lock:
         tenant, path = split_tenant(exchange.path)
         record_unaddressed(exchange, tenant or exchange.tenant_name or DEFAULT_TENANT, path)
+    if head.startswith("~"):
+        name = head[1:81]
+        return own_reply(404, f"no tenant can be called {name!r}", f"names have {TENANT_NAMES}: /~{fit_tenant(name)}/")
     return own_reply(404, f"no provider is called {head[:80]!r}", hint)

@@ -15,7 +15,7 @@ from emulator.mechanisms.entrances import Disturbance
 from emulator.mechanisms.journal import MOST_ENTRIES, MOST_LONG, SHORT
 from emulator.mechanisms.records import record
 from emulator.operation import concerns
-from emulator.stages.route import DEFAULT_TENANT
+from emulator.stages.route import DEFAULT_TENANT, TENANT_NAMES, fit_tenant
 from emulator.wire.certificates import TRUST
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ class Handle:
 
 
 class Emulation:
-    """The emulator as one tenant sees it: `emulation["acme"]` is a handle."""
+    """The emulator as one tenant sees it: `emulation["acme"]` is a handle, and to iterate gives the providers' ids."""
 
     def __init__(
         self,
@@ -255,6 +255,10 @@ class Emulation:
         roots: Mapping[str, str],
         ca_file: Path | None = None,
     ) -> None:
+        """Raises CommandError for a tenant's name that no address can carry."""
+        if not isinstance(tenant, str) or (fit := fit_tenant(tenant)) != tenant:
+            would = f"; {fit!r} would do" if isinstance(tenant, str) else ""
+            raise commands.CommandError(f"no tenant can be called {tenant!r}: a name has {TENANT_NAMES}{would}")
         self.runtime = runtime
         self.tenant = tenant
         self.address = address
@@ -267,6 +271,15 @@ class Emulation:
     def __getitem__(self, provider: str) -> Handle:
         trust = {} if self.ca_file is None else dict.fromkeys(TRUST, str(self.ca_file))
         return Handle(self.runtime, self.tenant, provider, self.address, self._roots.get(provider), trust)
+
+    def __contains__(self, provider: object) -> bool:
+        return provider in self.runtime.providers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.providers)
+
+    def __len__(self) -> int:
+        return len(self.runtime.providers)
 
     @property
     def providers(self) -> list[str]:

@@ -13,6 +13,9 @@ from emulator.operation import Operation
 from emulator.provider import Provider
 
 _TENANT = re.compile(r"/~([A-Za-z0-9_.-]+)(?=/|$)")
+_UNFIT = re.compile(r"[^A-Za-z0-9_.-]+")
+TENANT_NAMES = "letters, digits, `_`, `.` and `-`"
+"""What the name of a tenant is made of, as paths and keys carry it."""
 DEFAULT_TENANT = "default"
 _MOST_BODIES = 16  # of those whose fingerprints begin alike: 4096 of an operation
 
@@ -49,6 +52,11 @@ def split_tenant(path: str) -> tuple[str | None, str]:
     """`/~blue/acme/v1` -> (`blue`, `/acme/v1`)."""
     match = _TENANT.match(path) if path.startswith("/~") else None
     return (match[1], path[match.end() :] or "/") if match else (None, path)
+
+
+def fit_tenant(name: str) -> str:
+    """A tenant's name that paths and keys can carry: this one, if they can."""
+    return name if name and not _UNFIT.search(name) else _UNFIT.sub("-", name).strip("-") or "blue"
 
 
 def _provider(ex: Exchange, path: str) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """How a request finds its provider and its tenant."""
 
 import asyncio
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -84,6 +85,19 @@ def test_tenants_are_isolated(served: Served, tenant: str) -> None:
     served.control("reset", {}, tenant)
     assert served.journal(tenant) == []
     assert len(served.journal(other)) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "fit"), [("a b", "a-b"), ("", "blue"), ("test_x[1]", "test_x-1"), ("ä", "blue"), ("~x", "x")]
+)
+@pytest.mark.parametrize("path", [MODELS, "/_emulator/journal"])
+def test_a_tenant_that_cannot_be(served: Served, path: str, name: str, fit: str) -> None:
+    reply = served.get(f"/~{quote(name)}{path}")
+    assert reply.status_code == 404
+    assert reply.json()["emulator"] == {
+        "message": f"no tenant can be called {name!r}",
+        "hint": f"names have letters, digits, `_`, `.` and `-`: /~{fit}/",
+    }
 
 
 @pytest.mark.parametrize("prefix", ["", "/emulated"])

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 import emulator as package
-from emulator import CommandError, Emulation, create_app, make_runtime
+from emulator import CommandError, Emulation, EmulatorServer, create_app, make_runtime
 
 Call = Callable[[Any], Any]
 WRONG: dict[str, tuple[Call, str]] = {
@@ -50,6 +50,29 @@ def itself() -> list[Any]:
     steps: list[Any] = []
     steps.append(steps)
     return steps
+
+
+@pytest.mark.parametrize("name", ["test_x[1]", "a b", "a/b", "~x", "", "ä", "a\n", 5])
+def test_a_tenant_that_no_address_can_carry(emulator_server: EmulatorServer, name: Any) -> None:
+    with pytest.raises(CommandError, match=r"no tenant can be called .*: a name has letters, digits, `_`, `.` and `-`"):
+        emulator_server.tenant(name)
+    with pytest.raises(CommandError, match="no tenant can be called "):
+        Emulation(emulator_server.runtime, name, None, {})
+
+
+def test_a_tenant_that_would_do_is_named(emulator_server: EmulatorServer) -> None:
+    with pytest.raises(CommandError, match=r"; 'test_x-1' would do$"):
+        emulator_server.tenant("test_x[1]")
+    assert emulator_server.tenant("test_x-1").tenant == "test_x-1"
+
+
+def test_the_providers_of_an_emulation(emulator: Emulation, emulator_server: EmulatorServer) -> None:
+    assert "nugen" in emulator
+    assert "nugn" not in emulator
+    assert list(emulator) == list(emulator_server) == emulator.providers
+    assert len(emulator) == len(emulator.providers)
+    assert "nugen" in emulator_server
+    assert 0 not in emulator_server
 
 
 @pytest.mark.parametrize("case", WRONG)
