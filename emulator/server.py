@@ -6,7 +6,7 @@ import logging
 import math
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -192,6 +192,7 @@ class EmulatorServer:
         self._roots: dict[str, int] = {}
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
+        self._stopped = False
         self.url = self._url(self._listen(port))
 
     def _listen(self, port: int, provider: str | None = None) -> int:
@@ -223,7 +224,7 @@ class EmulatorServer:
         return self._url(self._roots[provider])
 
     def tenant(self, name: str = DEFAULT_TENANT) -> "Emulation":
-        """The emulator as one tenant sees it."""
+        """The emulator as one tenant sees it. Raises CommandError for a name that no address can carry."""
         from emulator.handles import Emulation  # which a server from the command line has no use for
 
         return Emulation(self.runtime, name, self.url, {p: self.root(p) for p in self._roots}, self.ca_file)
@@ -231,25 +232,49 @@ class EmulatorServer:
     def __getitem__(self, provider: str) -> "Handle":
         return self.tenant()[provider]
 
+    def __contains__(self, provider: object) -> bool:
+        return provider in self.runtime.providers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tenant())
+
     def start(self) -> "EmulatorServer":
-        """Serve in the background; returns when requests are answered."""
+        """Serve in the background; returns when requests are answered, at once if they already are.
+
+        Raises CommandError for a server that was stopped, and whatever keeps this one from serving.
+        """
+        if self._stopped:
+            raise CommandError("this server was stopped, and its ports are closed: make a new one")
+        if self._thread is not None:
+            return self
         started = threading.Event()
+        failed: list[BaseException] = []
         self._server = server = _Server(self.app, self._listeners)
 
         async def serve() -> None:
             task = asyncio.ensure_future(server.serve())
             while not server.started and not task.done():
                 await asyncio.sleep(0)
-            started.set()
+            if server.started:
+                started.set()
             await task
 
         def run() -> None:
-            with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
-                runner.run(serve())
+            try:
+                with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+                    runner.run(serve())
+            except BaseException as error:
+                if started.is_set():
+                    raise
+                failed.append(error)
+                started.set()
 
         self._thread = threading.Thread(target=run, name="emulator", daemon=True)
         self._thread.start()
         started.wait()
+        if failed:
+            self.stop()
+            raise failed[0]
         return self
 
     def run(self, reload_from: Sequence[str | Path] | None = None) -> None:
@@ -268,7 +293,8 @@ class EmulatorServer:
             self.stop()
 
     def stop(self) -> None:
-        """Stop serving and close the sockets and the store."""
+        """Stop serving, for good, and close the sockets and the store."""
+        self._stopped = True
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
             self._thread.join()

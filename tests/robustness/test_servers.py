@@ -1,0 +1,58 @@
+"""A server in the background: `start` serves, or says why it does not."""
+
+import resource
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from emulator import CommandError, EmulatorServer, make_runtime
+
+
+def made() -> EmulatorServer:
+    return EmulatorServer(make_runtime(["generalcompute"], pace=0))
+
+
+def served(server: EmulatorServer) -> int:
+    return httpx.get(f"{server.url}/generalcompute/health").status_code
+
+
+@contextmanager
+def no_more_descriptors() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as lowest:
+        free = lowest.fileno()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_what_serves_already_may_be_started() -> None:
+    with made().start() as server:
+        assert server.start() is server
+        assert served(server) == 200
+    with pytest.raises(httpx.ConnectError):
+        served(server)
+
+
+def test_a_stopped_server_does_not_start() -> None:
+    with made() as server:
+        assert served(server) == 200
+    server.stop()
+    told = "this server was stopped, and its ports are closed: make a new one"
+    with pytest.raises(CommandError, match=told):
+        server.start()
+    with pytest.raises(CommandError, match=told), server:
+        pytest.fail("it does not serve")
+
+
+def test_what_keeps_a_server_from_serving_is_raised() -> None:
+    server = made()
+    with no_more_descriptors(), pytest.raises(OSError, match="open files"):
+        server.start()
+    with pytest.raises(CommandError, match="this server was stopped"):
+        server.start()
