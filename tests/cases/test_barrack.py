@@ -58,14 +58,18 @@ def test_the_message_stands_under_error(asking: Caller) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variant", "keys"),
+    ("variants", "keys"),
     [
-        ("message", ["index", "message", "finish_reason"]),
-        ("both", ["index", "error", "message", "finish_reason"]),
+        (["message"], ["index", "message", "finish_reason"]),
+        (["both"], ["index", "error", "message", "finish_reason"]),
+        (["message", "both"], ["index", "error", "message", "finish_reason"]),
+        (["both", "message"], ["index", "error", "message", "finish_reason"]),
     ],
 )
-def test_variants_of_where_the_message_stands(barrack: Handle, asking: Caller, variant: str, keys: list[str]) -> None:
-    barrack.use(variant)
+def test_variants_of_where_the_message_stands(
+    barrack: Handle, asking: Caller, variants: list[str], keys: list[str]
+) -> None:
+    barrack.use(*variants)
     (choice,) = asking.ask().json["choices"]
     assert list(choice) == keys
     assert choice["message"]["role"] == "assistant"
