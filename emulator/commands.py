@@ -4,7 +4,7 @@ Every function takes the runtime, holds its lock, and raises CommandError with t
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -19,6 +19,7 @@ from emulator.mechanisms.entrances import Disturbance, Entrance
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.expressions import ExpressionError
 from emulator.mechanisms.fault_catalogue import FAULTS, OF_CONNECTIONS, OF_REQUESTS
+from emulator.mechanisms.loading import Misfit, not_given
 from emulator.mechanisms.resources import Conflict
 from emulator.mechanisms.store import Tenant
 from emulator.provider import Provider, ProviderFamily
@@ -160,7 +161,16 @@ def load(
         try:
             return account.load(given)
         except (Conflict, ExpressionError) as error:
-            raise CommandError(f"nothing was loaded: {reason(error)}") from None
+            raise CommandError(f"nothing was loaded: {reason(error)}{_not_given(account, given, error)}") from None
+
+
+def _not_given(account: Account, given: Mapping[str, Any], error: Exception) -> str:
+    """What may be missing, where it was no field of its own that a resource could not be made with."""
+    if not isinstance(error, Misfit) or len(error.path) != 2:
+        return ""
+    kind, number = error.path
+    missing = not_given(account.rules.kinds[str(kind)], given[str(kind)][number])
+    return f"; not given: {', '.join(missing)}" if missing else ""
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from emulator.mechanisms.meters import Meter
 from emulator.mechanisms.resources import Item, ResourceType, is_stock
 
 _FIELD = re.compile(r"\bbody\.(\w+)")
+_ASKED_FOR = re.compile(r"\bhas\(body\.(\w+)\)")
 _WHOLE = re.compile(r"\bbody\b(?!\.\w)")
 
 
@@ -61,6 +62,16 @@ def check_amounts(
             raise ExpressionError(f"`{hold.amount.source}` is below zero")
     for rate in meter.rates if meter is not None else ():
         rate.amount(scope)
+
+
+def not_given(kind: ResourceType, given: Mapping[str, Any]) -> list[str]:
+    """The fields that take something from a request which is not given, and take it for granted."""
+    fields: dict[str, str] = {}
+    for name, template in kind.fields.templates.items():
+        for hole in template.holes if name not in given else ():
+            for asked in {*_FIELD.findall(hole)} - {*_ASKED_FOR.findall(hole), *given}:
+                fields.setdefault(asked, name)
+    return list(dict.fromkeys(fields.values()))
 
 
 def _known(kind: ResourceType) -> Mapping[str, None] | None:

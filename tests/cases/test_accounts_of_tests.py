@@ -131,7 +131,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "no list": ({"instance": 3}, "instance: is not a list of resources"),
     "a field that others are made of is missing": (
         {**KEYS, "instance": [{"name": "x"}]},
-        r"nothing was loaded: instance\[0\]: image_name: ",
+        r"nothing was loaded: instance\[0\]: image_name: .*; not given: tier, region, gpu_model, gpu_count, image, ",
     ),
     "a name twice": ({**KEYS, "script": [{"name": "c"}, {"name": "c"}]}, r"conflict \(reason taken, field name"),
     "an id twice": ({"script": [{"id": "BRK-1"}, {"id": "BRK-1", "name": "d"}]}, r"reason taken, field id"),
