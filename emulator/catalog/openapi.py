@@ -1,5 +1,6 @@
 """The shape of an OpenAPI document: what its parts have to be, so that all else can rely on it."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -28,15 +29,55 @@ _COMPONENTS = {**dict.fromkeys(_KINDS, _MAPPING), "securitySchemes": {...: _MAPP
 _DOCUMENT = {"components": _COMPONENTS, "security": _SECURITY, "servers": _SERVERS}
 """A mapping says what its keys hold, with `!` those it must have, with `...` all others; a list, what its items are."""
 
+_VERSION = re.compile(r"3\.1(\.\d+)?")
+_WRITTEN_OTHERWISE = {
+    "swagger": "bodies stand in `requestBody:`, schemas in `components:`, the address in `servers:`",
+    "openapi": 'null is a type, `type: [string, "null"]` for `nullable: true`, and `exclusiveMinimum:` a number',
+}
+_VALUES = ("example", "examples", "default", "enum", "const")
+"""Below these stand values, which may have any key."""
+
 
 def misshapen(tree: Tree) -> list[Problem]:
     """What keeps a file from being an OpenAPI document at all."""
     paths = tree.data.get("paths") if isinstance(tree.data, dict) else None
     if not isinstance(paths, dict) or not paths:
         return [Problem(tree.place(("paths",)), "paths", "is missing; an OpenAPI document maps paths to operations")]
+    if "openapi" not in tree.data and "swagger" not in tree.data:
+        return [Problem(tree.place(()), "openapi", "is missing; say which OpenAPI it is: `openapi: 3.1.0`")]
+    if problems := of_another_version(tree):
+        return problems
     found = [*_paths(paths), *_unlike(tree.data, _DOCUMENT, (), tree.data)]
     found = found or [*_unknown_schemes(tree.data, tree.data, ())]
     return [Problem(tree.place(path), show_path(path), message) for path, message in found]
+
+
+def of_another_version(tree: Tree) -> list[Problem]:
+    """What a file, or a part of one, says in the words of an OpenAPI before 3.1, and how 3.1 says it."""
+    found = [*_outdated(tree.data), *_nullable(tree.data, ())]
+    return [Problem(tree.place(path), show_path(path), message) for path, message in found]
+
+
+def _outdated(document: Any) -> Iterator[Finding]:
+    for key, otherwise in _WRITTEN_OTHERWISE.items():
+        told = document.get(key) if isinstance(document, dict) else None
+        if told is not None and (key == "swagger" or not _VERSION.fullmatch(str(told))):
+            yield (key,), f"{told} is not read; make it `openapi: 3.1.0`, in which {otherwise}"
+
+
+def _nullable(node: Any, path: DocumentPath) -> Iterator[Finding]:
+    """Schemas that take null as OpenAPI 3.0 says it: 3.1 would pass over the word, and refuse null."""
+    if isinstance(node, list):
+        for i, item in enumerate(node):
+            yield from _nullable(item, (*path, i))
+    elif isinstance(node, dict):
+        if node.get("nullable") is True and path[-1:] != ("properties",):
+            kind = node.get("type")
+            written = f'`type: [{kind}, "null"]`' if isinstance(kind, str) else 'an `anyOf:` with `type: "null"`'
+            yield (*path, "nullable"), f"is no word of OpenAPI 3.1; write {written}"
+        for key, value in node.items():
+            if key not in _VALUES:
+                yield from _nullable(value, (*path, key))
 
 
 def _paths(paths: Mapping[str, Any]) -> Iterator[Finding]:

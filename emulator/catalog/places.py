@@ -18,6 +18,9 @@ class DataRoot:
     """How problems name the folder; empty for the folder itself."""
 
     def show(self, file: Path) -> str:
+        """How problems name a file; one of elsewhere, which data may name, by its own path."""
+        if not file.is_relative_to(self.path):
+            return file.as_posix()
         relative = file.relative_to(self.path).as_posix()
         return f"{self.shown}/{relative}" if self.shown else relative
 

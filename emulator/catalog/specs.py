@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from emulator.catalog.openapi import METHODS, misshapen, misshapen_operation
+from emulator.catalog.openapi import METHODS, misshapen, misshapen_operation, of_another_version
 from emulator.catalog.source import DocumentPath, LoadError, Problem, Tree, show_path
 from emulator.mechanisms.paths import pointed, pointer, reference
 
@@ -204,6 +204,8 @@ class _Bundler:
                 raise LoadError(
                     [Problem(self._place(file, at), show_path((*at, "$ref")), f"there is no specs/{target}")]
                 )
+            if problems := of_another_version(tree):
+                raise LoadError(problems)
             self.trees[target] = tree
         return target, pointer(ref)
 
