@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from emulator.catalog.constants import constant, constants
 from emulator.catalog.groups import declared_groups, group_path
 from emulator.catalog.language.document import Document
 from emulator.catalog.language.errors import Entry
@@ -28,6 +29,7 @@ def check(document: Document, spec: Spec, tree: Tree) -> list[Problem]:
         *_aliases(document, spec),
         *_names(document, spec),
         *_limits(document),
+        *constants(document),
         *owned(document),
         *latency(document),
         *_twice(document),
@@ -278,6 +280,8 @@ def reachable(
         yield "unsupported_media_type", "body.other_media_type is refuse"
     if declared is not None and declared.read is not None:
         yield from _reachable_by_model(document)
+    if declared is not None and declared.embed is not None and constant(declared.embed.dimensions) is None:
+        yield "invalid_request", "a vector can be too large"
     if declared is not None and declared.act is not None:
         yield from reachable_by_act(document, declared.act)
 

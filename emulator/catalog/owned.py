@@ -195,16 +195,23 @@ def _meters(document: Document) -> Iterator[Finding]:
             continue
         for i, rate in enumerate(meter.rates):
             yield from _states(document, name, rate.states, (*path, "rates", i, "states"))
+            for key, source in (("price", rate.price), ("quantity", rate.quantity)):
+                yield from _spoken_of(source, document.resources[name], (*path, "rates", i, key))
         for field in meter.sums:
             if field not in meter.record:
                 yield (*path, "sums"), unknown(field, meter.record)
             else:
                 yield from _summed(meter.record[field], document.resources[name], name, (*path, "record", field))
-        known = _names(document.resources[name])
         for field, template in meter.record.items():
-            for used in _ITEM.findall(str(template)):
-                if used not in known:
-                    yield (*path, "record", field), unknown(used, known)
+            yield from _spoken_of(template, document.resources[name], (*path, "record", field))
+
+
+def _spoken_of(template: Any, resource: Resource, path: DocumentPath) -> Iterator[Finding]:
+    """Fields that what is said of a resource speaks of, and that it cannot have."""
+    known = _names(resource)
+    for used in _ITEM.findall(str(template)):
+        if used not in known:
+            yield path, unknown(used, known)
 
 
 def _summed(template: Any, resource: Resource, name: str, path: DocumentPath) -> Iterator[Finding]:

@@ -20,6 +20,9 @@ _COMMON_WEIGHT, _WORD_WEIGHT, _PART_WEIGHT = 0.1, 1.0, 0.25
 _SPREAD = 8
 """How many dimensions a feature is spread over, so that two features seldom meet in all of theirs."""
 
+MOST_DIMENSIONS = 16_384
+"""A request may ask for more: no vector is so large, and everybody would wait for it."""
+
 
 def embed(prompt: str | list[int], dimensions: int) -> list[float]:
     """A vector of length 1 for a text, or for a list of tokens. `dimensions` below 1 counts as 1."""

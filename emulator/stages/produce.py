@@ -6,19 +6,22 @@ from emulator.exchange import Exchange, Refused
 from emulator.mechanisms import cursors, faulty_content, ledger, outbox, resources
 from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.completions import complete
-from emulator.mechanisms.embeddings import embed
+from emulator.mechanisms.embeddings import MOST_DIMENSIONS, embed
 from emulator.mechanisms.expressions import Expression
 from emulator.mechanisms.journal import Note
 from emulator.mechanisms.requests import Reader
 from emulator.mechanisms.resources import Conflict, Item, ResourceType
+from emulator.mechanisms.violations import RequestSchema
+from emulator.mechanisms.wording import by_field
 from emulator.operation import Act, Message
 
 _GENERATED: Note = ("produce", "generated", {})
 _SCRIPTED: Note = ("produce", "scripted", {})
+_BODY = RequestSchema({}, {}, required=False, place="body")
 
 
 def produce(ex: Exchange) -> None:
-    """May refuse with not_found, conflict, illegal_state, in_use, and whatever a guard or a stock names."""
+    """May refuse with not_found, conflict, illegal_state, in_use, invalid_request, and what guards and stocks name."""
     operation = ex.active
     for name, template in operation.facts.items():
         ex.scope[name] = template.render(ex.scope)
@@ -58,12 +61,22 @@ def _streams(ex: Exchange, request: dict[str, Any]) -> bool:
 
 
 def _embed(ex: Exchange, request: dict[str, Any], dimensions: Expression) -> None:
-    size = int(dimensions.number(ex.scope))
+    size = _vector_size(ex, dimensions)
     vectors = [embed(prompt, size) for prompt in request["prompts"]]
     tokens = request["prompt_tokens"]
     ex.scope["embeddings"] = [{"index": index, "vector": vector} for index, vector in enumerate(vectors)]
     ex.scope["usage"] = {"prompt_tokens": tokens, "completion_tokens": 0, "total_tokens": tokens}
     ex.note("produce", "embedded", texts=len(vectors), dimensions=size)
+
+
+def _vector_size(ex: Exchange, dimensions: Expression) -> int:
+    """How many numbers a vector has. A size that no vector has is the fault of the field that says it."""
+    size = int(dimensions.number(ex.scope))
+    if size > MOST_DIMENSIONS:
+        field = [name for name, value in (ex.scope["body"] or {}).items() if value == size][:1]
+        told = ex.provider.wording.tell([_BODY.violation("maximum", field, size, limit=MOST_DIMENSIONS)], ex.scope)
+        raise Refused("invalid_request", violations=told, errors_by_field=by_field(told))
+    return size
 
 
 def _act(ex: Exchange, act: Act) -> None:

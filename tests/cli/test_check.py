@@ -255,6 +255,16 @@ BROKEN = {
         "2 operations.createChatCompletion.embed: makes vectors of prompts, so the operation needs a `read:` "
         "with a `prompt`",
     ),
+    "a cost below zero": _limits(
+        "capacity: 60", "cost: -5\n      capacity: 60", "5 limits.rules[0].cost: -5 is below zero"
+    ),
+    "a capacity below zero": _limits("capacity: 60", "capacity: -5", "5 limits.rules[0].capacity: -5 is below zero"),
+    "a vector of nothing": _file(
+        "operations",
+        "operations:\n  createChatCompletion: {source: convention, read: x, embed: {dimensions: 0}}\n"
+        "read: {x: {prompt: body.x}}\n",
+        "2 operations.createChatCompletion.embed.dimensions: 0 is no size of a vector, which has 1 to 16384 numbers",
+    ),
     "refusal that is none": _file(
         "scenarios",
         "scenarios:\n  tired:\n    - {refuse: too_tired}\n",

@@ -42,7 +42,8 @@ def _operations(right: str, wrong: str, told: str, at: str = "") -> Broken:
 KINDS = "there are plan, rack, tag, server, disk, address"
 SERVER = "there are provisioning, failed, running, resuming, removing, paused"
 DISK = "there are formatting, copying, free, wiping, attached"
-FIELDS = "there are name, site, plan, tags, hourly"
+SERVER_FIELDS = "name, site, plan, tags, hourly"
+FIELDS = f"there are {SERVER_FIELDS}"
 HELD = "resources.server.holds[0]"
 NO_STOCK = "and nobody could be refused the stock"
 RACK = "{field: free, states: [running]}"
@@ -203,6 +204,20 @@ BROKEN = {
         "    tag:\n",
         'meters.tag.rates[0].states: "free" does not exist; there are none',
         "states: [free",
+    ),
+    "price of no field": _prices(
+        "price: item.hourly",
+        "price: item.hourley",
+        f'meters.server.rates[0].price: "hourley" does not exist; there are {IDS}, status, {SERVER_FIELDS}',
+    ),
+    "quantity of no field": _prices(
+        "quantity: item.gb",
+        "quantity: item.bg",
+        f'meters.disk.rates[0].quantity: "bg" does not exist; there are {IDS}, status, gb, server',
+    ),
+    "a price below zero": _prices("price: 0.40", "price: -0.40", "charges.createAddress[0].price: -0.4 is below zero"),
+    "a meter's price below zero": _prices(
+        "price: 0.005", 'price: "-0.005"', "meters.server.rates[1].price: -0.005 is below zero"
     ),
     "sum of no field": _prices("sums: [gb]", "sums: [tb]", 'meters.disk.sums: "tb" does not exist; there are gb'),
     "sum of no number": _prices(

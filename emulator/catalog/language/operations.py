@@ -23,7 +23,7 @@ class Context(Model):
 class Embed(Model):
     """Vectors of length 1 for the prompts that `read` finds; shapes see them as `embeddings`, with index and vector."""
 
-    dimensions: Expr = Field(description="How many numbers a vector has.")
+    dimensions: Expr = Field(description="How many numbers a vector has; a request for more than 16384 is invalid.")
 
 
 class Operation(Model):
