@@ -4,11 +4,14 @@ import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from emulator.catalog.specs import FORM, JSON, followed
 from emulator.mechanisms.clock import written_duration
 from emulator.mechanisms.fault_catalogue import FAULTS
+from emulator.mechanisms.forms import FormSchema
 from emulator.mechanisms.records import record
+from emulator.mechanisms.violations import RequestSchema
 from emulator.operation import Act, Operation, concerns
 from emulator.provider import Provider, ProviderFamily
 from emulator.stages.route import split_tenant
@@ -118,31 +121,57 @@ def spec_operation(provider: Provider, operation: Operation) -> tuple[dict[str, 
 
 def curl(provider: Provider, origin: str, ca_file: str | None = None) -> str:
     """One curl line that succeeds when pasted: the provider's first completion; with TLS, told whom to trust."""
-    operation = next(
-        (o for o in provider.operations.values() if o.reader is not None), next(iter(provider.operations.values()))
-    )
+    operations = list(provider.operations.values())
+    operation = next((o for o in operations if o.reader is not None), operations[0])
+    body, query = request_example(provider, operation), provider.query(provider.api_key)
     trusted = [] if ca_file is None else ["--cacert", ca_file]
-    parts = ["curl", "-sS", *trusted, origin + example_path(provider, operation)]
+    address = origin + example_path(provider, operation) + (f"?{urlencode(query)}" if query else "")
+    parts = ["curl", "-sS", *trusted, address]
+    if operation.method != ("GET" if body is None else "POST"):
+        parts += ["-X", operation.method]
     for name, value in provider.headers(provider.api_key).items():
         parts += ["-H", f"{name}: {value}"]
-    body = request_example(provider, operation)
-    if body is not None:
-        parts += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
-    return shlex.join(parts)
+    return shlex.join([*parts, *_sent(operation.body, body)])
+
+
+def _sent(schema: RequestSchema | FormSchema | None, body: Any) -> list[str]:
+    """How curl is told of a body: as JSON, or part by part of a form."""
+    if body is None:
+        return []
+    if not isinstance(schema, FormSchema):
+        return ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
+    fields = ((name, value if isinstance(value, list) else [value]) for name, value in body.items())
+    return [word for name, values in fields for value in values for word in _part(schema, name, value)]
+
+
+def _part(schema: FormSchema, name: str, value: Any) -> list[str]:
+    text, field = value if isinstance(value, str) else json.dumps(value), name.removesuffix("[]")
+    declared = schema.fields.declared(field)
+    if "binary" not in (declared.get("format"), schema.fields.resolved(declared.get("items")).get("format")):
+        return ["--form-string", f"{name}={text}"]
+    media_type = schema.accepted.get(field, ("text/plain",))[0].replace("/*", "/plain")
+    quoted = json.dumps(text, ensure_ascii=False)
+    return ["-F", f"{name}={quoted};filename=hello.txt;type={media_type}"]
+
+
+_ANY_KEY = "any key"
+"""One that nobody declares: keys have no spaces."""
 
 
 def greeting(provider: Provider, origin: str, *, ca_file: str | None = None, strict: bool = False) -> list[str]:
     """What a client needs to know of a provider that is served at an origin."""
-    base_url, other = (
-        origin + provider.base_path,
-        f"others: `emulator list {provider.id}`" if strict else "any key works",
-    )
+    base_url = origin + provider.base_path
+    any_key = not strict and isinstance(provider.identify(_ANY_KEY, False), Mapping)
+    other = "any key works" if any_key else f"others: `emulator list {provider.id}`"
     holes = {"base_url": base_url, "origin": origin, "api_key": provider.api_key}
     return [
         provider.title,
         f"  base URL  {base_url}",
         f"  API key   {provider.api_key}   ({other}; emu-<refusal> meets that refusal)",
-        *(f"  export {variable}={template.format(**holes)}" for variable, template in provider.env.items()),
+        *(
+            f"  export {variable}={shlex.quote(template.format(**holes))}"
+            for variable, template in provider.env.items()
+        ),
         f"  {curl(provider, origin, ca_file)}",
     ]
 

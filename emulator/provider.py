@@ -239,6 +239,11 @@ class Provider:
         place = self.places[0]
         return {**({place.name: place.written(key)} if place.where == "header" else {}), **self.client_headers}
 
+    def query(self, key: str) -> dict[str, str]:
+        """The credential where it is a query parameter."""
+        place = self.places[0]
+        return {place.name: place.written(key)} if place.where == "query" else {}
+
     def played(self, play: Mapping[str, Any]) -> Scenario | None:
         """The scenario of a play: one of the fixture's, or the steps a test gave."""
         if "steps" in play:

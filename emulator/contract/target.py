@@ -71,8 +71,7 @@ class Target:
 
     @property
     def query(self) -> dict[str, str]:
-        place = self.provider.places[0]
-        return {place.name: self.key} if place.where == "query" else {}
+        return self.provider.query(self.key)
 
     def hidden(self, text: str) -> str:
         """Text without the key, and with the address that a user can reach."""
