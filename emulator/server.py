@@ -128,20 +128,33 @@ def uvicorn_config(app: EmulatorApp) -> uvicorn.Config:
 
 
 def reload_on_change(runtime: Runtime, data: Sequence[str | Path], stop: threading.Event) -> None:
-    """Load the data anew whenever a file of it changes, until `stop`; what cannot be used is told and left."""
-    seen = catalog.changes(data)
+    """Load the data anew whenever a file of it changes, until `stop`; what cannot be used is told and left.
+
+    Where every provider is served that there is, those that are added are, too.
+    """
+    seen, every = catalog.changes(data), set(catalog.names(data)) <= set(runtime.providers)
     while not stop.wait(0.5):
         try:
             now = catalog.changes(data)
             if now != seen:
                 seen = now
-                runtime.serve(catalog.load(data, list(runtime.providers)))
+                _take_in(runtime, catalog.load(data, () if every else list(runtime.providers)))
         except catalog.LoadError as error:
             log.warning("not taken in:\n%s", error)
         except KeyError as error:
             log.warning("not taken in: the provider %s is gone", error)
         except FileNotFoundError:  # an editor is just replacing a file
             continue
+
+
+def _take_in(runtime: Runtime, families: Mapping[str, ProviderFamily]) -> None:
+    """Serve these from now on. Raises KeyError when one that was served is not among them."""
+    for name in runtime.providers:
+        if name not in families:
+            raise KeyError(name)
+    added = [f"; {name} is new, at /{name}" for name in families if name not in runtime.providers]
+    runtime.serve(families)
+    log.warning("taken in%s", "".join(added))  # as loud as what it puts right
 
 
 class _Server(uvicorn.Server):

@@ -12,7 +12,7 @@ from emulator.catalog.places import DataRoot, Signature, own, packaged, signatur
 from emulator.catalog.source import LoadError, Problem
 from emulator.provider import ProviderFamily
 
-__all__ = ["LoadError", "Problem", "changes", "check", "load", "schema"]
+__all__ = ["LoadError", "Problem", "changes", "check", "load", "names", "schema"]
 
 
 def load(folders: Sequence[str | Path] = (), only: Sequence[str] = ()) -> dict[str, ProviderFamily]:
@@ -34,6 +34,18 @@ def check(folders: Sequence[str | Path] = ()) -> dict[str, ProviderFamily]:
 
     with _uncollected():
         return library.checked(_roots(folders))
+
+
+def names(folders: Sequence[str | Path] = ()) -> list[str]:
+    """The ids of all providers there are, usable or not."""
+    roots = _roots(folders)
+    before = kept_of(roots)
+    served = None if before is None else before.names()
+    if served is None:
+        from emulator.catalog import library
+
+        served = library.Library(roots).concrete()
+    return served
 
 
 def changes(folders: Sequence[str | Path] = ()) -> Signature:

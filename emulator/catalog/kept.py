@@ -28,15 +28,19 @@ class Kept:
     roots: tuple[DataRoot, ...]
     shelf: cache.Shelf
 
+    def names(self) -> list[str] | None:
+        """The ids of all providers there are; None when they are not kept."""
+        lines = self.shelf.read(_SERVED)
+        return None if lines is None else list(orjson.loads(lines[0]))
+
     def families(self, only: Sequence[str]) -> dict[str, ProviderFamily] | None:
         """The wanted providers (all, when none is named); None unless every one is kept.
 
         Raises KeyError for a wanted provider that does not exist.
         """
-        lines = self.shelf.read(_SERVED)
-        if lines is None:
+        served = self.names()
+        if served is None:
             return None
-        served = orjson.loads(lines[0])
         families = {}
         for name in only or served:
             if name not in served:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -218,6 +219,38 @@ def test_reload_takes_in_another_host(serve: Serve, tmp_path: Path) -> None:
     provider.write_text(acme.PROVIDER.replace("api.acme.test", "api.moved.test"), encoding="utf-8")
     assert until(lambda: status("api.moved.test") == 200)
     assert status("api.acme.test") == 404
+
+
+def test_reload_says_what_it_took_in(serve: Serve, tmp_path: Path) -> None:
+    provider = acme.write(tmp_path / "data") / "fixtures/acme/provider.yaml"
+    served = serve("acme", "--data", tmp_path / "data", "--reload")
+    provider.write_text(acme.PROVIDER + "colour: blue\n", encoding="utf-8")
+    assert until(lambda: "not taken in:\n" in served.errors.read_text())
+    provider.write_text(acme.PROVIDER, encoding="utf-8")
+    assert until(lambda: served.errors.read_text().endswith("\ntaken in\n"))
+
+
+def _add(folder: Path, name: str) -> None:
+    acme.write(
+        folder, {f"fixtures/{name}/provider.yaml": acme.PROVIDER.replace("acme", name).replace(f"{name}.y", "acme.y")}
+    )
+
+
+def test_reload_takes_in_another_provider(serve: Serve, tmp_path: Path) -> None:
+    served = serve("--data", acme.write(tmp_path / "data"), "--reload")
+    assert served.get("/beta/v1/models").status_code == 404
+    _add(tmp_path / "data", "beta")
+    assert until(lambda: served.get("/beta/v1/models").status_code == 200)
+    assert until(lambda: served.errors.read_text().endswith("taken in; beta is new, at /beta\n"))
+    shutil.rmtree(tmp_path / "data/fixtures/beta")
+    assert until(lambda: served.errors.read_text().endswith("not taken in: the provider 'beta' is gone\n"))
+
+
+def test_reload_serves_no_provider_beside_the_chosen_ones(serve: Serve, tmp_path: Path) -> None:
+    served = serve("acme", "--data", acme.write(tmp_path / "data"), "--reload")
+    _add(tmp_path / "data", "beta")
+    assert until(lambda: served.errors.read_text().endswith("taken in\n"))
+    assert served.control("health").json()["providers"] == ["acme"]
 
 
 def test_port_in_use(run: Run) -> None:
