@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from emulator import overview
+from emulator.catalog.specs import FORM, followed
 from emulator.contract import curl
 from emulator.contract.report import ALLOWED, Finding, Report
 from emulator.contract.target import CannotRun, Target
@@ -63,11 +64,24 @@ def document(provider: Provider, origin: str) -> dict[str, Any]:
             if not isinstance(raw, dict) or raw.get("operationId") not in provider.operations:
                 continue
             raw.pop("servers", None)
+            _carry_lists(followed(bundled, raw.get("requestBody") or {}).get("content", {}).get(FORM, {}), bundled)
             called = paths.setdefault(provider.operations[raw["operationId"]].path, {})
             called[method] = raw
             if "parameters" in item:
                 called["parameters"] = copy.deepcopy(item["parameters"])
     return {**bundled, "servers": [{"url": origin}], "paths": paths}
+
+
+def _carry_lists(media: dict[str, Any], bundled: dict[str, Any]) -> None:
+    """Let no form need a list without items: it would have no part for it, and so lack the field."""
+    schema = followed(bundled, media.get("schema") or {})
+    lists = {
+        name: {"minItems": 1, **declared}
+        for name, below in (schema.get("properties") or {}).items()
+        if name in schema.get("required", ()) and (declared := followed(bundled, below)).get("type") == "array"
+    }
+    if lists:
+        media["schema"] = {**schema, "properties": {**schema["properties"], **lists}}
 
 
 def _hook(schema: "BaseSchema", target: Target, report: Report) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 
 from emulator import EmulatorServer, make_runtime
 from emulator.contract.target import SERVED
@@ -172,3 +173,26 @@ def test_an_answer_that_is_no_http_is_a_finding(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "acme  GET /v1/models  answer\n   Network Error" in done.stdout
     assert "acme  GET /v1/models  documented_status\n   200 did not come" in done.stdout
+
+
+def test_a_form_that_needs_a_list_is_sent_with_one(tmp_path: Path) -> None:
+    """A list without items has no part in a form, so nobody can send it."""
+    declared = {
+        "type": "object",
+        "required": ["files"],
+        "properties": {"files": {"$ref": "#/components/schemas/Files"}},
+    }
+    replies = {str(status): {"description": ""} for status in (200, 400, 401, 500)}
+    upload = {
+        "operationId": "upload",
+        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": declared}}},
+        "responses": replies,
+    }
+    data = acme.write(tmp_path, paths={"/files": {"post": upload}}, operations={"upload": {"source": "convention"}})
+    spec = data / "specs/acme.yaml"
+    files = {"Files": {"type": "array", "items": {"type": "string", "format": "binary"}}}
+    document = yaml.safe_load(spec.read_text())
+    document["components"]["schemas"] = files
+    spec.write_text(yaml.safe_dump(document))
+    done = _contract("acme", "--data", data, "--max-examples", 30)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
