@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from emulator.catalog.aims import aims
 from emulator.catalog.constants import constant, constants
 from emulator.catalog.groups import declared_groups, group_path
 from emulator.catalog.language.document import Document
@@ -13,6 +14,7 @@ from emulator.catalog.language.errors import Entry
 from emulator.catalog.language.operations import Operation
 from emulator.catalog.latency import latency
 from emulator.catalog.owned import Finding, act, owned, reachable_by_act, unknown
+from emulator.catalog.seeds import seeds
 from emulator.catalog.source import DocumentPath, Problem, Tree, show_path
 from emulator.catalog.specs import Spec, SpecOperation
 from emulator.refusals import RefusalName
@@ -23,14 +25,17 @@ def check(document: Document, spec: Spec, tree: Tree) -> list[Problem]:
     findings = [
         *_needed(document),
         *_origin(document),
+        *_checks(document),
         *_credentials(document),
         *_sources(document),
         *_operations(document, spec),
         *_aliases(document, spec),
+        *aims(document, spec),
         *_names(document, spec),
         *_limits(document),
         *constants(document),
         *owned(document),
+        *seeds(document),
         *latency(document),
         *_twice(document),
         *_refusals(document, spec),
@@ -85,6 +90,14 @@ def _needed(document: Document) -> Iterator[Finding]:
     for section in ("auth", "errors", "origin"):
         if not getattr(document, section):
             yield (section,), "is missing"
+
+
+def _checks(document: Document) -> Iterator[Finding]:
+    for i, name in enumerate(document.checks):
+        if name in document.checks[:i]:
+            yield ("checks", i), f'"{name}" is used twice'
+    if "disrupt" not in document.checks:
+        yield ("checks",), "needs `disrupt`: without it, failures and scenarios that are asked for never come"
 
 
 def _origin(document: Document) -> Iterator[Finding]:

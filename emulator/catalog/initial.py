@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from emulator.catalog.source import Problem, Tree
+from emulator.catalog.source import Problem, Tree, show_path
 from emulator.exchange import new_scope
 from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.entropy import Entropy
@@ -43,6 +43,20 @@ def opening_problem(provider: Provider, tree: Tree) -> Problem | None:
     except (Conflict, ExpressionError) as error:
         path = error.path if isinstance(error, Misfit) else ()
         return Problem(tree.place(path), "", f"an account cannot begin with these resources: {reason(error)}")
+    return None
+
+
+def identity_problem(provider: Provider, tree: Tree) -> Problem | None:
+    """That resources would be given ids that are no text, by which nobody could find them again."""
+    scope = new_scope(provider, Entropy(provider.id), 0.0, provider.anonymous)
+    for name, kind in provider.accounts.kinds.items() if provider.accounts is not None else ():
+        try:
+            drawn = kind.id(scope)
+        except ExpressionError:  # it needs a request
+            continue
+        if drawn is not None and not isinstance(drawn, str):
+            path = ("resources", name, "id")
+            return Problem(tree.place(path), show_path(path), f"gives {drawn!r}, and an id is text; say `string(...)`")
     return None
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.catalog.compile import Compiler
-from emulator.catalog.initial import Initial, initial_resources, opening_problem
+from emulator.catalog.initial import Initial, identity_problem, initial_resources, opening_problem
 from emulator.catalog.language.document import Document
 from emulator.catalog.own_key import own_key_problem
 from emulator.catalog.places import DataRoot, files_below
@@ -162,7 +162,7 @@ class Library:
         self._check_own_operations(name, spec)
         initial, own = self._initial(name, document, tree)
         base = Compiler(document, spec, tree, initial).provider()
-        begins_badly = own_key_problem(base, tree) or opening_problem(base, own)
+        begins_badly = identity_problem(base, tree) or own_key_problem(base, tree) or opening_problem(base, own)
         if begins_badly is not None:
             raise LoadError([begins_badly])
 
@@ -235,6 +235,10 @@ def _document(tree: Tree) -> Document:
     return document
 
 
+_OF_ALL = ("id", "spec", "extends", "abstract", "variants")
+"""What is read before a variant is laid on."""
+
+
 def _overlaid(tree: Tree, variant: str) -> Tree:
     """A provider's tree with one variant's overlay laid on, its quirks dropped and added, its models added."""
     chosen = tree.data["variants"][variant]
@@ -243,6 +247,10 @@ def _overlaid(tree: Tree, variant: str) -> Tree:
         chosen.get("overlay", {}),
         {p[3:]: place for p, place in tree.marks.items() if p[:3] == path},
     )
+    for key in _OF_ALL:
+        if key in over.data:
+            message = "is the same in every variant; remove it"
+            raise LoadError([Problem(over.place((key,)), f"variants.{variant}.overlay.{key}", message)])
     overlaid = merge(tree, over)
     known = [_id(quirk) for quirk in tree.data.get("quirks") or []]
     for quirk in chosen.get("drop_quirks", []):

@@ -38,6 +38,11 @@ _VALUES = ("example", "examples", "default", "enum", "const")
 """Below these stand values, which may have any key."""
 
 
+def holes(path: str) -> list[str]:
+    """The names of a path's parameters: `id` of `/jobs/{id}`."""
+    return re.findall(r"\{([^{}]+)\}", path)
+
+
 def misshapen(tree: Tree) -> list[Problem]:
     """What keeps a file from being an OpenAPI document at all."""
     paths = tree.data.get("paths") if isinstance(tree.data, dict) else None
@@ -88,7 +93,7 @@ def _paths(paths: Mapping[str, Any]) -> Iterator[Finding]:
             yield ("paths", path), "must be a mapping of methods, or one $ref"
 
 
-def misshapen_operation(item: Mapping[str, Any], method: str, document: Mapping[str, Any]) -> list[Finding]:
+def misshapen_operation(path: str, item: Mapping[str, Any], method: str, document: Mapping[str, Any]) -> list[Finding]:
     """What keeps an operation of a path from being one, with the steps there from the path."""
     raw, shared = item[method], {key: item[key] for key in ("parameters", "servers") if key in item}
     at: DocumentPath = (method,)
@@ -96,7 +101,17 @@ def misshapen_operation(item: Mapping[str, Any], method: str, document: Mapping[
         return [(at, "must be a mapping with `operationId` and `responses`")]
     lost = [(at, f"$ref {ref} leads nowhere") for ref in dict.fromkeys(_lost(raw, document, set()))]
     found = lost or [*_unlike(shared, _OPERATION, (), document), *_unlike(raw, _OPERATION, at, document)]
-    return found or [*_unknown_schemes(raw, document, at)]
+    found = found or [*_unknown_schemes(raw, document, at)]
+    return found or [*_strangers(path, shared, (), document), *_strangers(path, raw, at, document)]
+
+
+def _strangers(path: str, node: Mapping[str, Any], at: DocumentPath, document: Mapping[str, Any]) -> Iterator[Finding]:
+    """Path parameters that are declared, and that the path does not have."""
+    for i, parameter in enumerate(node.get("parameters", [])):
+        declared, _ = _followed(parameter, document)
+        if declared["in"] == "path" and declared["name"] not in holes(path):
+            known = ", ".join(holes(path)) or "none"
+            yield (*at, "parameters", i), f'"{declared["name"]}" is no parameter of the path; there are {known}'
 
 
 def _unknown_schemes(node: Mapping[str, Any], document: Mapping[str, Any], path: DocumentPath) -> Iterator[Finding]:

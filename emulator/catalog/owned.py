@@ -25,7 +25,6 @@ def owned(document: Document) -> Iterator[Finding]:
         path: DocumentPath = ("resources", name)
         yield from _fields(resource, path)
         yield from _references(document, resource, path)
-        yield from _seeds(resource, path)
         if resource.states is not None:
             yield from _machine(resource.states, (*path, "states"))
             for i, hold in enumerate(resource.holds):
@@ -67,29 +66,7 @@ def _references(document: Document, resource: Resource, path: DocumentPath) -> I
             yield (*at, "call"), unknown(reference.call, calls)
 
 
-def _seeds(resource: Resource, path: DocumentPath) -> Iterator[Finding]:
-    """Seeds say themselves what a request would have computed."""
-    states = resource.states.names() if resource.states else []
-    ids = [seed.get("id") for seed in resource.seed]
-    references = [reference.field for reference in resource.references]
-    for i, seed in enumerate(resource.seed):
-        at: DocumentPath = (*path, "seed", i)
-        for field in ("id", *resource.unique, *(("status",) if states else ())):
-            if field not in seed and field in _names(resource):
-                yield at, f"needs `{field}`"
-        for field in references:
-            value = seed.get(field)
-            if not all(isinstance(one, str) for one in (value if isinstance(value, list) else [value or ""])):
-                yield (*at, field), f"{value!r} is neither an id nor a list of ids"
-        if states and seed.get("status", states[0]) not in states:
-            yield (*at, "status"), unknown(seed["status"], states)
-        if not isinstance(seed.get("id", ""), str):
-            yield (*at, "id"), f"{seed['id']!r} is no text"
-        elif "id" in seed and seed["id"] in ids[:i]:
-            yield (*at, "id"), f'"{seed["id"]}" is used twice'
-
-
-def _names(resource: Resource) -> list[str]:
+def names_of(resource: Resource) -> list[str]:
     """Every field that an item can have."""
     seeded = [name for seed in resource.seed for name in seed]
     return list(
@@ -137,8 +114,8 @@ def _comes_back(machine: Machine, state: str) -> bool:
 def _hold(document: Document, name: str, machine: Machine, hold: Hold, path: DocumentPath) -> Iterator[Finding]:
     if hold.resource not in document.resources:
         yield (*path, "resource"), unknown(hold.resource, document.resources)
-    elif hold.field not in _names(document.resources[hold.resource]):
-        yield (*path, "field"), unknown(hold.field, _names(document.resources[hold.resource]))
+    elif hold.field not in names_of(document.resources[hold.resource]):
+        yield (*path, "field"), unknown(hold.field, names_of(document.resources[hold.resource]))
     else:
         for i, seed in enumerate(document.resources[hold.resource].seed):
             stock = seed.get(hold.field)
@@ -208,7 +185,7 @@ def _meters(document: Document) -> Iterator[Finding]:
 
 def _spoken_of(template: Any, resource: Resource, path: DocumentPath) -> Iterator[Finding]:
     """Fields that what is said of a resource speaks of, and that it cannot have."""
-    known = _names(resource)
+    known = names_of(resource)
     for used in _ITEM.findall(str(template)):
         if used not in known:
             yield path, unknown(used, known)
@@ -298,8 +275,8 @@ def _of_resource(document: Document, act: Act, name: str, path: DocumentPath) ->
             if field not in document.resources[part].fields:
                 yield (*path, "parts", part, "fields", field), unknown(field, document.resources[part].fields)
     for field in act.filter:
-        if field not in _names(resource):
-            yield (*path, "filter", field), unknown(field, _names(resource))
+        if field not in names_of(resource):
+            yield (*path, "filter", field), unknown(field, names_of(resource))
     yield from _held(resource, act, path)
 
 

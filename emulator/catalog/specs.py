@@ -68,7 +68,7 @@ def load_spec(name: str, place: str, find: Find) -> Spec:
             if method in item:
                 problems += [
                     Problem(bundler.place(path, *steps), show_path(("paths", path, *steps)), message)
-                    for steps, message in misshapen_operation(item, method, document)
+                    for steps, message in misshapen_operation(path, item, method, document)
                 ]
                 if problems:
                     continue

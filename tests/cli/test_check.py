@@ -265,6 +265,54 @@ BROKEN = {
         "read: {x: {prompt: body.x}}\n",
         "2 operations.createChatCompletion.embed.dimensions: 0 is no size of a vector, which has 1 to 16384 numbers",
     ),
+    "checks without scenarios": _provider(
+        "id: acme\n",
+        "id: acme\nchecks: [authenticate, validate, limit]\n",
+        "2 checks: needs `disrupt`: without it, failures and scenarios that are asked for never come",
+    ),
+    "a check twice": _provider(
+        "id: acme\n",
+        "id: acme\nchecks: [authenticate, validate, limit, limit, disrupt]\n",
+        '2 checks[3]: "limit" is used twice',
+    ),
+    "an alias without a slash": _provider(
+        "id: acme\n", "id: acme\naliases: {models: /v1/models}\n", "2 aliases.models: begins with a slash: /models"
+    ),
+    "an alias with a parameter of its own": _provider(
+        "id: acme\n",
+        'id: acme\naliases: {"/{org}/models": /v1/models}\n',
+        "2 aliases./{org}/models: needs the parameters of /v1/models, by their names: none",
+    ),
+    "an event that is none": _file(
+        "quirks",
+        "quirks:\n  - id: odd\n    target: stream\n    source: convention\n    do: [{op: merge, at: usgae}]\n",
+        '5 quirks[0].do[0].at: "usgae" does not exist; there are ',
+    ),
+    "words for no constraint": _file(
+        "errors",
+        "validation:\n  source: convention\n  messages:\n    minimun: {message: a}\n",
+        '4 validation.messages.minimun: "minimun" does not exist; there are ',
+    ),
+    "words for no type": _file(
+        "errors",
+        "validation:\n  source: convention\n  messages:\n    type.integr.string: {message: a}\n",
+        '4 validation.messages.type.integr.string: "integr" does not exist; there are ',
+    ),
+    "a status that the spec does not have": _file(
+        "operations",
+        "operations:\n  listModels: {source: convention, documented: [200, 418]}\n",
+        '2 operations.listModels.documented: "418" does not exist; there are ',
+    ),
+    "an overlay with another spec": _variant(
+        "{spec: other.yaml}", "5 variants.odd.overlay.spec: is the same in every variant; remove it"
+    ),
+    "an overlay with another id": _variant(
+        "{id: other}", "5 variants.odd.overlay.id: is the same in every variant; remove it"
+    ),
+    "a parameter that the path does not have": _operation(
+        "get: {operationId: jobs, parameters: [{in: path, name: id}]}",
+        '9 paths./jobs.get.parameters[0]: "id" is no parameter of the path; there are none',
+    ),
     "refusal that is none": _file(
         "scenarios",
         "scenarios:\n  tired:\n    - {refuse: too_tired}\n",

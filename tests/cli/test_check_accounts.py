@@ -112,6 +112,18 @@ BROKEN = {
         "rack.seed[0].free: None is no stock: a whole number, zero or more",
     ),
     "seed whose id is no text": _resources("{id: srv-000001,", "{id: 5,", "server.seed[0].id: 5 is no text"),
+    "seed that refers to nothing": _resources(
+        "tags: [tag-000001]",
+        "tags: [tag-000009]",
+        'server.seed[0].tags: "tag-000009" does not exist; there are tag-000001, tag-000002',
+    ),
+    "seeds of one name": _resources(
+        "name: spare}", "name: web}", 'tag.seed[1].name: "web" is used twice', "seed: [{id: tag"
+    ),
+    "more seeds than there may be": _resources(
+        "    most: 3", "    most: 1", "tag.seed: has 2 items, and there may be 1", "seed: [{id: tag"
+    ),
+    "an id that is no text": _resources('id: "srv-${hex(6)}"', 'id: "${int(digits(6))}"', "server.id: gives "),
     "seed that refers to no id": _resources(
         "tags: [tag-000001]", "tags: [[]]", "server.seed[0].tags: [[]] is neither an id nor a list of ids"
     ),
@@ -299,6 +311,11 @@ BROKEN = {
         "{resource: tag, verb: delete, item: params.tag}",
         "{resource: tag, verb: delete}",
         "deleteTag.act: `delete` needs `item:`, an expression for the id",
+    ),
+    "an item by a parameter that is none": _operations(
+        "{resource: disk, verb: get, item: params.disk}",
+        "{resource: disk, verb: get, item: params.disk_id}",
+        'getDisk.act.item: "disk_id" does not exist; there are disk',
     ),
     "an item without a use": _operations(
         "{resource: disk, verb: create}",
