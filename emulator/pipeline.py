@@ -11,8 +11,8 @@
     record     the journal
 
 A stage adds facts to the exchange or raises `Refused`, which is caught here and nowhere else. Both
-exits pass render, encode and record. So does a fixture's expression that fails, wherever it stands: the
-provider's `server_error` goes out, and a notice says which it was.
+exits pass render, encode and record. So does a fixture's expression that fails, or a quirk that does not fit,
+wherever it stands: the provider's `server_error` goes out, as far as it can be rendered, and a notice says what it was.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from emulator.stages.encode import encode
 from emulator.stages.limit import limit
 from emulator.stages.produce import produce
 from emulator.stages.record import record
-from emulator.stages.render import render
+from emulator.stages.render import render, render_bare
 from emulator.stages.route import route
 from emulator.stages.settle import settle
 from emulator.stages.steer import steer
@@ -71,15 +71,15 @@ def run(exchange: Exchange) -> None:
 
 
 def fail(exchange: Exchange, error: ExpressionError) -> None:
-    """A fixture's expression met data that it was not written for."""
-    exchange.notices.append(str(error))
-    exchange.refusal = Refused("server_error")
+    """What a fixture says met data that it was not written for."""
+    exchange.notices = list(dict.fromkeys([*exchange.notices, str(error)]))  # an error may fail like what it is of
+    exchange.refusal, exchange.preference_applied = Refused("server_error"), None
 
 
 def reply(exchange: Exchange, *, bare: bool = False) -> None:
-    """Complete the reply; a bare one has nothing but what the refusal is. Raises ExpressionError."""
+    """Complete the reply; a bare one has nothing but what the refusal is. Raises ExpressionError, unless it is bare."""
     exchange.streaming &= exchange.refusal is None
-    render(exchange, bare=bare)
+    (render_bare if bare else render)(exchange)
     encode(exchange)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from emulator import make_runtime, make_transport
+from emulator import Emulation, make_runtime, make_transport
 
 from . import acme
 
@@ -30,6 +30,7 @@ FAILING = {
     "price": SOURCES
     + "prices:\n  source: ours\n  currency: \"'USD'\"\n  opening_balance: 10\n  charges:\n    createChatCompletion:\n"
     + "      - {quantity: body.user, unit: 1, price: 1}\n",
+    "quirk": SOURCES + "quirks:\n  - {id: user, target: body, source: ours, do: [{op: scale, path: id, factor: 2}]}\n",
     "event": 'streams: {chat.completion.chunk: {source: convention, events: {content: {sum: "${body.user + 1}"}}}}',
 }
 
@@ -55,6 +56,39 @@ def test_an_error_that_fails_becomes_the_one_of_the_server(tmp_path: Path) -> No
     )
     reply = _asked(tmp_path, overlay, model="another")
     assert (reply.status_code, reply.json()["error"]["type"]) == (500, "server_error")
+
+
+ERRORS = {
+    "message": 'validation: {messages: {required: {message: "${int(method)}"}, maximum: {message: "${int(method)}"}}}',
+    "header": SOURCES + "errors: {catalog: {invalid_request: {status: 400, source: ours, headers: "
+    '{x-sum: "${int(method)}"}}}}',
+}
+SERVERS_OWN = {
+    "envelope": 'errors: {envelope: {error: "${int(method)}"}}',
+    "entry": SOURCES + 'errors: {catalog: {server_error: {status: 500, source: ours, body: "${int(method)}"}}}',
+}
+
+
+@pytest.mark.parametrize("where", ERRORS)
+def test_an_error_that_fails_is_told_once(tmp_path: Path, where: str) -> None:
+    reply = _asked(tmp_path, ERRORS[where], temperature=99)
+    assert (reply.status_code, reply.json()["error"]["type"]) == (500, "server_error")
+    assert len(reply.headers.get_list("x-emulator-notice")) == 1
+    assert reply.headers["x-emulator-notice"].startswith("`int(method)` failed")
+
+
+@pytest.mark.parametrize("where", SERVERS_OWN)
+def test_an_error_of_the_servers_that_fails_is_its_status_alone(tmp_path: Path, where: str) -> None:
+    data = acme.write(tmp_path, {"fixtures/acme/own.yaml": SERVERS_OWN[where]})
+    emulation = Emulation(make_runtime(["acme"], data=[data], pace=0), "default", None, {})
+    with httpx.Client(transport=emulation.transport(), base_url="http://acme.localhost/v1") as client:
+        reply = client.get("/models", headers={"Prefer": "code=500", "Authorization": "Bearer k"})
+    assert (reply.status_code, reply.content, "preference-applied" in reply.headers) == (500, b"", False)
+    assert reply.headers["x-emulator-notice"].startswith("`int(method)` failed")
+    (entry,) = emulation["acme"].journal
+    assert (entry.status, entry.refusal, entry.raw["notices"]) == (
+        500, "server_error", [reply.headers["x-emulator-notice"]]
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("cost", "left"), [("body.absent", 60), ("'7'", 53)])

@@ -1,6 +1,7 @@
 """The closed list of quirk operations: each does what it says, and there are no others."""
 
 import copy
+import re
 from typing import Any, get_args
 
 import pytest
@@ -10,7 +11,7 @@ from emulator.catalog.language import quirks
 from emulator.mechanisms import patches
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.events import Event, Timeline, patch_timeline
-from emulator.mechanisms.expressions import Scope
+from emulator.mechanisms.expressions import ExpressionError, Scope
 from emulator.mechanisms.patches import Headers, Patch
 from emulator.mechanisms.templates import Template
 
@@ -61,6 +62,9 @@ BODY: dict[str, Any] = {
     "n": None,
     "choices": [{"message": {"text": "a", "x": None}, "i": "0"}, {"i": "1"}, 7],
     "usage": {},
+    "on": True,
+    "off": "false",
+    "money": "10.50",
     "vectors": [{"v": [1, -2.0]}],
 }
 
@@ -80,6 +84,16 @@ BODY: dict[str, Any] = {
         (op("body", "retype", path="id", to="string"), ("id",), "1"),
         (op("body", "retype", path="id", to="number"), ("id",), 1.0),
         (op("body", "retype", path="id", to="boolean"), ("id",), True),
+        (op("body", "retype", path="n", to="string"), ("n",), "null"),
+        (op("body", "retype", path="on", to="string"), ("on",), "true"),
+        (op("body", "retype", path="usage", to="string"), ("usage",), "{}"),
+        (
+            op("body", "retype", path="choices.*.message", to="string"),
+            ("choices", 0, "message"),
+            '{"text":"a","x":null}',
+        ),
+        (op("body", "retype", path="off", to="boolean"), ("off",), False),
+        (op("body", "retype", path="money", to="number"), ("money",), 10.5),
         (op("body", "scale", path="id", factor=2.5), ("id",), 2.5),
         (op("body", "scale", path="vectors.*.v", factor=2), ("vectors", 0, "v"), [2, -4.0]),
         (op("body", "omit_null"), (), {k: v for k, v in BODY.items() if k != "n"}),
@@ -96,6 +110,33 @@ def test_body(patch: Patch, path: tuple[Any, ...], expected: Any) -> None:
         body = body[step]
     assert body == expected
     assert type(body) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("patch", "reason"),
+    [
+        (op("body", "retype", path="money", to="integer"), "retype of money failed: '10.50' is no integer"),
+        (op("body", "retype", path="n", to="integer"), "null is no integer"),
+        (op("body", "retype", path="usage", to="number"), "{} is no number"),
+        (op("body", "retype", path="inf", to="number"), "'inf' is no number"),
+        (op("body", "retype", path="huge", to="number"), "JSON has no such number"),
+        (op("body", "retype", path="money", to="boolean"), "'10.50' is no boolean"),
+        (op("body", "scale", path="money", factor=2.0), "'10.50' is no number, nor a list of such"),
+        (op("body", "scale", path="n", factor=2.0), "null is no number, nor a list of such"),
+        (op("body", "scale", path="vectors.*.v", factor=1e308), "JSON has no such number"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_told(patch: Patch, reason: str) -> None:
+    body: dict[str, Any] = {
+        "money": "10.50",
+        "n": None,
+        "usage": {},
+        "inf": "inf",
+        "huge": "1e999",
+        "vectors": [{"v": [1, 1e300]}],
+    }
+    with pytest.raises(ExpressionError, match=re.escape(reason)):
+        patches.patch_body(body, patch, scope())
 
 
 def test_move_and_add_keep_the_key_order() -> None:

@@ -39,7 +39,9 @@ class Move(Model):
 class Retype(Model):
     op: Literal["retype"]
     path: str
-    to: Literal["string", "integer", "number", "boolean"]
+    to: Literal["string", "integer", "number", "boolean"] = Field(
+        description="What text reads as is taken, and text is as JSON writes it; a value that does not fit is a 500."
+    )
 
 
 class Scale(Model):
@@ -56,7 +58,7 @@ class OmitNull(Model):
 class Set(Model):
     op: Literal["set"]
     name: HeaderName
-    value: HeaderValue
+    value: HeaderValue = Field(description="Null: the header is not sent.")
 
 
 class Drop(Model):
@@ -151,16 +153,22 @@ class _Quirk(Model):
 
 
 class BodyQuirk(_Quirk):
+    """Of the body of a reply that is neither a stream nor a refusal."""
+
     target: Literal["body"]
     do: list[BodyOperation]
 
 
 class HeaderQuirk(_Quirk):
+    """Of the headers of every reply."""
+
     target: Literal["headers"]
     do: list[HeaderOperation]
 
 
 class StatusQuirk(_Quirk):
+    """Of the status of a reply that is no refusal; that of a refusal is said by its error entry."""
+
     target: Literal["status"]
     do: list[Status]
 
