@@ -6,8 +6,13 @@ from emulator.exchange import Exchange, Refused
 from emulator.mechanisms import forms, patches, requests
 from emulator.mechanisms.encoding import MalformedJSON, loads
 from emulator.mechanisms.forms import FormSchema, MalformedForm
+from emulator.mechanisms.patches import Patch
 from emulator.mechanisms.violations import RequestSchema, Violation
 from emulator.mechanisms.wording import by_field
+from emulator.refusals import RefusalName
+
+_ANYTHING = RequestSchema({}, {}, required=False, place="body")
+"""The schema of what is refused for other reasons than its schema."""
 
 
 def validate(ex: Exchange) -> None:
@@ -21,8 +26,9 @@ def validate(ex: Exchange) -> None:
     _check_size(ex)
     body = _form(ex, ex.active.body) if isinstance(ex.active.body, FormSchema) else _json(ex, ex.active.body)
     ex.scope["body"] = body if isinstance(body, dict) else {}
-    if "request" in ex.quirks_at:
-        _patch_fields(ex, body)
+    if "request" in ex.quirks_at and _patch_fields(ex, body):
+        body = _typed(ex, ex.active.body, body)
+        ex.scope["body"] = body if isinstance(body, dict) else {}
     _check(ex, ex.active.body, body)
     if ex.active.reader is not None:
         _show_resources(ex)
@@ -38,10 +44,10 @@ def _check(ex: Exchange, schema: RequestSchema | FormSchema, value: Any) -> None
         _refuse(ex, violations)
 
 
-def _refuse(ex: Exchange, violations: list[Violation]) -> NoReturn:
+def _refuse(ex: Exchange, violations: list[Violation], name: RefusalName = "invalid_request", **facts: Any) -> NoReturn:
     told = ex.provider.wording.tell(violations, ex.scope)
     ex.note("validate", "invalid", fields=[{"at": v["loc"], "wording": v["wording"]} for v in told])
-    raise Refused("invalid_request", violations=told, errors_by_field=by_field(told))
+    raise Refused(name, violations=told, errors_by_field=by_field(told), **facts)
 
 
 def _check_query(ex: Exchange, schema: RequestSchema) -> None:
@@ -56,7 +62,12 @@ def _require_headers(ex: Exchange) -> None:
         for patch in quirk.patches:
             if patch.op == "require_header" and patch.arguments["name"].lower() not in ex.headers:
                 ex.note("validate", quirk.id, grade=quirk.source.grade)
-                raise Refused(patch.arguments["refuse"], header=patch.arguments["name"])
+                _refuse_header(ex, patch.arguments["name"], patch.arguments["refuse"])
+
+
+def _refuse_header(ex: Exchange, name: str, refusal: RefusalName) -> NoReturn:
+    missing = {**_ANYTHING.violation("required", [name], None, property=name), "loc": ["header", name]}
+    _refuse(ex, [missing], refusal, header=name)
 
 
 def _check_size(ex: Exchange) -> None:
@@ -112,14 +123,33 @@ def _parsed(ex: Exchange) -> Any:
         raise Refused("malformed_json", reason=str(error), position=error.position) from None
 
 
-def _patch_fields(ex: Exchange, body: Any) -> None:
+def _patch_fields(ex: Exchange, body: Any) -> bool:
+    """Take fields as quirks say; whether any was there."""
+    changed = False
     for quirk in ex.quirks("request"):
         for patch in quirk.patches:
             if patch.op != "require_header" and patches.take_fields(body, patch):
                 ex.note("validate", quirk.id, grade=quirk.source.grade)
                 if patch.op == "reject_field":
-                    raise Refused(patch.arguments["refuse"], field=patch.arguments["path"])
-                ex.scope["body"] = body
+                    _refuse_field(ex, patch, body)
+                changed = True
+    return changed
+
+
+def _typed(ex: Exchange, schema: RequestSchema | FormSchema, body: Any) -> Any:
+    """A body whose fields have other names now, with the types that the schema has for them."""
+    if isinstance(schema, RequestSchema):
+        return schema.coerced(body, ex.body, texts=ex.provider.body.coerce)
+    return {**body, **schema.fields.typed({name: part for name, part in body.items() if isinstance(part, str)})}
+
+
+def _refuse_field(ex: Exchange, patch: Patch, body: Any) -> NoReturn:
+    """As a field that the schema does not have."""
+    found = patches.find_field(body, patch)
+    assert found is not None
+    path, value = found
+    violation = _ANYTHING.violation("additionalProperties", list(path), value, property=path[-1])
+    _refuse(ex, [violation], patch.arguments["refuse"], field=patch.arguments["path"])
 
 
 def _show_resources(ex: Exchange) -> None:
