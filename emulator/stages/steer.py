@@ -9,7 +9,7 @@ from emulator.exchange import Exchange
 from emulator.mechanisms import credentials, scenarios
 from emulator.mechanisms.fault_catalogue import OF_REQUESTS, fault
 from emulator.mechanisms.faults import Fault
-from emulator.refusals import REFUSALS
+from emulator.refusals import REFUSALS, RefusalName
 
 _OUTCOMES = frozenset({"x-emulator-fault", "x-emulator-refuse", "prefer"})
 _STEERING = _OUTCOMES | {"x-emulator-scenario", "x-emulator-latency"}
@@ -73,14 +73,21 @@ def _force_status(ex: Exchange, code: str) -> None:
     if status == ex.active.success:
         ex.preference_applied = f"code={status}"
         return
-    name = next((n for n in ex.active.refusals if ex.error_entry(n, {}, status)), None)
+    name = _answering(ex, status)
     if name is None:
-        statuses = ", ".join(map(str, ex.active.statuses))
-        ex.notices.append(f"Prefer: code={code} is not a status of {ex.active.id}; there are {statuses}")
+        why = "has no reply in" if status in ex.active.statuses else "is not a status of"
+        there = ", ".join(str(s) for s in ex.active.statuses if s == ex.active.success or _answering(ex, s))
+        ex.notices.append(f"Prefer: code={code} {why} {ex.active.id}; there are {there}")
         return
     ex.forced, ex.forced_status = name, status
     ex.preference_applied = f"code={status}"
     ex.note("steer", name, by=f"Prefer: code={status}")
+
+
+def _answering(ex: Exchange, status: int) -> RefusalName | None:
+    """The refusal that the operation answers with a status: one that it can meet, or else any."""
+    others = ex.provider.errors if status in ex.active.statuses else ()
+    return next((name for name in (*ex.active.refusals, *others) if ex.error_entry(name, {}, status)), None)
 
 
 def _fault(ex: Exchange, asked: str, asked_by: str) -> None:

@@ -117,6 +117,26 @@ def test_a_spec_may_refer_wherever_openapi_lets_it(run: Run, serve: Serve, tmp_p
     assert (wrong.status_code, wrong.json()) == (422, {"wrong": "name"})
 
 
+def test_any_status_that_is_declared_may_be_preferred(tmp_path: Path) -> None:
+    """Also of a refusal that no request to the operation can meet; not of one that others alone answer."""
+    spec = REFERRING.replace(
+        '"422"', '"201": &other {description: Other}\n        "409": *other\n        "410": *other\n        "422"'
+    )
+    errors = (
+        "conflict: {status: 409, source: guess, body: {gone: false}},"
+        " in_use: {status: 410, source: guess, operations: [], body: {gone: true}}"
+    )
+    own = OWN.replace("catalog: {", f"catalog: {{{errors}, ")
+    data = acme.write(tmp_path, {"fixtures/acme/provider.yaml": own, "specs/acme.yaml": spec})
+    emulation = Emulation(make_runtime(["acme"], data=[data]), "default", None, {})
+    with httpx.Client(transport=emulation.transport(), base_url="http://acme.localhost/v1") as client:
+        reply, none = (client.post("/jobs", headers={"Prefer": f"code={code}"}, json={}) for code in (409, 410))
+    assert (reply.status_code, reply.json(), reply.headers["preference-applied"]) == (409, {"gone": False}, "code=409")
+    assert none.headers["x-emulator-notice"] == (
+        "Prefer: code=410 has no reply in createJob; there are 200, 400, 409, 422, 500"
+    )
+
+
 @pytest.mark.parametrize(
     ("servers", "base"),
     [
