@@ -8,9 +8,8 @@ from emulator.mechanisms.expressions import Scope
 from emulator.mechanisms.patches import Patch
 from emulator.mechanisms.templates import Template
 
-EventKind = Literal[
-    "open", "role", "content", "tool_call", "arguments", "finish", "usage", "close", "done", "trailer",
-]  # fmt: skip
+EventKind = Literal["open", "role", "content", "tool_call", "arguments", "finish", "usage", "close", "trailer"]
+"""What a stream has templates for; its terminator is an event of the kind `done`."""
 Ending = Literal["complete", "cut"]
 
 

@@ -59,7 +59,7 @@ class EventWriter:
         for text in texts:
             self.one(kind, piece=text)
 
-    def add(self, kind: EventKind, data: Any, delay: float) -> None:
+    def add(self, kind: str, data: Any, delay: float) -> None:
         """Write one event, so many seconds after the one before."""
         self.events.append(Event(kind, data, delay))
 
@@ -110,7 +110,7 @@ class FrameWriter(EventWriter):
             frames.append(Frame(at, before + text + after, number, due))
         self._at, self._due = at, due
 
-    def add(self, kind: EventKind, data: Any, delay: float) -> None:
+    def add(self, kind: str, data: Any, delay: float) -> None:
         self._push(FRAMINGS[self.plan.framing](Event(kind, data), self.plan.encoding), delay)
 
     def _delays(self, count: int) -> list[float]:

@@ -224,6 +224,11 @@ BROKEN = {
         "operations:\n  listModels: {source: convention, stream: chat.completion.chunk}\n",
         "2 operations.listModels.stream: is made of completions, so the operation needs a `read:`",
     ),
+    "the end of a stream as an event": _file(
+        "streams",
+        "streams:\n  chat.completion.chunk:\n    events:\n      done: {t: over}\n",
+        "4 streams.chat.completion.chunk.events.done: has no template; say as `terminator:` what ends the stream",
+    ),
     "missing spec file": _provider("acme.yaml", "acne.yaml", "3 spec: there is no specs/acne.yaml"),
     "no spec": _provider("spec: acme.yaml\n", "", "1 spec: is missing; name a file in specs/"),
     "wrong id": _provider("id: acme\n", "id: acne\n", '1 id: "acne" must be the folder\'s name, "acme"'),

@@ -1,5 +1,6 @@
 """A provider of the user's own, in the few lines of YAML that the README prints."""
 
+import json
 import re
 from pathlib import Path
 
@@ -164,3 +165,16 @@ def test_an_alias_tells_its_source_or_is_assumed(run: Run, tmp_path: Path) -> No
         assert all(grade in line for line in told)
     wrong = acme.write(tmp_path, {"fixtures/acme/provider.yaml": acme.PROVIDER + aliases.replace("convention", "page")})
     assert '7 aliases./v0/models.source: "page" does not exist; there are convention' in run("check", wrong).stderr
+
+
+def test_an_event_of_the_dialect_that_is_null_is_not_sent(tmp_path: Path) -> None:
+    own = "streams: {chat.completion.chunk: {events: {role: null}, terminator: null}}\n"
+    data = acme.write(tmp_path, {"fixtures/acme/streams.yaml": own})
+    emulation = Emulation(make_runtime(["acme"], data=[data], pace=0), "default", None, {})
+    hello = {"model": "acme-large", "messages": [{"role": "user", "content": "Hello"}], "stream": True}
+    headers = {"Authorization": "Bearer k"}
+    with httpx.Client(transport=emulation.transport(), base_url="http://acme.localhost/v1", headers=headers) as client:
+        sent = [line for line in client.post("/chat/completions", json=hello).text.splitlines() if line]
+    chunks = [json.loads(line.removeprefix("data: ")) for line in sent]
+    assert all(chunks)
+    assert not any("role" in chunk["choices"][0]["delta"] for chunk in chunks)

@@ -58,7 +58,7 @@ class OmitNull(Model):
 class Set(Model):
     op: Literal["set"]
     name: HeaderName
-    value: HeaderValue = Field(description="Null: the header is not sent.")
+    value: HeaderValue = Field(description="A template; where it gives null, the header is not sent.")
 
 
 class Drop(Model):

@@ -1,8 +1,8 @@
 """streams.yaml: how a completion becomes a stream."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from emulator.catalog.language.base import Duration, Model, SourceName, Tree
 from emulator.mechanisms.encoding import Separators
@@ -16,12 +16,24 @@ class Pace(Model):
     gap: Duration = 0.0
 
 
+def _kind(kind: Any) -> Any:
+    if kind == "done":
+        raise ValueError("has no template; say as `terminator:` what ends the stream")
+    return kind
+
+
+def _sent(events: dict[EventKind, Any]) -> dict[EventKind, Any]:
+    return {kind: template for kind, template in events.items() if template is not None}
+
+
 class Stream(Model):
     """A template an event; an event without one is not sent."""
 
     framing: Literal["sse", "ndjson"] = "sse"
     media_type: str = "text/event-stream; charset=utf-8"
-    events: dict[EventKind, Tree]
+    events: Annotated[dict[Annotated[EventKind, BeforeValidator(_kind)], Tree], AfterValidator(_sent)] = Field(
+        description="The template of each; null: not sent, though the dialect or an earlier file has one."
+    )
     terminator: str | None = None
     usage: Literal["always", "on_request", "never"] = Field("on_request", description="When the usage event is sent.")
     spaces: Literal["before", "after"] = Field("before", description="On which side of a word its space is sent.")
