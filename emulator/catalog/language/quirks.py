@@ -148,7 +148,7 @@ StreamOperation = Annotated[Comment | Insert | DropEvent | Repeat | Merge | Spli
 class _Quirk(Model):
     id: str
     operations: list[str] | None = None
-    when: Expr | None = None
+    when: Expr | None = Field(None, description="A condition; it does not hold where it cannot be computed.")
     source: SourceName
 
 
