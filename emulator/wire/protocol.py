@@ -73,12 +73,10 @@ class Protocol(asyncio.Protocol):
         try:
             self._reader.feed(data)
         except MalformedRequest:
+            self._reader.expecting = False
             self._go_on()
             self._refuse()
             return
-        if self._reader.expecting and not self._busy:
-            self._reader.expecting = False
-            self.transport.write(GO_ON)
         self._go_on()
 
     def pause_writing(self) -> None:
@@ -105,11 +103,14 @@ class Protocol(asyncio.Protocol):
         self._idle_since = self.loop.time()
         if self._watch is None:
             self._watch = self.loop.call_later(_KEEP_ALIVE, self._end_idle)
-        if self._reader.whole:
+        if self._reader.whole or self._reader.expecting:
             self.loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        """Answer the requests that wait, each when the one before it is; meanwhile no more of them are read."""
+        """Answer the requests that wait, each when the one before it is; meanwhile no more of them are read.
+
+        So it is with a client that waits for a sign: it takes what it hears for its own request's.
+        """
         waiting = self._reader.whole
         while waiting and not self._busy and not self._last:
             self._busy = True
@@ -122,6 +123,9 @@ class Protocol(asyncio.Protocol):
                 task = self.loop.create_task(self._send_later(request, answer))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
+        if self._reader.expecting and not self._busy and not self._last:
+            self._reader.expecting = False
+            self.transport.write(GO_ON)
         if self._crowded != bool(waiting):
             self._crowded = bool(waiting)
             (self.transport.pause_reading if waiting else self.transport.resume_reading)()

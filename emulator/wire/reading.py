@@ -100,7 +100,8 @@ class RequestReader:
 
     def on_headers_complete(self) -> None:
         self._head, self._headers = self._headers, {}  # what comes behind the body are trailers, which nobody reads
-        self.expecting = "expect" in self._head and self._head["expect"].lower() == "100-continue"
+        if "expect" in self._head:
+            self.expecting = self._head["expect"].lower() == "100-continue" and self._parser.get_http_version() != "1.0"
 
     def on_body(self, body: bytes) -> None:
         self._size += len(body)

@@ -105,6 +105,48 @@ def test_a_client_that_asks_before_it_sends(emulator: Emulation, emulator_server
         assert wire.send(body).reply().status == 200
 
 
+@pytest.mark.parametrize("before", ["plain", "stream", "control"])
+@pytest.mark.parametrize("apart", [True, False], ids=["while it is answered", "in one write"])
+def test_a_sign_comes_behind_the_reply_to_the_request_before(
+    emulator: Emulation, emulator_server: EmulatorServer, before: str, *, apart: bool
+) -> None:
+    handle = emulator["generalcompute"]
+    first = chat(emulator_server, handle, **(STREAM if before == "stream" else {}))
+    if before == "control":
+        first = request("GET", "/_emulator/health")
+    if before == "stream":
+        handle.fail(fault={"stall": {"at_event": 1, "duration": "300ms"}})
+    head, body = with_header(chat(emulator_server, handle), "Expect: 100-continue").split(b"\r\n\r\n", 1)
+    with Wire(emulator_server.url) as wire:
+        wire.send(first + (b"" if apart else head + b"\r\n\r\n"))
+        assert wire.more()
+        if apart:
+            wire.send(head + b"\r\n\r\n")
+        assert (wire.reply().status, wire.reply(bodiless=True).status) == (200, 100)
+        assert wire.send(body).reply().status == 200
+
+
+def test_who_sends_without_the_sign_gets_none(emulator: Emulation, emulator_server: EmulatorServer) -> None:
+    """Whoever tires of waiting, because the request before still has its turn, may send the body."""
+    handle = emulator["generalcompute"]
+    handle.fail(fault={"stall": {"at_event": 1, "duration": "100ms"}})
+    expecting = with_header(chat(emulator_server, handle), "Expect: 100-continue")
+    with Wire(emulator_server.url) as wire:
+        wire.send(chat(emulator_server, handle, **STREAM) + expecting)
+        assert [wire.reply().status for _ in range(2)] == [200, 200]
+
+
+def test_an_http_1_0_client_asks_in_vain(emulator: Emulation, emulator_server: EmulatorServer) -> None:
+    """It knows of no reply before the reply (RFC 9110, 10.1.1)."""
+    asked = with_header(chat(emulator_server, emulator["barrack"], version="1.0"), "Expect: 100-continue")
+    head, body = asked.split(b"\r\n\r\n", 1)
+    with Wire(emulator_server.url) as wire:
+        wire.send(head + b"\r\n\r\n")
+        assert answered(emulator_server.url, chat(emulator_server, emulator["barrack"])).status == 200  # it is read
+        wire.send(body)
+        assert (wire.reply().status, wire.rest()) == (200, b"")
+
+
 @pytest.mark.parametrize("protocol", ["h2c", "websocket", "TLS/1.2", "x" * 1000])
 def test_an_offer_of_another_protocol_is_declined(
     emulator: Emulation, emulator_server: EmulatorServer, protocol: str
@@ -189,6 +231,9 @@ GARBAGE = {
     "two lengths": b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
     "a length and chunks": b"POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "a broken chunk": b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "a broken chunk that was to be asked for": (
+        b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+    ),
     "a null in the path": b"GET /barrack/\x00 HTTP/1.1\r\n\r\n",
     "a raw byte in the path": b"GET /barrack/\xff HTTP/1.1\r\n\r\n",
     "a very long path": b"GET /barrack/" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n",
