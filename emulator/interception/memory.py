@@ -8,7 +8,7 @@ from emulator.edge import answer
 from emulator.exchange import Exchange
 from emulator.inprocess import Pacing
 from emulator.interception.blocks import Block
-from emulator.wire.delivery import Octets, octets
+from emulator.wire.delivery import Octets, arriving, octets
 from emulator.wire.reading import GO_ON, NO_HTTP, MalformedRequest, Request, RequestReader
 
 
@@ -37,7 +37,7 @@ class Question:
 
     def _ask(self, request: Request) -> None:
         reply, self._exchange = answer(self._block.runtime, request, tenant=self._block.tenant)
-        self.answer = self._whole(octets(reply, request.method))
+        self.answer = self._whole(arriving(octets(reply, request.method)))
 
     def _whole(self, parts: Iterator[Octets]) -> Iterator[Octets]:
         try:
@@ -66,7 +66,6 @@ class MemorySocket:
         self._question.feed(bytes(data))
 
     def makefile(self, mode: str, *_: Any) -> io.BufferedReader:
-        assert self._question.answer is not None
         self._read = True
         return io.BufferedReader(_Incoming(self._question, self._question.answer, Pacing(self._timeout)))
 
@@ -80,9 +79,12 @@ class MemorySocket:
 
 
 class _Incoming(io.RawIOBase):
-    """What comes back, in the parts and at the moments in which it is sent."""
+    """What comes back, in the parts and at the moments in which it is sent.
 
-    def __init__(self, question: Question, parts: Iterator[Octets], pacing: Pacing) -> None:
+    Half a request has no answer, ever; that silence is not waited for.
+    """
+
+    def __init__(self, question: Question, parts: Iterator[Octets] | None, pacing: Pacing) -> None:
         super().__init__()
         self._question = question
         self._parts = parts
@@ -97,6 +99,8 @@ class _Incoming(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
+        if self._parts is None:
+            raise TimeoutError("timed out")
         while not self._left:
             part = next(self._parts, None)
             if part is None:

@@ -42,6 +42,21 @@ def octets(reply: Reply, method: str, version: str = "1.1", *, closes: bool = Fa
     return ((at + reply.wait, data) for at, data in parts) if reply.wait else parts
 
 
+def arriving(parts: Iterator[Octets]) -> Iterator[Octets]:
+    """Octets as they come over a connection: what leaves at one moment is one packet. Raises what `parts` does."""
+    now, waiting = 0.0, [b""]
+    try:
+        for at, data in parts:
+            if at > now:
+                yield now, b"".join(waiting)
+                now, waiting = at, []
+            waiting.append(data)
+    except ConnectionResetError:
+        yield now, b"".join(waiting)
+        raise
+    yield now, b"".join(waiting)
+
+
 def _broken(left: Broken) -> Iterator[Octets]:
     for frame in left.writes:
         yield frame.at, frame.data

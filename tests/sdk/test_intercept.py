@@ -263,6 +263,15 @@ class TestRequests:
         assert reply.status_code == 200
         assert real.journal[0].json == BODY
 
+    def test_a_body_shorter_than_it_says(self, emulator: Emulation) -> None:
+        """Nobody answers half a request, over a socket neither."""
+        handle = emulator["generalcompute"]
+        with emulator.intercept():
+            for url in (handle.base_url, ADDRESS):
+                with pytest.raises(requests.ReadTimeout, match="timed out"):
+                    requests.post(url, data=b"", headers={**headers(), "Content-Length": "9"}, timeout=(5, IMPATIENT))
+        assert handle.journal == []
+
     def test_an_address_that_is_too_long(self, real: Handle) -> None:
         reply = requests.get(f"{ADDRESS}/models?{TOO_LONG}", headers=headers(), timeout=5)
         assert (reply.status_code, reply.headers["x-emulator-notice"], reply.content) == (400, "not HTTP", b"")
@@ -619,6 +628,36 @@ class TestAiohttp:
                     await reply.read()
 
         self.run(talk)
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            {"content_length_too_long": {}},
+            {"content_length_too_short": {}},
+            {"conflicting_lengths": {}},
+            {"bad_chunk_size": {}},
+            {"huge_header": {}},
+            {"garbage": {"status_line": True}},
+        ],
+    )
+    def test_a_wrong_frame_is_what_it_is_over_a_socket(self, emulator: Emulation, fault: dict[str, Any]) -> None:
+        handle = emulator["generalcompute"]
+        emulator.clock.freeze(1_800_000_000)
+        handle.fail(fault=fault, times=2)
+
+        async def talk(aiohttp: Any, session: Any) -> list[Any]:
+            return [await outcome(aiohttp, session, url) for url in (handle.base_url, ADDRESS)]
+
+        async def outcome(aiohttp: Any, session: Any, url: str) -> Any:
+            try:
+                async with session.get(f"{url}/models", timeout=5) as reply:
+                    return reply.status, reply.raw_headers, await reply.read()
+            except aiohttp.ClientError as error:
+                return type(error), getattr(error, "message", str(error))
+
+        with emulator.intercept():
+            over_socket, in_process = self.run(talk)
+        assert over_socket == in_process
 
     def test_a_silence_ends_with_the_patience_of_the_client(self, real: Handle) -> None:
         real.fail(fault={"hang": {"after_bytes": 0, "duration": "9000h"}})
