@@ -9,9 +9,9 @@ from urllib.parse import unquote
 
 from emulator.commands import CommandError
 from emulator.edge import answer
-from emulator.exchange import Frame, Reply, Runtime
-from emulator.wire import breaking
-from emulator.wire.delivery import body_parts, sent_headers
+from emulator.exchange import Exchange, Frame, Reply, Runtime
+from emulator.wire.delivery import octets
+from emulator.wire.hearing import NO_REPLY, Heard, parsed, plain
 from emulator.wire.reading import Request, by_raw_name
 from emulator.wire.unconnected import complaint
 
@@ -62,6 +62,14 @@ class Pacing:
         if not in_time:
             raise TimeoutError("timed out")
 
+    async def sleep(self, at: float) -> None:
+        """The same while others have their turn."""
+        seconds, in_time = self.due(at, asyncio.get_running_loop().time())
+        if seconds > 0:
+            await asyncio.sleep(seconds)
+        if not in_time:
+            raise TimeoutError("timed out")
+
     def due(self, at: float, now: float) -> tuple[float, bool]:
         """Seconds to wait from `now` on, and whether the moment comes before the patience ends."""
         if self._began is None:
@@ -92,13 +100,11 @@ class _Stream:
         self._complete()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        clock = asyncio.get_running_loop().time
         for frame in self.frames:
-            seconds, in_time = self.pacing.due(frame.at, clock())
-            if seconds > 0:
-                await asyncio.sleep(seconds)
-            if not in_time:
-                raise self._impatient()
+            try:
+                await self.pacing.sleep(frame.at)
+            except TimeoutError:
+                raise self._impatient() from None
             yield frame.data
         self._complete()
 
@@ -128,11 +134,13 @@ class _Transport:
         self.stream = stream
 
     def handle_request(self, request: Any) -> Any:
-        reply, end = self._answer(request, request.read())
+        reply, exchange, end = self._answer(request, request.read())
+        pacing = Pacing(_patience(request))
         try:
-            if reply.wait:
-                Pacing(_patience(request)).wait(reply.wait)
-            return self._sent(request, reply, end)
+            heard = _heard(reply, exchange, request.method)
+            for at in heard.moments:
+                pacing.wait(at)
+            return self._response(request, heard, end)
         except TimeoutError:
             end()
             raise self.library.ReadTimeout("timed out") from None
@@ -141,50 +149,41 @@ class _Transport:
             raise
 
     async def handle_async_request(self, request: Any) -> Any:
-        reply, end = self._answer(request, await request.aread())
+        reply, exchange, end = self._answer(request, await request.aread())
+        pacing = Pacing(_patience(request))
         try:
-            if reply.wait:
-                seconds, in_time = Pacing(_patience(request)).due(reply.wait, 0.0)
-                await asyncio.sleep(seconds)
-                if not in_time:
-                    raise self.library.ReadTimeout("timed out")
-            return self._sent(request, reply, end)
+            heard = _heard(reply, exchange, request.method)
+            for at in heard.moments:
+                await pacing.sleep(at)
+            return self._response(request, heard, end)
+        except TimeoutError:
+            end()
+            raise self.library.ReadTimeout("timed out") from None
         except BaseException:
             end()  # there is no response whose end would come
             raise
 
-    def _answer(self, request: Any, body: bytes) -> tuple[Reply, End]:
+    def _answer(self, request: Any, body: bytes) -> tuple[Reply, Exchange | None, End]:
         if setting := self.runtime.entrances[0].take():
             raise self._unconnected(request, setting.fault)
         path, _, query = request.url.raw_path.decode("ascii").partition("?")
         asked = Request(request.method, unquote(path), query, by_raw_name(request.headers.raw), body)
         reply, exchange = answer(self.runtime, asked, tenant=self.tenant)
-        return reply, exchange.release if exchange is not None else _nothing
+        return reply, exchange, exchange.release if exchange is not None else _nothing
 
-    def _sent(self, request: Any, reply: Reply, end: End) -> Any:
-        """The library's response, or its error."""
-        if reply.breakage is not None:
-            return self._broken(request, reply, end, breaking.broken(reply, reply.breakage, "1.1"))
-        frames, complete = body_parts(reply, request.method)
-        return self._response(request, reply, end, frames, None if complete else self._error("closed", frames))
-
-    def _response(self, request: Any, reply: Reply, end: End, frames: Sequence[Frame], error: Exception | None) -> Any:
-        stream = self.stream(frames, error, end, self.library, _patience(request))
-        return self.library.Response(reply.status, headers=breaking.raw_headers(sent_headers(reply)), stream=stream)
-
-    def _broken(self, request: Any, reply: Reply, end: End, broken: breaking.Broken) -> Any:
-        """A fault below HTTP as the library tells of it; a silence at the end is not waited for."""
-        silence = broken.ends_at - (broken.heard[-1].at if broken.heard else 0.0)
-        patience = _patience(request)
-        if patience is not None and broken.head_at > patience:
-            raise self.library.ReadTimeout("timed out")
-        error = None if broken.complaint is None else self._error(broken.complaint, broken.heard)
-        if error is not None and patience is not None and silence > patience:
-            error = self.library.ReadTimeout("timed out")
-        if broken.heard is not None:
-            return self._response(request, reply, end, broken.heard, error)
-        assert error is not None  # what nobody hears of is complained of
-        raise error
+    def _response(self, request: Any, heard: Heard, end: End) -> Any:
+        """The library's response, or its error; a silence at the end is not waited for."""
+        patience, error = _patience(request), None
+        if heard.error is not None:
+            error = self._told(heard.error)
+            if patience is not None and heard.silence > patience:
+                error = self.library.ReadTimeout("timed out")
+        if heard.head is None:
+            assert error is not None  # what nobody hears of is complained of
+            raise error
+        status, headers = heard.head
+        stream = self.stream(heard.frames, error, end, self.library, patience)
+        return self.library.Response(status, headers=headers, stream=stream)
 
     def _unconnected(self, request: Any, fault: str) -> Exception:
         """What the library says of a connection that comes to no request; each request counts as one."""
@@ -195,26 +194,25 @@ class _Transport:
         elif _patience(request, phase) is not None:  # which is not waited for, as no silence at the end is
             error = getattr(self.library, timeout)("timed out")
         else:
-            error = self._error("closed", None)
+            error = self.library.RemoteProtocolError(NO_REPLY)
         found: Exception = error
         return found
 
-    def _error(self, told: breaking.Complaint, heard: Sequence[Frame] | None) -> Exception:
-        library = self.library
-        errors: dict[breaking.Complaint, Exception] = {
-            "reset": library.ReadError("connection reset by peer"),
-            "no HTTP": library.RemoteProtocolError("what came back is not HTTP"),
-            "closed": library.RemoteProtocolError(
-                "Server disconnected without sending a response."
-                if heard is None
-                else "peer closed connection without sending complete message body"
-            ),
-        }
-        return errors[told]
+    def _told(self, error: Exception) -> Any:
+        """An error of the connection or the parser as the library raises it."""
+        kind = "ReadError" if isinstance(error, OSError) else "RemoteProtocolError"
+        return getattr(self.library, kind)(str(error))
 
 
 def _nothing() -> None:
     pass
+
+
+def _heard(reply: Reply, exchange: Exchange | None, method: str) -> Heard:
+    """What a client makes of a reply; only one that may have met a fault is worth a parser."""
+    if reply.complete and (exchange is None or not (exchange.faults or "fault" in exchange.quirks_at)):
+        return plain(reply, method)
+    return parsed(octets(reply, method), method)
 
 
 def _patience(request: Any, phase: str = "read") -> float | None:

@@ -16,7 +16,6 @@ _CONTROLS = bytes([*range(9), *range(10, 32), 127])
 """Characters that would end a header."""
 _INSTEAD = dict.fromkeys(_CONTROLS, "?")
 Ending = Literal["close", "reset"]
-Complaint = Literal["closed", "reset", "no HTTP"]
 
 
 @record
@@ -27,12 +26,6 @@ class Broken:
     ends_at: float
     """Seconds after the first write may leave."""
     ending: Ending = "close"
-    heard: list[Frame] | None = None
-    """The body as far as a client's HTTP library hears it; None: it hears of no reply at all."""
-    complaint: Complaint | None = "closed"
-    """What such a library has to say at the end."""
-    head_at: float = 0.0
-    """When the head is whole."""
 
 
 def broken(reply: Reply, fault: Fault, version: str) -> Broken:
@@ -93,19 +86,17 @@ def _stopped(reply: Reply, fault: Fault, chunked: bool) -> Broken:
     """A reply that stops where the fault says, and a connection that ends after a silence."""
     silence = fault["duration"] if fault.name == "hang" else fault["after"]
     ending: Ending = "reset" if fault.name == "reset" else "close"
-    complaint: Complaint = "reset" if fault.name == "reset" else "closed"
     if fault["after_bytes"] is None and fault["after_events"] is None and fault["after_time"] is None:
-        return Broken([], silence, ending, None, complaint)
-    writes, heard, left = [Frame(0.0, _head(reply, chunked))], [], fault["after_bytes"]
+        return Broken([], silence, ending)
+    writes, left = [Frame(0.0, _head(reply, chunked))], fault["after_bytes"]
     for frame in reply.parts:
         late = reply.frames is not None and _late(frame, fault)
         data = frame.data if left is None else frame.data[:left]
         if late or not data:
             break
-        heard.append(replace(frame, data=data))
-        writes.append(_framed(heard[-1], len(frame.data), chunked))
+        writes.append(_framed(replace(frame, data=data), len(frame.data), chunked))
         left = None if left is None else left - len(data)
-    return Broken(writes, writes[-1].at + silence, ending, heard, complaint)
+    return Broken(writes, writes[-1].at + silence, ending)
 
 
 def _late(frame: Frame, fault: Fault) -> bool:
@@ -115,29 +106,24 @@ def _late(frame: Frame, fault: Fault) -> bool:
 
 
 def _stalled_headers(reply: Reply, fault: Fault, chunked: bool) -> Broken:
-    head, body = _head(reply, chunked), reply.parts
+    head = _head(reply, chunked)
     writes = [Frame(0.0, head[: fault["at_byte"]]), Frame(fault["duration"], head[fault["at_byte"] :])]
-    late = [replace(frame, at=frame.at + fault["duration"]) for frame in body]
+    late = [replace(frame, at=frame.at + fault["duration"]) for frame in reply.parts]
     writes += [_framed(frame, len(frame.data), chunked) for frame in late if frame.data]
     writes += [Frame(writes[-1].at, b"0\r\n\r\n")] if chunked and reply.complete else []
-    complaint: Complaint | None = None if reply.complete else "closed"
-    return Broken(writes, writes[-1].at, heard=late, complaint=complaint, head_at=fault["duration"])
+    return Broken(writes, writes[-1].at)
 
 
 def _garbage(reply: Reply, fault: Fault, chunked: bool) -> Broken:
     line = raw_head(reply).split(b"\r\n", 1)[0] + b"\r\n" if fault["status_line"] else b""
-    return Broken([Frame(0.0, line + fault["data"].encode())], 0.0, complaint="no HTTP")
+    return Broken([Frame(0.0, line + fault["data"].encode())], 0.0)
 
 
 def _wrong_length(reply: Reply, fault: Fault, chunked: bool) -> Broken:
-    body = reply.whole_body
-    told = max(len(body) + fault["by"] * (1 if fault.name == "content_length_too_long" else -1), 0)
-    frames, left, heard = reply.parts, told, []
-    for frame in frames:
-        heard.append(replace(frame, data=frame.data[:left]))
-        left -= len(heard[-1].data)
-    writes = [Frame(0.0, raw_head(reply, ("content-length", str(told)))), *frames]
-    return Broken(writes, writes[-1].at, heard=heard, complaint="closed" if told > len(body) else None)
+    right = len(reply.whole_body)
+    told = max(right + fault["by"] * (1 if fault.name == "content_length_too_long" else -1), 0)
+    writes = [Frame(0.0, raw_head(reply, ("content-length", str(told)))), *reply.parts]
+    return Broken(writes, writes[-1].at)
 
 
 def _conflicting_lengths(reply: Reply, fault: Fault, chunked: bool) -> Broken:
@@ -145,16 +131,16 @@ def _conflicting_lengths(reply: Reply, fault: Fault, chunked: bool) -> Broken:
     second = f"content-length: {right + max(fault['by'], 1)}\r\n\r\n".encode()
     head = raw_head(reply, ("content-length", str(right)))[: -len(b"\r\n")] + second
     writes = [Frame(0.0, head), *reply.parts]
-    return Broken(writes, writes[-1].at, complaint="no HTTP")
+    return Broken(writes, writes[-1].at)
 
 
 def _bad_chunk_size(reply: Reply, fault: Fault, chunked: bool) -> Broken:
     without = copy(reply)
     without.drop("content-length")
-    heard = reply.parts[: fault["after_events"]] if reply.frames is not None else []
-    writes = [Frame(0.0, _head(without, chunked=True)), *(_framed(f, len(f.data), chunked=True) for f in heard)]
+    right = reply.parts[: fault["after_events"]] if reply.frames is not None else []
+    writes = [Frame(0.0, _head(without, chunked=True)), *(_framed(f, len(f.data), chunked=True) for f in right)]
     writes.append(Frame(writes[-1].at, f"{fault['size']}\r\n".encode()))
-    return Broken(writes, writes[-1].at, heard=heard, complaint="no HTTP")
+    return Broken(writes, writes[-1].at)
 
 
 _FAULTS: dict[str, Callable[[Reply, Fault, bool], Broken]] = {

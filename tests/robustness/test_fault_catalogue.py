@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import httpx2
 import jsonschema_rs
 import pytest
 from wire_client import TlsWire, Wire, body_of, chat, with_header
@@ -392,21 +393,37 @@ def test_bytes(emulator_server: EmulatorServer, handle: Handle, name: str) -> No
     assert came(emulator_server, handle, fields) == healthy
 
 
-def answer(client: httpx.Client, url: str, content: bytes, handle: Handle) -> tuple[str, bytes]:
-    """What an application gets: the reply's status or the name of the error, and the body that came before it."""
-    headers = {**handle.headers, "Content-Type": "application/json", "Accept-Encoding": "identity"}
-    body = b""
+Heard = tuple[str, list[tuple[str, str]], bytes]
+"""What an application gets: the reply's status or the error, its headers, and the body that came before the error."""
+
+
+def answer(client: Any, url: str, content: bytes, handle: Handle) -> Heard:
+    headers, body = [], b""
     try:
-        with client.stream("POST", url, content=content, headers=headers) as reply:
+        with client.stream("POST", url, content=content, headers=sent_headers(handle)) as reply:
+            headers = reply.headers.multi_items()
             for part in reply.iter_bytes():
                 body += part
-            return str(reply.status_code), body
-    except httpx.HTTPError as error:
-        return type(error).__name__, body
+            return str(reply.status_code), headers, body
+    except (httpx.HTTPError, httpx2.HTTPError) as error:
+        return f"{type(error).__name__}: {error}", headers, body
 
 
-IN_PROCESS_ONLY_BY_NAME = {"huge_header"}
-"""The limit is the socket client's own."""
+async def awaited(client: Any, url: str, content: bytes, handle: Handle) -> Heard:
+    """The same of an asynchronous client."""
+    headers, body = [], b""
+    try:
+        async with client.stream("POST", url, content=content, headers=sent_headers(handle)) as reply:
+            headers = reply.headers.multi_items()
+            async for part in reply.aiter_bytes():
+                body += part
+            return str(reply.status_code), headers, body
+    except (httpx.HTTPError, httpx2.HTTPError) as error:
+        return f"{type(error).__name__}: {error}", headers, body
+
+
+def sent_headers(handle: Handle) -> dict[str, str]:
+    return {**handle.headers, "Content-Type": "application/json", "Accept-Encoding": "identity"}
 
 
 @pytest.mark.parametrize("name", OF_REQUESTS)
@@ -423,13 +440,63 @@ def test_an_application_gets_the_same_in_process(
         with httpx.Client(transport=transport) as client:
             found.append(answer(client, url, content, handle))
     over_socket, in_process = found
-    if name in IN_PROCESS_ONLY_BY_NAME:
-        assert in_process[0] == "200"
-    elif name == "reset":  # what came shortly before a reset may be lost on the way
-        assert over_socket[0] == in_process[0] == "ReadError"
-        assert in_process[1].startswith(over_socket[1])
+    if name == "reset":  # what came shortly before a reset may be lost on the way
+        assert over_socket[0] == in_process[0] == "ReadError: [Errno 104] Connection reset by peer"
+        assert in_process[2].startswith(over_socket[2])
     else:
         assert over_socket == in_process
+
+
+FRAMES = [
+    {"content_length_too_long": {}},
+    {"content_length_too_short": {}},
+    {"content_length_too_short": {"by": 1_000_000}},
+    {"conflicting_lengths": {}},
+    {"bad_chunk_size": {}},
+    {"bad_chunk_size": {"after_events": 0, "size": "5"}},
+    {"huge_header": {"bytes": 200_000}},
+    {"huge_header": {"name": "not a name"}},
+    {"duplicate_headers": {}},
+    {"stalled_headers": {"duration": "10ms"}},
+    {"garbage": {}},
+    {"garbage": {"status_line": True}},
+    {"garbage": {"data": "HTTP/1.1 200 OK\r\n\r\nin spite of all"}},
+    {"close": {"after_bytes": 0}},
+    {"close": {"after_bytes": 1_000_000}},
+]
+
+
+@pytest.mark.parametrize("fault", FRAMES, ids=str)
+@pytest.mark.parametrize("fields", [{}, STREAM], ids=["plain", "stream"])
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_a_wrong_frame_is_what_it_is_over_a_socket(
+    emulator: Emulation,
+    emulator_server: EmulatorServer,
+    handle: Handle,
+    library: Any,
+    fields: dict[str, Any],
+    fault: dict[str, Any],
+) -> None:
+    """To the header and the word: the library's own parser has its say."""
+    content = body_of(emulator_server, handle, **fields)
+    asked = f"{handle.base_url}/chat/completions", content, handle
+
+    def again() -> None:
+        handle.reset()
+        handle.fail(fault=fault)
+
+    async def asynchronously() -> Heard:
+        async with library.AsyncClient(transport=emulator.transport(library)) as client:
+            return await awaited(client, *asked)
+
+    found = []
+    for transport in (None, emulator.transport(library)):
+        again()
+        with library.Client(transport=transport) as client:
+            found.append(answer(client, *asked))
+    again()
+    found.append(asyncio.run(asynchronously()))
+    assert found[1:] == [found[0]] * 2
 
 
 SILENCES = [
@@ -456,8 +523,8 @@ def test_a_silence_ends_with_the_patience_of_the_client(
         handle.fail(fault=fault)
         with httpx.Client(transport=transport, timeout=0.2) as client:
             found.append(answer(client, f"{handle.base_url}/chat/completions", content, handle))
-    assert [told for told, _ in found] == ["ReadTimeout", "ReadTimeout"]
-    assert found[1][1].startswith(found[0][1])  # a slow machine may be silent sooner
+    assert [told for told, *_ in found] == ["ReadTimeout: timed out"] * 2
+    assert found[1][2].startswith(found[0][2])  # a slow machine may be silent sooner
 
 
 @pytest.mark.parametrize("fault", SILENCES)
