@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from emulator.catalog import LoadError
     from emulator.commands import CommandError
-    from emulator.handles import Emulation, Handle, JournalEntry
+    from emulator.handles import Emulation, Handle, Journal, JournalEntry
     from emulator.inprocess import make_transport
     from emulator.interception.blocks import BlockedConnection
     from emulator.interception.decorating import Interception
@@ -20,6 +20,7 @@ _HOMES = {
     "Emulation": "emulator.handles",
     "EmulatorServer": "emulator.server",
     "Handle": "emulator.handles",
+    "Journal": "emulator.handles",
     "JournalEntry": "emulator.handles",
     "LoadError": "emulator.catalog",
     "create_app": "emulator.server",
@@ -33,6 +34,7 @@ __all__ = [
     "Emulation",
     "EmulatorServer",
     "Handle",
+    "Journal",
     "JournalEntry",
     "LoadError",
     "create_app",
