@@ -130,6 +130,10 @@ class RequestSchema:
         return node if isinstance(node, dict) else {}
 
 
+ANY_BODY = RequestSchema({}, {}, required=False, place="body")
+"""For what is refused for other reasons than its schema."""
+
+
 def _neutral(error: Any, path: list[Any]) -> Violation:
     kind = error.kind
     if kind.name == "required":

@@ -11,13 +11,12 @@ from emulator.mechanisms.expressions import Expression
 from emulator.mechanisms.journal import Note
 from emulator.mechanisms.requests import Reader
 from emulator.mechanisms.resources import Conflict, Item, ResourceType
-from emulator.mechanisms.violations import RequestSchema
+from emulator.mechanisms.violations import ANY_BODY
 from emulator.mechanisms.wording import by_field
 from emulator.operation import Act, Message
 
 _GENERATED: Note = ("produce", "generated", {})
 _SCRIPTED: Note = ("produce", "scripted", {})
-_BODY = RequestSchema({}, {}, required=False, place="body")
 
 
 def produce(ex: Exchange) -> None:
@@ -74,7 +73,7 @@ def _vector_size(ex: Exchange, dimensions: Expression) -> int:
     size = int(dimensions.number(ex.scope))
     if size > MOST_DIMENSIONS:
         field = [name for name, value in (ex.scope["body"] or {}).items() if value == size][:1]
-        told = ex.provider.wording.tell([_BODY.violation("maximum", field, size, limit=MOST_DIMENSIONS)], ex.scope)
+        told = ex.provider.wording.tell([ANY_BODY.violation("maximum", field, size, limit=MOST_DIMENSIONS)], ex.scope)
         raise Refused("invalid_request", violations=told, errors_by_field=by_field(told))
     return size
 

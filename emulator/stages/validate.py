@@ -7,12 +7,9 @@ from emulator.mechanisms import forms, patches, requests
 from emulator.mechanisms.encoding import MalformedJSON, loads
 from emulator.mechanisms.forms import FormSchema, MalformedForm
 from emulator.mechanisms.patches import Patch
-from emulator.mechanisms.violations import RequestSchema, Violation
+from emulator.mechanisms.violations import ANY_BODY, RequestSchema, Violation
 from emulator.mechanisms.wording import by_field
 from emulator.refusals import RefusalName
-
-_ANYTHING = RequestSchema({}, {}, required=False, place="body")
-"""The schema of what is refused for other reasons than its schema."""
 
 
 def validate(ex: Exchange) -> None:
@@ -66,7 +63,7 @@ def _require_headers(ex: Exchange) -> None:
 
 
 def _refuse_header(ex: Exchange, name: str, refusal: RefusalName) -> NoReturn:
-    missing = {**_ANYTHING.violation("required", [name], None, property=name), "loc": ["header", name]}
+    missing = {**ANY_BODY.violation("required", [name], None, property=name), "loc": ["header", name]}
     _refuse(ex, [missing], refusal, header=name)
 
 
@@ -148,7 +145,7 @@ def _refuse_field(ex: Exchange, patch: Patch, body: Any) -> NoReturn:
     found = patches.find_field(body, patch)
     assert found is not None
     path, value = found
-    violation = _ANYTHING.violation("additionalProperties", list(path), value, property=path[-1])
+    violation = ANY_BODY.violation("additionalProperties", list(path), value, property=path[-1])
     _refuse(ex, [violation], patch.arguments["refuse"], field=patch.arguments["path"])
 
 
