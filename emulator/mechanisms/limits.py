@@ -64,18 +64,8 @@ class Pooled:
         return {**self.own.facts(now), "pool": self.pool.facts(now)}
 
     def refusal(self, now: float, cost: float) -> dict[str, Any]:
-        return {**self.facts(now), "ran_out": "pool", "retry_after": round(self._opens(now, cost) - now, 6)}
-
-    def _opens(self, now: float, cost: float) -> float:
-        """The moment from which it admits so many units: when the share has room, or the pool, or both together."""
-        own, pool = self.own, self.pool
-        most, pooled = min(cost, own.capacity), max(pool.left(now), 0.0)
-        moments = [max(own.opens(now, most), pool.opens(now, cost - most))]
-        if cost - pooled <= own.capacity:
-            moments.append(own.opens(now, cost - pooled))
-        if (rest := cost - max(own.left(now), 0.0)) <= pool.capacity:
-            moments.append(pool.opens(now, rest))
-        return min(moments)
+        wait = round(self.own.opens(now, cost, self.pool) - now, 6)
+        return {**self.facts(now), "ran_out": "pool", "retry_after": wait}
 
 
 Limit = Window | Pooled

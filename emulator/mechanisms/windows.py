@@ -6,19 +6,30 @@ request is told to wait. `limits` makes of them what a request meets.
 """
 
 import math
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from heapq import merge
+from operator import itemgetter
 from typing import Any, ClassVar, Literal
 
-from emulator.mechanisms.clock import to_microseconds
+from emulator.mechanisms.clock import microseconds, to_microseconds
 from emulator.mechanisms.store import IN_FLIGHT, Tenant
 
 MOST_KEPT = 4096
 KINDS = ("windows", IN_FLIGHT)
 _NEVER = -1.0  # before any clock
+_HALF = 5e-7  # of the clock's microsecond: periods that no binary fraction is long begin at one all the same
+_DUST = 1e-9  # what fractions may be short of
 Algorithm = Literal["sliding_window", "fixed_window", "token_bucket", "concurrency"]
 
 
 def _whole(number: float) -> int | float:
     return int(number) if number == int(number) else number
+
+
+def _free(left: Iterable[float]) -> float:
+    """What several windows have left together: of those that are overdrawn, none."""
+    return sum([units for units in left if units > 0])
 
 
 def make_room(tenant: Tenant) -> None:
@@ -63,7 +74,7 @@ class Window:
 
     def admits(self, now: float, cost: float) -> bool:
         left = self.left(now)
-        return (left if left > 0 else 0.0) + 1e-9 >= cost
+        return (left if left > 0 else 0.0) + _DUST >= cost
 
     def refusal(self, now: float, cost: float) -> dict[str, Any]:
         """What is told to a request that it does not admit: how it stands, what ran out, how long to wait."""
@@ -77,16 +88,28 @@ class Window:
         """The moment at which (more) room comes back."""
         raise NotImplementedError
 
-    def opens(self, now: float, cost: float) -> float:
-        """When `cost` units fit, if nobody takes any meanwhile; a whole window on for what never fits."""
-        if cost > self.capacity:
-            return now + self.per
-        short = cost - self.left(now)
-        return now if short <= 1e-9 else self._opens(now, short)
+    def opens(self, now: float, cost: float, *beside: "Window") -> float:
+        """When `cost` units first fit into it and those of its kind `beside` it, if nobody takes any meanwhile.
 
-    def _opens(self, now: float, short: float) -> float:
-        """When the units that it is short of are free."""
-        return self.resets(now)
+        A whole window on for what never fits.
+        """
+        windows = (self, *beside)
+        if cost > sum([one.capacity for one in windows]) + _DUST:
+            return now + self.per
+        return self._opens(now, cost, windows)
+
+    def _opens(self, now: float, cost: float, windows: tuple["Window", ...]) -> float:
+        """The same for what they have room for."""
+        left, opens = {one: one.left(now) for one in windows}, now
+        for moment, one, units in merge(*(one.growth(now) for one in windows), key=itemgetter(0)):
+            left[one], opens = units, moment
+            if _free(left.values()) + _DUST >= cost:
+                break
+        return opens
+
+    def growth(self, now: float) -> Iterator[tuple[float, "Window", float]]:
+        """The moments after `now` at which more is free, in their order, and the units that are left then."""
+        yield self.resets(now), self, self.capacity
 
     def use(self, now: float, cost: float) -> None:
         """Use units. A negative cost gives some back."""
@@ -121,13 +144,16 @@ class FixedWindow(Window):
         return self.start
 
     def left(self, now: float) -> float:
-        return self.capacity - self.used if self.start == now - now % self.per else self.capacity
+        within = now + _HALF
+        return self.capacity - self.used if self.start == within - within % self.per else self.capacity
 
     def resets(self, now: float) -> float:
-        return now - now % self.per + self.per
+        within = now + _HALF
+        return within - within % self.per + self.per
 
     def use(self, now: float, cost: float) -> None:
-        start = now - now % self.per
+        within = now + _HALF
+        start = within - within % self.per
         if self.start == start:
             self.used += cost
         else:
@@ -142,7 +168,7 @@ class SlidingWindow(Window):
 
     def __init__(self, kept: Any = None) -> None:
         self.log: list[list[float]] = []
-        """Moments and the units that were used then."""
+        """Moments, one after the other, and the units that were used then, less what was given back."""
         super().__init__(kept)
 
     def last_use(self) -> float:
@@ -155,16 +181,21 @@ class SlidingWindow(Window):
     def resets(self, now: float) -> float:
         return self.log[0][0] + self.per if self.log else now
 
-    def _opens(self, now: float, short: float) -> float:
-        for at, used in self.log:
-            short -= used
-            if short <= 1e-9:
-                return at + self.per
-        return self.resets(now)
+    def growth(self, now: float) -> Iterator[tuple[float, Window, float]]:
+        used = self.used
+        for at, units in self.log:
+            used -= units
+            yield at + self.per, self, self.capacity - used
 
     def use(self, now: float, cost: float) -> None:
         self._forget(to_microseconds(now - self.per))
-        self.log.append([now, cost])
+        log = self.log
+        if log and log[-1][0] >= now:  # what is given back leaves the window with what was taken
+            log[-1][1] += cost
+            if not log[-1][1]:
+                log.pop()
+        else:
+            log.append([now, cost])
         self.used += cost
 
     def _forget(self, horizon: float) -> None:
@@ -175,6 +206,7 @@ class SlidingWindow(Window):
             gone += 1
         if gone:
             del log[:gone]
+            self.used = self.used if log else 0  # no dust of fractions stays
 
 
 class TokenBucket(Window):
@@ -199,9 +231,16 @@ class TokenBucket(Window):
         room = self.left(now)
         return now + ((self.capacity - room) * self.per / self.capacity if self.capacity else self.per)
 
-    def _opens(self, now: float, short: float) -> float:
-        # to the clock's next microsecond, and one for the last bits of the level
-        return now + math.ceil(short * self.per / self.capacity * 1e6) / 1e6 + 1e-6
+    def _opens(self, now: float, cost: float, windows: tuple[Window, ...]) -> float:
+        def fits(tick: int) -> bool:
+            return _free([one.left(tick / 1e6) for one in windows]) + _DUST >= cost
+
+        # sooner than if all of them grow all the time, it cannot be
+        short = cost - _DUST - _free([one.left(now) for one in windows])
+        first, more = microseconds(now + short * self.per / sum([one.capacity for one in windows])), 1
+        while not fits(first + more):
+            more *= 2
+        return (first + bisect_left(range(first, first + more), True, key=fits)) / 1e6
 
     def use(self, now: float, cost: float) -> None:
         self.level, self.at = min(self.capacity, self.left(now) - cost), now
@@ -216,7 +255,7 @@ class InFlight(Window):
     def resets(self, now: float) -> float:
         return now if self.left(now) > 0 else now + self.per
 
-    def _opens(self, now: float, short: float) -> float:
+    def _opens(self, now: float, cost: float, windows: tuple[Window, ...]) -> float:
         return now + self.per
 
 

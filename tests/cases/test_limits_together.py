@@ -51,6 +51,12 @@ limits:
     x-in-flight: "${limits.in_flight.remaining} ${limits.in_flight.pool.remaining}"
     x-tokens: "${limits.tokens.remaining} ${limits.tokens.pool.remaining}"
 """
+SETTLED = """\
+limits:
+  rules:
+    - {name: tokens, capacity: 100, per: 1m, algorithm: sliding_window, cost: request.prompt_tokens,
+       settle: usage.total_tokens, operations: [createChatCompletion], source: convention}
+"""
 ERRORS = """\
 errors:
   catalog:
@@ -136,13 +142,13 @@ Make = Callable[..., Team]
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Emulation]:
-    limits = {"limits": LIMITS, "pool": POOL}
+    limits = {"limits": LIMITS, "pool": POOL, "settled": SETTLED}
     return {name: emulation_with(tmp_path_factory.mktemp(name), text) for name, text in limits.items()}
 
 
 @pytest.fixture
 def making(loaded: dict[str, Emulation]) -> Iterator[Make]:
-    """Makes a team under `limits` or `pool`, whose chats use so many tokens."""
+    """Makes a team under `limits`, `pool` or `settled`, whose chats use so many tokens."""
     with ExitStack() as stack:
 
         def made(limits: str = "limits", tokens: int = 10) -> Team:
@@ -215,6 +221,16 @@ class TestWindows:
         team.clock.advance(float(wait))
         assert team.served()
         team.close_all()
+
+    def test_what_was_given_back_leaves_the_window_with_what_was_taken(self, making: Make) -> None:
+        team = making("settled", tokens=40)
+        assert team.served(words=100)
+        team.clock.advance("30s")
+        assert team.served(words=60)
+        team.clock.advance("10s")
+        assert team.refused(words=70) == (429, "tokens", "share", "50")  # at 60 s, only 40 of the first hundred go
+        team.clock.advance("50s")
+        assert team.served(words=70)
 
     def test_tokens_a_day_of_an_account(self, making: Make) -> None:
         team = making(tokens=3000)

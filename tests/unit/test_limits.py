@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.mechanisms.limits import Pooled
@@ -14,6 +14,9 @@ TIMED = ALGORITHMS[:3]
 PER = 60.0
 KEYS = st.sampled_from("abc")
 UNITS = st.integers(0, 6)
+COSTS = st.one_of(st.integers(0, 60), st.sampled_from([0.1, 0.5, 2.7, 33.3]))
+WAITS = st.one_of(st.sampled_from([0.0, 0.25, 1 / 3, 0.5, 1.0]), st.floats(0, 1.5))
+"""In lengths of the window."""
 
 
 @dataclass
@@ -23,6 +26,7 @@ class Shared:
     algorithm: Algorithm
     share: int
     pool: int
+    per: float = PER
     windows: dict[str, Window] = field(default_factory=dict)
 
     def limit(self, key: str) -> Pooled:
@@ -30,7 +34,7 @@ class Shared:
 
     def _window(self, key: str, capacity: int) -> Window:
         window = self.windows.setdefault(key, WINDOWS[self.algorithm]())
-        window.capacity, window.per = capacity, PER
+        window.capacity, window.per = capacity, self.per
         return window
 
 
@@ -95,27 +99,57 @@ def test_what_is_given_back_goes_to_the_pool_first(algorithm: Algorithm, share: 
     assert (facts["remaining"], facts["pool"]["remaining"]) == (share, pool)
 
 
+@pytest.mark.parametrize("settling", ["never", "down", "up"])
 @pytest.mark.parametrize("pooled", [False, True])
 @pytest.mark.parametrize("algorithm", TIMED)
 @given(
+    per=st.sampled_from([0.1, 0.3, 1.0, PER, 86400.0]),
     share=st.integers(1, 50),
     pool=st.integers(0, 20),
-    steps=st.lists(st.tuples(st.integers(0, 40_000_000), st.integers(0, 60)), min_size=1, max_size=15),
+    steps=st.lists(st.tuples(WAITS, COSTS, COSTS), min_size=1, max_size=15),
 )
-def test_who_waits_as_long_as_it_is_told_is_served(
-    algorithm: Algorithm, pooled: bool, share: int, pool: int, steps: list[tuple[int, int]]
+@settings(deadline=None)
+def test_who_waits_as_long_as_it_is_told_is_served_and_nobody_before(
+    algorithm: Algorithm,
+    pooled: bool,
+    settling: str,
+    per: float,
+    share: int,
+    pool: int,
+    steps: list[tuple[float, float, float]],
 ) -> None:
     """The wait is of the clock's microseconds; nobody else comes meanwhile."""
-    shared = Shared(algorithm, share, pool if pooled else 0)
+    shared = Shared(algorithm, share, pool if pooled else 0, per)
     now = 1_700_000_000.0
-    for gap, cost in steps:
-        now = round(now + gap / 1e6, 6)
+    for wait, cost, other in steps:
+        now = round(now + wait * per, 6)
         limit = shared.limit("a") if pooled else shared.limit("a").own
-        wanted = min(cost, share)  # more than that may never fit
+        wanted = min(cost, share + shared.pool)  # more than that never fits
         if not limit.admits(now, wanted):
             told = limit.refusal(now, wanted)
             assert told["ran_out"] == ("pool" if pooled else "share")
-            assert 0 < told["retry_after"] <= PER + 1e-5
+            assert told["retry_after"] > 0
+            assert told["retry_after"] <= per + 1e-5 or settling == "up", "no more than all was used"
+            assert not limit.admits(round(now + told["retry_after"] - 1e-6, 6), wanted)
             now = round(now + told["retry_after"], 6)
             assert limit.admits(now, wanted)
         limit.use(now, wanted)
+        if settling != "never":
+            limit.use(now, other if settling == "up" else -min(other, wanted))
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "used", "asked", "wait"),
+    [
+        ("token_bucket", [(0, 3)], (5, 3), 25),  # the share has a unit at 30, and the pool two
+        ("sliding_window", [(20, 1), (40, 1), (60, 1), (80, 2)], (90, 2), 30),  # one at 100, of the pool one at 120
+    ],
+)
+def test_share_and_pool_make_room_together(
+    algorithm: Algorithm, used: list[tuple[float, float]], asked: tuple[float, float], wait: float
+) -> None:
+    shared = Shared(algorithm, 2, 2)
+    for at, cost in used:
+        assert shared.limit("a").admits(at, cost)
+        shared.limit("a").use(at, cost)
+    assert shared.limit("a").refusal(*asked)["retry_after"] == wait

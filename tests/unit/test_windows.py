@@ -13,7 +13,7 @@ from emulator.mechanisms.windows import WINDOWS, Algorithm, Window
 
 MICRO = 1_000_000
 EPOCHS = st.sampled_from([0, 300_000, 1_700_000_000 * MICRO])
-PERIODS = st.sampled_from([350_000, 1 * MICRO, 10 * MICRO, 60 * MICRO])
+PERIODS = st.sampled_from([100_000, 350_000, 1 * MICRO, 10 * MICRO, 60 * MICRO])
 GAPS = st.one_of(st.just(0), st.integers(0, 70 * MICRO), st.sampled_from([350_000, MICRO, 10 * MICRO, 60 * MICRO]))
 ARRIVALS = st.lists(st.tuples(GAPS, st.integers(0, 4)), max_size=40)
 
@@ -74,8 +74,7 @@ def test_fixed_window_counts_by_the_clock(epoch: int, capacity: int, per: int, a
     limit, now = Admitting("fixed_window", capacity, per), epoch
     for gap, cost in arrivals:
         now += gap
-        index = int(Fraction(round(now / MICRO, 6)) // Fraction(per / MICRO))
-        taken = sum(c for at, c in limit.admitted if Fraction(round(at / MICRO, 6)) // Fraction(per / MICRO) == index)
+        taken = sum(c for at, c in limit.admitted if at // per == now // per)
         assert limit.offer(now, cost) is (taken + cost <= capacity)
 
 
@@ -115,6 +114,14 @@ def test_settling_corrects_what_was_taken(algorithm: Algorithm, taken: int, used
     assert limit.offer(0, taken)
     limit.use(limit.window(), 0, used - taken)
     assert limit.facts(0)["remaining"] == 10 - used
+
+
+def test_what_was_given_back_whole_brings_no_room_when_it_leaves() -> None:
+    limit = Admitting("sliding_window", 10, 60 * MICRO)
+    for now, used in ((0, 0), (20 * MICRO, 3)):
+        assert limit.offer(now, 5)
+        limit.use(limit.window(), now, used - 5)
+    assert limit.facts(30 * MICRO)["reset"] == 80
 
 
 @given(st.lists(st.tuples(st.integers(0, 45), st.integers(1, 30)), min_size=2, max_size=6))
