@@ -23,6 +23,7 @@ from emulator.mechanisms.codegen import FAILURES, TOO_LARGE, Code, Step, Write, 
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.functions import BOUND, BUILT_IN, FUNCTIONS, PURE, Owner
 from emulator.mechanisms.native import Written
+from emulator.mechanisms.operators import number
 from emulator.mechanisms.paths import Lookup
 
 Variable = Literal[
@@ -48,7 +49,7 @@ _CALL = re.compile(rf"(\w+)\(((?:{_PLAIN})(?:, (?:{_PLAIN}))*)\)((?:\.\w+|\[{_NA
 _HAS = re.compile(rf"has\(({_NAME})\.(\w+)\)")
 _STEP = re.compile(rf"\.?(\w+)|\[({_NAME})\]")
 _MACRO = re.compile(r"\.(?:all|exists|exists_one|map|filter)\(\s*([A-Za-z_]\w*)\s*,")
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 _STRING = re.compile(r"'([^'\\]*)'|\"([^\"\\]*)\"")
 _CONSTANTS = {"true": True, "false": False, "null": None}
 
@@ -236,7 +237,10 @@ def _fixed(source: str | int | float | bool, text: str) -> Evaluate | None:
     if text in _CONSTANTS:
         return _constant(_CONSTANTS[text])
     if _NUMBER.fullmatch(text):
-        return _constant(float(text) if "." in text else int(text))
+        try:
+            return _constant(number(text))
+        except ValueError:
+            return None
     match = _STRING.fullmatch(text)
     return _constant(match[1] if match[1] is not None else match[2]) if match else None
 
@@ -308,8 +312,8 @@ def _programmed(source: str, text: str, names: frozenset[str]) -> Evaluate:
     except ValueError as error:
         reason = str(error).splitlines()[0].split("ERROR: ")[-1]
         raise ExpressionError(f"`{source}` is not an expression: {reason}") from None
-    own = set(_MACRO.findall(text))  # `items.exists(i, …)` brings its own variable
-    variables = tuple(name for name in program.variables() if name not in own)
+    own = set(_MACRO.findall(text))  # `items.exists(i, …)` brings its own variable, which may hide one of the scope
+    variables = tuple(name for name in program.variables() if name in names or name not in own)
     _check_names(source, variables, names)
     functions = tuple(name for name in program.functions() if name in FUNCTIONS)
     for function in program.functions():

@@ -18,8 +18,9 @@ _LITERAL = ("text", "number", "list")
 """Of these nobody means to ask for a member, or whether they are null; Python warns who does."""
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<text>'[^'\\\n]*'|\"[^\"\\\n]*\")|(?P<name>[A-Za-z_]\w*)"
-    r"|(?P<sign>==|!=|<=|>=|&&|\|\||[-+*/%<>!?:.,()\[\]]))"
+    r"[ \t\n\r\f]*(?:(?P<number>\d+(?:\.\d+)?)|(?P<text>'[^'\\\r\n]*'|\"[^\"\\\r\n]*\")|(?P<name>[A-Za-z_]\w*)"
+    r"|(?P<sign>==|!=|<=|>=|&&|\|\||[-+*/%<>!?:.,()\[\]]))",
+    re.ASCII,
 )
 _MACROS: dict[str, tuple[str, Kind]] = {
     "exists": ("any({part} for {one} in {items})", "bool"),
@@ -28,6 +29,13 @@ _MACROS: dict[str, tuple[str, Kind]] = {
     "map": ("[{part} for {one} in {items}]", "any"),
 }
 _WORDS: dict[str, tuple[str, Kind]] = {"true": ("True", "bool"), "false": ("False", "bool"), "null": ("None", "null")}
+_SYNTAX = frozenset({"in", *_WORDS})
+"""What is no name in CEL, not even of a member."""
+_RESERVED = _SYNTAX | {
+    "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "namespace",
+    "package", "return", "var", "void", "while",
+}  # fmt: skip
+"""What no variable may be called."""
 
 
 class Written(NamedTuple):
@@ -100,7 +108,7 @@ class _Parser:
         if not self.peek("?"):
             return chosen
         self.take("?")
-        yes = self.condition()
+        yes = self.either()
         self.take(":")
         no = self.condition()
         kind: Kind = yes.kind if yes.kind == no.kind else "any"
@@ -155,7 +163,7 @@ class _Parser:
                 self.take("]")
                 continue
             kind, name = self.next()
-            if kind != "name":
+            if kind != "name" or name in _SYNTAX:
                 raise _Unknown
             node = self.method(node, name) if self.peek("(") else _member(node, name)
         return node
@@ -163,12 +171,12 @@ class _Parser:
     def primary(self) -> _Node:
         kind, word = self.next()
         if kind == "number":
-            return _literal(float(word) if "." in word else int(word), "number")
+            return _number(word)
         if kind == "text":
             return _literal(word[1:-1], "text")
         if kind == "name" and self.peek("("):
             return self.call(word)
-        if kind == "name" and word != "in":
+        if kind == "name":
             return self.variable(word)
         if (kind, word) == ("sign", "("):
             node = self.condition()
@@ -195,6 +203,8 @@ class _Parser:
             return _Node(lambda code: written, kind)
         if name in self._own:
             return _Node(lambda code: f"one_{name}")
+        if name in _RESERVED:
+            raise _Unknown
         self.variables[name] = None
         return _Node(lambda code: code.path([name]))
 
@@ -215,9 +225,9 @@ class _Parser:
     def element(self, whose: _Node) -> _Node:
         kind, word = self.next()
         if kind == "text":
-            return _member(whose, word[1:-1])
+            return _member(whose, word[1:-1])._replace(member=None)
         if kind == "number" and "." not in word:
-            return _applied(operators.element, whose, _literal(int(word), "number"))
+            return _applied(operators.element, whose, _number(word))
         raise _Unknown
 
     def method(self, whose: _Node, name: str) -> _Node:
@@ -229,7 +239,7 @@ class _Parser:
             return _applied(operators.METHODS[name], whose, given[0], kind="bool")
         self.macros = True
         kind, own = self.next()
-        if kind != "name":
+        if kind != "name" or own in _RESERVED:
             raise _Unknown
         self.take(",")
         self._own.append(own)
@@ -249,6 +259,13 @@ class _Parser:
 
 def _literal(value: Any, kind: Kind) -> _Node:
     return _Node(lambda code: repr(value), kind)
+
+
+def _number(word: str) -> _Node:
+    try:
+        return _literal(operators.number(word), "number")
+    except ValueError:
+        raise _Unknown from None
 
 
 def _member(whose: _Node, name: str) -> _Node:

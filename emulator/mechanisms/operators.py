@@ -3,14 +3,17 @@
 JSON values come in: None, bool, int, float, str, list, dict.
 """
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
 
 _MOST = 2**63 - 1
+_EXACT = 2**53
+"""Whole numbers below it are doubles as well, so both languages compare and add them alike, whatever their kind."""
 _SIMPLE = frozenset({str, int, float, bool, type(None)})
-_NUMBERS = frozenset({int, float})
-_ADDABLE = frozenset({int, float, str, list})
+_NUMBERS: frozenset[Any] = frozenset({int, float})
+_JOINED = frozenset({str, list})
 
 
 def boolean(value: Any) -> bool:
@@ -24,7 +27,15 @@ def same(left: Any, right: Any) -> bool:
     """Raises TypeError for what may hold a truth value that Python takes for a number."""
     if left.__class__ not in _SIMPLE or right.__class__ not in _SIMPLE:
         raise TypeError("only CEL compares these")
-    return bool(left == right) and (left.__class__ is bool) == (right.__class__ is bool)
+    if left == right:
+        return (left.__class__ is bool) == (right.__class__ is bool)
+    if (
+        left.__class__ in _NUMBERS
+        and right.__class__ in _NUMBERS
+        and not (-_EXACT < right < _EXACT or -_EXACT < left < _EXACT)
+    ):
+        raise OverflowError("rounded before it is compared by CEL")
+    return False
 
 
 def has(mapping: Any, key: str) -> bool:
@@ -57,11 +68,18 @@ def _whole(value: int) -> int:
     return value
 
 
-def _sum(left: Any, right: Any) -> Any:
-    kind = left.__class__
-    if kind is not right.__class__ or kind not in _ADDABLE:
-        raise TypeError("these do not go together")
-    return left + right if kind is not int else _whole(left + right)
+def number(text: str) -> int | float:
+    """The value of a number as it is written. Raises ValueError for one that CEL has not."""
+    value: int | float
+    if "." in text:
+        value = float(text)
+        known = math.isfinite(value)
+    else:
+        value = int(text)
+        known = -_MOST - 1 <= value <= _MOST
+    if not known:
+        raise ValueError("more than 64 bits")
+    return value
 
 
 def _calculation(calculate: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -69,12 +87,25 @@ def _calculation(calculate: Callable[[Any, Any], Any]) -> Callable[[Any, Any], A
 
     def calculated(left: Any, right: Any) -> Any:
         if left.__class__ is int and right.__class__ is int:
-            return _whole(calculate(left, right))
-        if left.__class__ is float and right.__class__ is float:
-            return calculate(left, right)
-        raise TypeError("these do not go together")
+            if -_EXACT < left < _EXACT and -_EXACT < right < _EXACT:
+                return calculate(left, right)
+        elif left.__class__ is float and right.__class__ is float and not math.isnan(value := calculate(left, right)):
+            return value
+        raise TypeError("only CEL knows of these")
 
     return calculated
+
+
+_total = _calculation(operator.add)
+
+
+def _sum(left: Any, right: Any) -> Any:
+    kind = left.__class__
+    return left + right if kind is right.__class__ and kind in _JOINED else _total(left, right)
+
+
+def _product(left: Any, right: Any) -> Any:
+    return left * right if left.__class__ is float else _whole(left * right)
 
 
 def _quotient(left: Any, right: Any) -> Any:
@@ -98,7 +129,9 @@ def _order(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
 
     def compared(left: Any, right: Any) -> bool:
         if left.__class__ in _NUMBERS and right.__class__ in _NUMBERS:
-            return compare(left, right)
+            if -_EXACT < right < _EXACT or -_EXACT < left < _EXACT:
+                return compare(left, right)
+            raise OverflowError("rounded before it is compared by CEL")
         return _of_texts(left, right, compare)
 
     return compared
@@ -122,14 +155,16 @@ def _double(value: Any) -> float:
 
 def _int(value: Any) -> int:
     if value.__class__ is int or (value.__class__ is str and value.isascii() and value.isdigit()):
-        return int(value)
+        return _whole(int(value))
     raise TypeError("only CEL converts this")
 
 
 def _string(value: Any) -> str:
-    if value.__class__ is not int and value.__class__ is not str:
+    if value.__class__ is str:
+        return str(value)
+    if value.__class__ is not int:
         raise TypeError("only CEL converts this")
-    return str(value)
+    return str(_whole(value))
 
 
 def _size(value: Any) -> int:
@@ -139,7 +174,7 @@ def _size(value: Any) -> int:
 OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "+": _sum,
     "-": _calculation(operator.sub),
-    "*": _calculation(operator.mul),
+    "*": _calculation(_product),
     "/": _calculation(_quotient),
     "%": _calculation(_remainder),
 }

@@ -111,6 +111,21 @@ BROKEN = {
     "CEL syntax error": _limits(
         "capacity: 60", "capacity: 1 +", "5 limits.rules[0].capacity: `1 +` is not an expression: "
     ),
+    "condition within a condition": _limits(
+        "capacity: 60",
+        "capacity: 'true ? true ? 1 : 2 : 3'",
+        "5 limits.rules[0].capacity: `true ? true ? 1 : 2 : 3` is not an expression: ",
+    ),
+    "number over 64 bits": _limits(
+        "capacity: 60",
+        "capacity: '2 * 9223372036854775808'",
+        "5 limits.rules[0].capacity: `2 * 9223372036854775808` is not an expression: ",
+    ),
+    "reserved name": _limits(
+        "capacity: 60",
+        "capacity: 'body.in == 1 ? 1 : 2'",
+        "5 limits.rules[0].capacity: `body.in == 1 ? 1 : 2` is not an expression: ",
+    ),
     "unknown function": _limits(
         "capacity: 60",
         "capacity: treble(20)",

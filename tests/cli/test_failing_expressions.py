@@ -24,6 +24,7 @@ def _limit(cost: str, settle: str = "") -> str:
 
 FAILING = {
     "shape": 'shapes: {chat.completion: {sum: "${body.user + 1}"}}',
+    "element": 'shapes: {chat.completion: {sum: "${body.messages[7].content + body.user}"}}',
     "header": 'limits: {rules: [], headers: {x-sum: "${body.user + 1}"}}',
     "cost": _limit("body.user"),
     "settle": _limit('"1"', "settle: body.user,"),
