@@ -130,7 +130,7 @@ class Account:
 
     def find(self, name: str, identity: Any, by: str | None = None) -> Item | None:
         """The resource of a kind with an id, or with a value of the unique field `by`."""
-        collection = self.collection(name)
+        collection = self.data["collections"].get(name) or self._begin(name)  # asked for several times a request
         if by is not None:
             identity = collection["unique"].get(by, {}).get(str(identity))
         found: Item | None = collection["items"].get(identity) if identity.__class__ is str else None

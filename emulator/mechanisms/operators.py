@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 _MOST = 2**63 - 1
-_EXACT = 2**53
+_EXACT, _LEAST = 2**53, -(2**53)
 """Whole numbers below it are doubles as well, so both languages compare and add them alike, whatever their kind."""
 _SIMPLE = frozenset({str, int, float, bool, type(None)})
 _NUMBERS: frozenset[Any] = frozenset({int, float})
@@ -32,7 +32,7 @@ def same(left: Any, right: Any) -> bool:
     if (
         left.__class__ in _NUMBERS
         and right.__class__ in _NUMBERS
-        and not (-_EXACT < right < _EXACT or -_EXACT < left < _EXACT)
+        and not (_LEAST < right < _EXACT or _LEAST < left < _EXACT)
     ):
         raise OverflowError("rounded before it is compared by CEL")
     return False
@@ -87,7 +87,7 @@ def _calculation(calculate: Callable[[Any, Any], Any]) -> Callable[[Any, Any], A
 
     def calculated(left: Any, right: Any) -> Any:
         if left.__class__ is int and right.__class__ is int:
-            if -_EXACT < left < _EXACT and -_EXACT < right < _EXACT:
+            if _LEAST < left < _EXACT and _LEAST < right < _EXACT:
                 return calculate(left, right)
         elif left.__class__ is float and right.__class__ is float and not math.isnan(value := calculate(left, right)):
             return value
@@ -129,7 +129,7 @@ def _order(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
 
     def compared(left: Any, right: Any) -> bool:
         if left.__class__ in _NUMBERS and right.__class__ in _NUMBERS:
-            if -_EXACT < right < _EXACT or -_EXACT < left < _EXACT:
+            if _LEAST < right < _EXACT or _LEAST < left < _EXACT:
                 return compare(left, right)
             raise OverflowError("rounded before it is compared by CEL")
         return _of_texts(left, right, compare)
