@@ -52,7 +52,7 @@ _CONNECTION = (
     FaultKind(
         "stalled_headers",
         "connection",
-        "the head stops in the middle; the rest, and the body, come when the time is over",
+        "the head stops in the middle; the rest, and the body, come when the time is over, and the connection stays",
         "an overloaded gateway: time to first byte looks fine, and then nothing moves",
         {
             "at_byte": Argument("count", "bytes of the head that come at once", 20),
@@ -82,14 +82,16 @@ _FRAMING = (
     FaultKind(
         "content_length_too_short",
         "framing",
-        "Content-Length promises less than comes: the body is cut, and its end lies on the connection",
+        "Content-Length promises less than comes: the body is cut, and its end lies on the connection, which closes, "
+        "as the head says",
         "characters counted for bytes, a rewritten body",
         {"by": Argument("count", "bytes too many", 10, 10**6)},
     ),
     FaultKind(
         "conflicting_lengths",
         "framing",
-        "two Content-Length headers that differ: the first is right, the second promises more",
+        "two Content-Length headers that differ: the first is right, the second promises more; the connection closes, "
+        "as the head says",
         "two proxies that each count; some clients refuse such a reply, others believe the first or the last",
         {"by": Argument("count", "how much more the second says; 0 counts as 1", 10, 10**6)},
     ),

@@ -15,6 +15,7 @@ from emulator.mechanisms.records import record
 _CONTROLS = bytes([*range(9), *range(10, 32), 127])
 """Characters that would end a header."""
 _INSTEAD = dict.fromkeys(_CONTROLS, "?")
+CLOSES = ("connection", "close")
 Ending = Literal["close", "reset"]
 
 
@@ -28,9 +29,14 @@ class Broken:
     ending: Ending = "close"
 
 
+def whole_in_the_end(reply: Reply) -> bool:
+    """Whether a reply ends as HTTP asks for, whatever is wrong with it before, so that its connection can serve on."""
+    return reply.complete and (reply.breakage is None or reply.breakage.name not in BREAKING)
+
+
 def broken(reply: Reply, fault: Fault, version: str) -> Broken:
     """The reply as a fault of the connection or the framing leaves it, for a client of HTTP `version`."""
-    return _FAULTS[fault.name](reply, fault, reply.unsized and version != "1.0")
+    return BREAKING[fault.name](reply, fault, reply.unsized and version != "1.0")
 
 
 def raw_head(reply: Reply, *more: tuple[str, str]) -> bytes:
@@ -105,15 +111,6 @@ def _late(frame: Frame, fault: Fault) -> bool:
     return (events is not None and frame.event >= events) or (moment is not None and frame.due > moment)
 
 
-def _stalled_headers(reply: Reply, fault: Fault, chunked: bool) -> Broken:
-    head = _head(reply, chunked)
-    writes = [Frame(0.0, head[: fault["at_byte"]]), Frame(fault["duration"], head[fault["at_byte"] :])]
-    late = [replace(frame, at=frame.at + fault["duration"]) for frame in reply.parts]
-    writes += [_framed(frame, len(frame.data), chunked) for frame in late if frame.data]
-    writes += [Frame(writes[-1].at, b"0\r\n\r\n")] if chunked and reply.complete else []
-    return Broken(writes, writes[-1].at)
-
-
 def _garbage(reply: Reply, fault: Fault, chunked: bool) -> Broken:
     line = raw_head(reply).split(b"\r\n", 1)[0] + b"\r\n" if fault["status_line"] else b""
     return Broken([Frame(0.0, line + fault["data"].encode())], 0.0)
@@ -122,14 +119,15 @@ def _garbage(reply: Reply, fault: Fault, chunked: bool) -> Broken:
 def _wrong_length(reply: Reply, fault: Fault, chunked: bool) -> Broken:
     right = len(reply.whole_body)
     told = max(right + fault["by"] * (1 if fault.name == "content_length_too_long" else -1), 0)
-    writes = [Frame(0.0, raw_head(reply, ("content-length", str(told)))), *reply.parts]
+    closes = [CLOSES] if told <= right else []  # or a client would take it for whole, and ask again
+    writes = [Frame(0.0, raw_head(reply, ("content-length", str(told)), *closes)), *reply.parts]
     return Broken(writes, writes[-1].at)
 
 
 def _conflicting_lengths(reply: Reply, fault: Fault, chunked: bool) -> Broken:
     right = len(reply.whole_body)
     second = f"content-length: {right + max(fault['by'], 1)}\r\n\r\n".encode()
-    head = raw_head(reply, ("content-length", str(right)))[: -len(b"\r\n")] + second
+    head = raw_head(reply, CLOSES, ("content-length", str(right)))[: -len(b"\r\n")] + second
     writes = [Frame(0.0, head), *reply.parts]
     return Broken(writes, writes[-1].at)
 
@@ -143,11 +141,10 @@ def _bad_chunk_size(reply: Reply, fault: Fault, chunked: bool) -> Broken:
     return Broken(writes, writes[-1].at)
 
 
-_FAULTS: dict[str, Callable[[Reply, Fault, bool], Broken]] = {
+BREAKING: dict[str, Callable[[Reply, Fault, bool], Broken]] = {
     "reset": _stopped,
     "close": _stopped,
     "hang": _stopped,
-    "stalled_headers": _stalled_headers,
     "garbage": _garbage,
     "content_length_too_long": _wrong_length,
     "content_length_too_short": _wrong_length,

@@ -5,13 +5,13 @@ import os
 from collections.abc import Iterator
 
 from emulator.exchange import Frame, Reply
+from emulator.mechanisms.faults import Fault
 from emulator.mechanisms.patches import Headers
-from emulator.wire.breaking import Broken, broken, raw_head
+from emulator.wire.breaking import BREAKING, CLOSES, Broken, broken, raw_head
 
 Octets = tuple[float, bytes]
 """When bytes leave, in seconds after the reply may, and the bytes; none are a silence."""
 _CHUNKED = ("transfer-encoding", "chunked")
-_CLOSES = (("connection", "close"),)
 
 
 def body_parts(reply: Reply, method: str) -> tuple[list[Frame], bool]:
@@ -25,7 +25,7 @@ def whole(reply: Reply, method: str, closes: bool) -> bytes | None:
     """All bytes of a reply that comes at once, as most do; None for any other."""
     if reply.frames is not None or reply.breakage is not None or reply.wait:
         return None
-    head = raw_head(reply, *(_CLOSES if closes else ()))
+    head = raw_head(reply, *((CLOSES,) if closes else ()))
     return head if method == "HEAD" else head + reply.body
 
 
@@ -35,10 +35,12 @@ def octets(reply: Reply, method: str, version: str = "1.1", *, closes: bool = Fa
     With `closes` it says that the connection ends with it. One that is broken ends it anyway, with a reset where the
     iterator raises ConnectionResetError.
     """
-    if reply.breakage is not None:
-        parts = _broken(broken(reply, reply.breakage, version))
+    fault = reply.breakage
+    if fault is not None and fault.name in BREAKING:
+        parts = _broken(broken(reply, fault, version))
     else:
         parts = _message(reply, method, version, closes=closes)
+        parts = _stalled(parts, fault) if fault is not None else parts
     return ((at + reply.wait, data) for at, data in parts) if reply.wait else parts
 
 
@@ -65,13 +67,22 @@ def _broken(left: Broken) -> Iterator[Octets]:
         raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
 
+def _stalled(message: Iterator[Octets], fault: Fault) -> Iterator[Octets]:
+    """A message whose head stands still in the middle."""
+    _, head = next(message)
+    yield 0.0, head[: fault["at_byte"]]
+    yield fault["duration"], head[fault["at_byte"] :]
+    for at, data in message:
+        yield at + fault["duration"], data
+
+
 def sent_headers(reply: Reply) -> Headers:
     """The reply's headers and the one that says where the body ends."""
     return [*reply.headers, _CHUNKED] if reply.unsized else reply.headers
 
 
 def _message(reply: Reply, method: str, version: str, *, closes: bool) -> Iterator[Octets]:
-    more, unsized, chunked = [*(_CLOSES if closes else ())], reply.unsized, False
+    more, unsized, chunked = [CLOSES] if closes else [], reply.unsized, False
     if unsized and version == "1.0":  # chunks came with HTTP/1.1
         more.append(("content-length", str(_size(reply))))
     elif unsized:

@@ -6,6 +6,7 @@ from typing import Any
 
 from emulator.exchange import Exchange, Reply
 from emulator.wire import sockets
+from emulator.wire.breaking import whole_in_the_end
 from emulator.wire.delivery import octets, whole
 from emulator.wire.own import failure
 from emulator.wire.reading import GO_ON, NO_HTTP, MalformedRequest, Request, RequestReader
@@ -245,7 +246,7 @@ class _Delivery:
     def _end(self) -> None:
         if self._exchange is not None:
             self._exchange.sent(self._frames_sent())
-        self._connection.sent(closes=self._reply.breakage is not None or not self._reply.complete)
+        self._connection.sent(closes=not whole_in_the_end(self._reply))
 
     def _frames_sent(self) -> int:
         """How many frames of the reply are written: the head and the end are none."""

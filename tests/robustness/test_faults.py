@@ -12,6 +12,7 @@ from wire_client import PROVIDERS, Reply, Wire, answered, chat, operation_of, ou
 from emulator import Emulation, EmulatorServer, Handle
 
 STREAM: dict[str, Any] = {"stream": True}
+STALLED = 'X-Emulator-Fault: {"stalled_headers": {"duration": "10ms"}}'
 VERSIONS = pytest.mark.parametrize("version", ["1.1", "1.0"])
 STREAMED = pytest.mark.parametrize("fields", [{}, STREAM], ids=["plain", "stream"])
 
@@ -98,6 +99,47 @@ def test_hang_after_the_headers(
     head, body = came.split(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 OK")
     assert body == b""
+
+
+@STREAMED
+def test_a_connection_outlives_a_stalled_head(
+    handle: Handle, emulator_server: EmulatorServer, fields: dict[str, Any]
+) -> None:
+    asked = chat(emulator_server, handle, **fields)
+    with Wire(emulator_server.url) as wire:
+        reply = wire.send(with_header(asked, STALLED)).reply()
+        assert reply.complete
+        assert "connection" not in reply.headers
+        assert wire.send(asked).reply().status == 200
+
+
+@STREAMED
+def test_a_stalled_head_says_that_the_connection_ends_where_it_does(
+    handle: Handle, emulator_server: EmulatorServer, fields: dict[str, Any]
+) -> None:
+    asked = with_header(chat(emulator_server, handle, version="1.0", **fields), STALLED)
+    with Wire(emulator_server.url) as wire:
+        reply = wire.send(asked).reply()
+        assert (reply.complete, reply.headers["connection"], wire.rest()) == (True, "close", b"")
+
+
+@VERSIONS
+def test_a_stream_that_is_cut_behind_a_stalled_head_ends_its_connection(
+    handle: Handle, emulator_server: EmulatorServer, version: str
+) -> None:
+    handle.fail(fault={"cut": {"after_events": 1}})
+    asked = with_header(chat(emulator_server, handle, version=version, **STREAM), STALLED)
+    assert not answered(emulator_server.url, asked).complete
+
+
+@STREAMED
+@pytest.mark.parametrize("name", ["content_length_too_short", "conflicting_lengths"])
+def test_a_client_that_believes_a_wrong_length_is_told_that_the_connection_ends(
+    handle: Handle, emulator_server: EmulatorServer, name: str, fields: dict[str, Any]
+) -> None:
+    """Or its next request would be lost as well, now and then."""
+    came = faulty(emulator_server, handle, {name: {}}, chat(emulator_server, handle, **fields))
+    assert b"\r\nconnection: close\r\n" in came.partition(b"\r\n\r\n")[0] + b"\r\n"
 
 
 @VERSIONS

@@ -90,4 +90,4 @@ def test_bytes_and_moments(server: EmulatorServer, runtimes: list[Runtime], name
         assert sent.startswith(over_socket.raw)
         assert sent.endswith(b"RST")
     else:
-        assert over_socket.raw.replace(b"connection: close\r\n", b"", 1) == sent
+        assert sent in (over_socket.raw, over_socket.raw.replace(b"connection: close\r\n", b"", 1))
