@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import lru_cache
+from sys import is_finalizing
 from typing import Any
 from urllib.parse import unquote
 
@@ -113,6 +114,11 @@ class _Stream:
 
     async def aclose(self) -> None:
         self.end()
+
+    def __del__(self, exiting: Callable[[], bool] = is_finalizing) -> None:
+        """Nobody can read on. When Python exits, threads stand still, maybe with the lock that `end` needs."""
+        if not exiting():
+            self.end()
 
     def _impatient(self) -> Any:
         self.end()

@@ -4,6 +4,7 @@ How many there are is read where load depends on it: in the journal entry of the
 """
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import httpx
+import httpx2
 import pytest
 import requests
 from cli import acme
@@ -129,6 +131,43 @@ def test_nothing_in_flight_outlives_the_server(tmp_path: Path) -> None:
             assert in_flight(client, handle) == 1
             runtime.store.close()
         reply.close()
+
+
+def abandoned(library: Any, emulation: Emulation, handle: Handle) -> None:
+    with library.Client(transport=emulation.transport(library), headers=handle.headers) as client:
+        client.send(client.build_request("POST", handle.base_url + PATH, json=STREAM), stream=True)
+
+
+def abandoned_in_the_middle(library: Any, emulation: Emulation, handle: Handle) -> None:
+    with library.Client(transport=emulation.transport(library), headers=handle.headers) as client:
+        request = client.build_request("POST", handle.base_url + PATH, json=STREAM)
+        next(client.send(request, stream=True).iter_raw())
+
+
+def abandoned_asynchronously(library: Any, emulation: Emulation, handle: Handle) -> None:
+    async def ask() -> None:
+        async with library.AsyncClient(transport=emulation.transport(library), headers=handle.headers) as client:
+            await client.send(client.build_request("POST", handle.base_url + PATH, json=STREAM), stream=True)
+
+    asyncio.run(ask())
+
+
+def abandoned_within_an_interception(library: Any, emulation: Emulation, handle: Handle) -> None:
+    url = f"https://api.acme.test/v1{PATH}"
+    with emulation.intercept(), library.Client(headers=handle.headers) as client:
+        client.send(client.build_request("POST", url, json=STREAM), stream=True)
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+@pytest.mark.parametrize(
+    "abandon", [abandoned, abandoned_in_the_middle, abandoned_asynchronously, abandoned_within_an_interception]
+)
+def test_a_reply_that_nobody_can_read_any_more_is_in_flight_no_more(
+    emulation: Emulation, handle: Handle, client: httpx.Client, abandon: Callable[..., None], library: Any
+) -> None:
+    abandon(library, emulation, handle)
+    gc.collect()
+    assert in_flight(client, handle) == 0
 
 
 LEAVING: dict[str, Callable[[httpx.Client], None]] = {}
