@@ -14,7 +14,7 @@ from emulator.exchange import Exchange, Frame, Reply, Runtime
 from emulator.wire.delivery import octets
 from emulator.wire.hearing import NO_REPLY, Heard, parsed, plain
 from emulator.wire.reading import Request, by_raw_name
-from emulator.wire.unconnected import complaint
+from emulator.wire.unconnected import complaint, entrance
 
 End = Callable[[], None]
 """Called when a reply is sent or not wanted any more."""
@@ -170,7 +170,7 @@ class _Transport:
             raise
 
     def _answer(self, request: Any, body: bytes) -> tuple[Reply, Exchange | None, End]:
-        if setting := self.runtime.entrances[0].take():
+        if setting := entrance(self.runtime, request.url.host, request.url.port).take():
             raise self._unconnected(request, setting.fault)
         path, _, query = request.url.raw_path.decode("ascii").partition("?")
         asked = Request(request.method, unquote(path), query, by_raw_name(request.headers.raw), body)

@@ -9,7 +9,7 @@ from unittest.mock import patch as replaced
 from emulator.inprocess import Pacing
 from emulator.interception.blocks import Block, find
 from emulator.interception.memory import Question
-from emulator.wire.unconnected import complaint
+from emulator.wire.unconnected import complaint, entrance
 
 
 def patch(undo: ExitStack, library: Any) -> None:
@@ -20,7 +20,7 @@ def patch(undo: ExitStack, library: Any) -> None:
         block = find(str(request.url))
         if block is None:
             return await real_connect(self, request, *arguments, **named)
-        if setting := block.runtime.entrances[0].take():
+        if setting := entrance(block.runtime, request.url.host, request.url.port).take():
             await unconnected(request, setting.fault, *arguments, **named)
         loop = asyncio.get_running_loop()
         protocol = library.client_proto.ResponseHandler(loop)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from emulator.interception.blocks import Block, find
 from emulator.interception.memory import MemorySocket
-from emulator.wire.unconnected import complaint
+from emulator.wire.unconnected import complaint, entrance
 
 
 def patch(undo: ExitStack, library: Any) -> None:
@@ -50,7 +50,7 @@ def _pool(block: Block, url: str) -> Any:
         is_connected = False  # a connection serves one request; the next one gets a new socket
 
         def connect(self) -> None:
-            if setting := block.runtime.entrances[0].take():
+            if setting := entrance(block.runtime, self.host, self.port).take():
                 raise _unconnected(self, setting.fault)
             self.sock = MemorySocket(block)
             self.is_verified = True

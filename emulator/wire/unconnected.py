@@ -1,10 +1,20 @@
-"""What is heard of a connection that came to no request, where there is no socket to see it on."""
+"""Connections where there is no socket: where they come in, and what is heard of one that came to no request."""
 
 import errno
 import os
 import ssl
 
+from emulator.exchange import Runtime
+from emulator.mechanisms.entrances import Entrance
+
 _UNTRUSTED = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
+
+
+def entrance(runtime: Runtime, host: str, port: int | None) -> Entrance:
+    """Where a connection to an address comes in: with a provider's host by its own entrance, if it has one."""
+    provider = runtime.hosts.get(host) or runtime.hosts.get(f"{host}:{port}")
+    shared, *others = runtime.entrances
+    return next((own for own in others if own.provider == provider), shared)
 
 
 def complaint(fault: str, host: str) -> OSError | None:

@@ -318,6 +318,52 @@ def test_interception_raises_what_the_library_does_on_a_socket(
         assert requests.get(f"{inside['generalcompute'].base_url}/models", timeout=20).status_code == 401
 
 
+def heard(fault: str, address: str) -> list[str]:
+    """What clients of every library within an interception, and an in-process one, make of an address."""
+
+    async def asynchronous() -> None:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(sock_connect=patience(fault))) as session:
+            await session.get(address)
+
+    found = []
+    for ask in (
+        lambda: httpx.get(address, timeout=patience(fault)),
+        lambda: requests.get(address, timeout=patience(fault)),
+        lambda: asyncio.run(asynchronous()),
+    ):
+        try:
+            ask()
+            found.append("a reply")
+        except (httpx.TransportError, requests.ConnectionError, requests.Timeout, aiohttp.ClientError) as error:
+            found.append(type(error).__name__)
+    return found
+
+
+@pytest.mark.parametrize("fault", OF_CONNECTIONS)
+def test_a_providers_own_port_is_what_its_real_address_stands_for(emulation: Emulation, fault: str) -> None:
+    own, other = "https://api.nugen.in/health", "https://api.generalcompute.com/health"
+    of_requests = "ReadTimeout" if REQUESTS[fault] is requests.Timeout else REQUESTS[fault].__name__
+    told = [SEEN[fault][0], of_requests, AIOHTTP[fault].__name__]
+    with emulation.intercept(), emulation.connections(fault, provider="nugen"):
+        assert heard(fault, other) == ["a reply"] * 3
+        assert heard(fault, own) == told
+        with httpx.Client(transport=emulation.transport(), timeout=patience(fault)) as client:
+            assert client.get(other).status_code == 200
+            with pytest.raises(httpx.TransportError):
+                client.get(own)
+
+
+def test_as_many_connections_in_process_as_asked_for(plain: EmulatorServer) -> None:
+    """Whether of all ports, or of one."""
+    with httpx.Client(transport=plain.tenant().transport(), timeout=0.01) as client:
+        for provider in (None, "nugen"):
+            with plain.tenant().connections("accept_and_hang", provider=provider, times=2):
+                for _ in range(2):
+                    with pytest.raises(httpx.TimeoutException):
+                        client.get("https://api.nugen.in/health")
+                assert client.get("https://api.nugen.in/health").status_code == 200
+
+
 # what cannot be
 
 
