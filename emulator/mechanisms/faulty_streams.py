@@ -16,7 +16,9 @@ def disturb(timeline: Timeline, fault: Fault, encoding: Encoding, error: Any) ->
     `error` is the event data of the refusal that `error_event` names.
     """
     if fault.name == "error_event":
-        timeline.events[_kept(timeline, fault) or 0 :] = [Event("error", error, name=fault["event"])]
+        kept = _kept(timeline, fault) or 0
+        delay, wait = _rest(timeline, fault, kept)
+        timeline.events[kept:] = [Event("error", error, delay, wait, name=fault["event"])]
         return True
     if fault.name in _IN_BYTES:
         return _IN_BYTES[fault.name](timeline, fault, encoding)
@@ -37,6 +39,15 @@ def _kept(timeline: Timeline, fault: Fault) -> int | None:
     if fault["after_time"] is not None:
         counts.append(sum(moment <= fault["after_time"] for moment in due(timeline.events)))
     return min(counts, default=None)
+
+
+def _rest(timeline: Timeline, fault: Fault, kept: int) -> tuple[float, float]:
+    """What of the delay and the wait behind the events that are kept passes until the time the fault is aimed at."""
+    moments, time = [0.0, *due(timeline.events)], fault["after_time"]
+    if time is None or kept == len(timeline.events) or moments[kept + 1] <= time:  # something else comes first
+        return 0.0, 0.0
+    following, share = timeline.events[kept], (time - moments[kept]) / (moments[kept + 1] - moments[kept])
+    return following.delay * share, following.wait * share
 
 
 def _cut(timeline: Timeline, fault: Fault) -> bool:

@@ -94,21 +94,27 @@ def _stopped(reply: Reply, fault: Fault, chunked: bool) -> Broken:
     ending: Ending = "reset" if fault.name == "reset" else "close"
     if fault["after_bytes"] is None and fault["after_events"] is None and fault["after_time"] is None:
         return Broken([], silence, ending)
-    writes, left = [Frame(0.0, _head(reply, chunked))], fault["after_bytes"]
+    writes, left, stops_at = [Frame(0.0, _head(reply, chunked))], fault["after_bytes"], 0.0
     for frame in reply.parts:
-        late = reply.frames is not None and _late(frame, fault)
         data = frame.data if left is None else frame.data[:left]
-        if late or not data:
+        if not data or (reply.frames is not None and _surplus(frame, fault)):
+            break
+        if fault["after_time"] is not None and frame.due > fault["after_time"]:
+            stops_at = _between(writes[-1], frame, fault["after_time"])
             break
         writes.append(_framed(replace(frame, data=data), len(frame.data), chunked))
         left = None if left is None else left - len(data)
-    return Broken(writes, writes[-1].at + silence, ending)
+    return Broken(writes, max(writes[-1].at, stops_at) + silence, ending)
 
 
-def _late(frame: Frame, fault: Fault) -> bool:
-    """Whether a frame belongs to an event that comes no more."""
-    events, moment = fault["after_events"], fault["after_time"]
-    return (events is not None and frame.event >= events) or (moment is not None and frame.due > moment)
+def _surplus(frame: Frame, fault: Fault) -> bool:
+    """Whether a frame belongs to an event behind those that still arrive."""
+    return fault["after_events"] is not None and frame.event >= fault["after_events"]
+
+
+def _between(last: Frame, following: Frame, due: float) -> float:
+    """When a stream comes to a time that is due between two of its frames."""
+    return last.at + (following.at - last.at) * (due - last.due) / (following.due - last.due)
 
 
 def _garbage(reply: Reply, fault: Fault, chunked: bool) -> Broken:

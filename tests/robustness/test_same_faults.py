@@ -1,6 +1,7 @@
 """The same fault, seed and requests on a frozen clock: the same bytes at the same moments, with a socket or without."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from test_fault_catalogue import CASES, came
@@ -48,9 +49,13 @@ def planned(runtime: Runtime, name: str, body: bytes) -> Plan:
     """All that goes over an HTTP/1.1 connection to a client that meets a fault, and when."""
     handle = fresh(runtime)
     handle.fail(fault={name: CASES[name][0]})
+    return plan_of(ask(runtime, handle, body))
+
+
+def plan_of(reply: Reply) -> Plan:
     plan: Plan = []
     try:
-        plan += octets(ask(runtime, handle, body), "POST")
+        plan += octets(reply, "POST")
     except ConnectionResetError:
         plan.append((plan[-1][0], b"RST"))
     return plan
@@ -91,3 +96,42 @@ def test_bytes_and_moments(server: EmulatorServer, runtimes: list[Runtime], name
         assert sent.endswith(b"RST")
     else:
         assert sent in (over_socket.raw, over_socket.raw.replace(b"connection: close\r\n", b"", 1))
+
+
+ENDS: dict[str, dict[str, str]] = {"reset": {}, "close": {}, "hang": {"duration": "0s"}, "error_event": {}}
+"""Faults that a stream ends with, and what makes nothing but the moment count."""
+
+
+def slow_plan(server: EmulatorServer, pace: float = 1, fault: dict[str, Any] | None = None) -> Plan:
+    """What leaves of a stream whose first token is seconds away."""
+    runtime = make_runtime(["generalcompute"], pace=pace)
+    handle = fresh(runtime)
+    handle.latency("slow_reasoner")
+    if fault is not None:
+        handle.fail(fault=fault)
+    return plan_of(ask(runtime, handle, body_of(server, handle, stream=True)))
+
+
+@pytest.mark.parametrize("pace", [0, 1, 3])
+@pytest.mark.parametrize("place", [0, 4], ids=["before the first event", "between two"])
+@pytest.mark.parametrize("name", ENDS)
+def test_a_stream_ends_at_the_time_that_a_fault_is_aimed_at(
+    server: EmulatorServer, name: str, place: int, pace: float
+) -> None:
+    (before, _), (behind, _) = slow_plan(server)[place : place + 2]
+    middle = (before + behind) / 2
+    plan = slow_plan(server, pace, {name: {"after_time": f"{middle:.6f}s", **ENDS[name]}})
+    assert plan[-1][0] == pytest.approx(middle * pace, abs=1e-5)
+    assert len([data for _, data in plan if b"data: {" in data]) == place + (name == "error_event")
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_time_behind_the_end_of_a_stream_is_not_waited_for(server: EmulatorServer, name: str) -> None:
+    plan = slow_plan(server, 1, {name: {"after_time": "24h", **ENDS[name]}})
+    assert plan[-1][0] == slow_plan(server)[-1][0]
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_number_of_events_that_comes_before_a_time_is_its_own_moment(server: EmulatorServer, name: str) -> None:
+    plan = slow_plan(server, 1, {name: {"after_time": "24h", "after_events": 1, **ENDS[name]}})
+    assert plan[-1][0] == slow_plan(server)[1][0]
