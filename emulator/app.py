@@ -147,8 +147,9 @@ class _Sender:
         for number, frame in enumerate(reply.frames, 1):
             if not await self._reach(began + frame.at):
                 return
-            await self._body(frame.data, more=True)
-            self.frames = number
+            if frame.data:
+                await self._body(frame.data, more=True)
+                self.frames = number
             if number % _TURN == 0 or len(frame.data) >= _LARGE:
                 await asyncio.sleep(0)
         if reply.complete:

@@ -119,7 +119,7 @@ class Runtime:
 
 @dataclass(slots=True)
 class Frame:
-    """Bytes of a stream and when they leave, in seconds after the first byte may."""
+    """Bytes of a stream and when they leave, in seconds after the first byte may; none are a silence before its end."""
 
     at: float
     data: bytes

@@ -41,6 +41,8 @@ class Timeline:
     events: list[Event] = field(default_factory=list)
     ending: Ending = "complete"
     cut_after_bytes: int | None = None
+    rest: tuple[float, float] = (0.0, 0.0)
+    """Delay and wait, as an event has them, between the last event and the end."""
     line_end: bytes = b"\n"
 
 

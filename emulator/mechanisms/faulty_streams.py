@@ -55,6 +55,8 @@ def _cut(timeline: Timeline, fault: Fault) -> bool:
     if fault["after_bytes"] is not None:
         timeline.cut_after_bytes = fault["after_bytes"]
     kept = _kept(timeline, fault)
+    if fault["after_bytes"] is None:  # which may come first, or else end it with the last event
+        timeline.rest = _rest(timeline, fault, kept or 0)
     if kept is not None or fault["after_bytes"] is None:
         del timeline.events[kept or 0 :]
     return True

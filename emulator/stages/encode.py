@@ -134,6 +134,9 @@ def _frames(timeline: Timeline, plan: StreamPlan, pace: float) -> list[Frame]:
         for i, part in enumerate(_parts(data, _offsets(event, data))):
             at += event.split_gap if i else 0.0
             frames.append(Frame(at, part, number, due))
+    delay, wait = timeline.rest
+    if delay or wait:
+        frames.append(Frame(at + delay * pace + wait, b"", len(timeline.events), due + delay + wait))
     return frames
 
 

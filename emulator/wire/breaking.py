@@ -142,7 +142,8 @@ def _bad_chunk_size(reply: Reply, fault: Fault, chunked: bool) -> Broken:
     without = copy(reply)
     without.drop("content-length")
     right = reply.parts[: fault["after_events"]] if reply.frames is not None else []
-    writes = [Frame(0.0, _head(without, chunked=True)), *(_framed(f, len(f.data), chunked=True) for f in right)]
+    writes = [Frame(0.0, _head(without, chunked=True))]
+    writes += [_framed(frame, len(frame.data), chunked=True) for frame in right if frame.data]
     writes.append(Frame(writes[-1].at, f"{fault['size']}\r\n".encode()))
     return Broken(writes, writes[-1].at)
 

@@ -92,7 +92,7 @@ def _message(reply: Reply, method: str, version: str, *, closes: bool) -> Iterat
     parts, complete = body_parts(reply, method)
     for part in parts:
         data = part.data
-        yield part.at, b"%x\r\n%b\r\n" % (len(data), data) if chunked else data
+        yield part.at, b"%x\r\n%b\r\n" % (len(data), data) if chunked and data else data
     if chunked and complete:
         yield parts[-1].at if parts else 0.0, b"0\r\n\r\n"
 

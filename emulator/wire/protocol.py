@@ -223,7 +223,7 @@ class _Delivery:
                     return
                 if data:
                     write(data)
-                self._written += 1
+                    self._written += 1
                 turn -= 1 + len(data) // _LARGE
                 if not connection.writable:
                     return

@@ -98,7 +98,7 @@ def test_bytes_and_moments(server: EmulatorServer, runtimes: list[Runtime], name
         assert sent in (over_socket.raw, over_socket.raw.replace(b"connection: close\r\n", b"", 1))
 
 
-ENDS: dict[str, dict[str, str]] = {"reset": {}, "close": {}, "hang": {"duration": "0s"}, "error_event": {}}
+ENDS: dict[str, dict[str, str]] = {"reset": {}, "close": {}, "hang": {"duration": "0s"}, "error_event": {}, "cut": {}}
 """Faults that a stream ends with, and what makes nothing but the moment count."""
 
 
