@@ -1,6 +1,7 @@
 """The contract suite: a provider's spec against whatever answers at an address.
 
     fuzz       schemathesis: examples, coverage, fuzzing and stateful, with every check that applies
+    calls      the requests of these phases: bounded in time, the last one known
     streams    each event of a stream against its schema, framing and terminator
     statuses   every documented status, asked for with `Prefer` (only of an emulator started here)
 

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from emulator import overview
 from emulator.catalog.specs import FORM, followed
 from emulator.contract import curl
+from emulator.contract.calls import TIMEOUT, Calls, bounded
 from emulator.contract.report import ALLOWED, Finding, Report
 from emulator.contract.target import CannotRun, Target
 from emulator.exchange import Runtime
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _BEYOND_SCHEMA = frozenset({"unknown_model", "context_overflow", "body_too_large", "conflict", "illegal_state"})
 """Refusals of requests that are right as far as a schema can say."""
+_ACCEPTANCE = "positive_data_acceptance"
 _OF_THE_PAST: tuple[RefusalName, ...] = ("conflict", "illegal_state")
 """Refusals of what earlier requests brought about."""
 
@@ -51,7 +53,7 @@ def _settings(max_examples: int, seed: int) -> dict[str, Any]:
         "output": {"sanitization": {"enabled": False}},
         "suppress-health-check": ["all"],
         "max-redirects": 0,
-        "request-timeout": 60,
+        "request-timeout": TIMEOUT,
     }
 
 
@@ -65,6 +67,7 @@ def document(provider: Provider, origin: str) -> dict[str, Any]:
                 continue
             raw.pop("servers", None)
             _carry_lists(followed(bundled, raw.get("requestBody") or {}).get("content", {}).get(FORM, {}), bundled)
+            _name_known_models(provider, provider.operations[raw["operationId"]], raw)
             called = paths.setdefault(provider.operations[raw["operationId"]].path, {})
             called[method] = raw
             if "parameters" in item:
@@ -82,6 +85,21 @@ def _carry_lists(media: dict[str, Any], bundled: dict[str, Any]) -> None:
     }
     if lists:
         media["schema"] = {**schema, "properties": {**schema["properties"], **lists}}
+
+
+def _name_known_models(provider: Provider, operation: Operation, raw: dict[str, Any]) -> None:
+    """Let the examples of an operation's body name a model that the provider has, and generated ones with them."""
+    shown = overview.request_examples(provider, operation)
+    if not shown:
+        return
+    body = copy.deepcopy(followed(provider.document, raw["requestBody"]))
+    media = body["content"][overview.request_media_type(provider, operation)]
+    for name, value in shown.items():
+        if name:
+            media["examples"][name] = {"value": value}
+        else:
+            media["example"] = value
+    raw["requestBody"] = body
 
 
 def _hook(schema: "BaseSchema", target: Target, report: Report) -> None:
@@ -108,7 +126,7 @@ def _excused(
         holds = target.any_key
     elif check_name == "missing_required_header":
         holds = any(e.status == response.status_code for e in target.provider.errors.get("missing_credentials", ()))
-    elif check_name == "positive_data_acceptance":
+    elif check_name == _ACCEPTANCE:
         beyond = (not target.own or not _is_example(target, case)) and oracle.refuses_beyond_schema(response)
         holds = response.status_code == 402 or beyond or _met_before(target, case, response)
     else:
@@ -178,24 +196,38 @@ class Oracle:
 
 
 def check(target: Target, schema: "BaseSchema", report: Report, progress: Callable[[str], object]) -> None:
-    """Run every phase and keep what fails. Raises CannotRun when the address stops answering."""
+    """Run every phase and keep what fails. Raises CannotRun, and KeyboardInterrupt when interrupted."""
     from schemathesis.engine import StopReason, events, from_schema
 
-    for event in from_schema(schema).execute():
-        match event:
-            case events.ScenarioFinished():
-                _take(target, event.recorder, report)
-            case events.PhaseFinished() if event.phase.name.value in ("examples", "coverage", "fuzzing", "stateful"):
-                _tell(target, event, report, progress)
-            case events.NonFatalError():
-                _take_error(target, event, report)
-            case events.FatalError():
-                raise CannotRun(target.hidden(f"{target.provider.id}: {event.exception}"), "please report it")
-            case events.Interrupted():
-                raise CannotRun("interrupted")
-            case events.EngineFinished() if event.stop_reason is StopReason.SERVER_UNAVAILABLE:
-                raise CannotRun(f"{target.shown_origin} stopped answering", "look at the server's log")
+    calls = Calls(schema)
+    with bounded():
+        for event in from_schema(schema).execute():
+            match event:
+                case events.ScenarioFinished():
+                    _take(target, event.recorder, report)
+                case events.PhaseFinished() if event.phase.name.value in _TOLD:
+                    _tell(target, event, report, progress)
+                case events.NonFatalError():
+                    _take_error(target, event, report)
+                case events.FatalError():
+                    raise CannotRun(target.hidden(f"{target.provider.id}: {event.exception}"), "please report it")
+                case events.Interrupted():
+                    raise KeyboardInterrupt
+                case events.EngineFinished() if event.stop_reason is StopReason.SERVER_UNAVAILABLE:
+                    _take_end(target, calls, report)
+                    return
     _look_back(target, report)
+
+
+def _take_end(target: Target, calls: Calls, report: Report) -> None:
+    """Nothing is answered any more: a finding, with the request that was the last."""
+    told = f"{target.shown_origin} stopped answering"
+    report.note(f"{target.provider.id}: all that was to come: {told}")
+    assert calls.last is not None  # schemathesis sees an end only where there was an answer
+    operation, request = calls.last
+    command = curl.prepared(target, request)
+    finding = Finding(target.provider.id, operation, "answer", f"{told} after this request", target.hidden(command))
+    report.add(finding, "end")
 
 
 def _look_back(target: Target, report: Report) -> None:
@@ -217,6 +249,9 @@ def _look_back(target: Target, report: Report) -> None:
         report.note(f"{provider.id}: {limited} cases met a limit (429) or an empty account (402)")
 
 
+_TOLD = ("examples", "coverage", "fuzzing", "stateful")
+
+
 def _tell(target: Target, event: "events.PhaseFinished", report: Report, progress: Callable[[str], object]) -> None:
     phase, provider = event.phase.name.value, target.provider.id
     if event.phase.skip_reason is None:
@@ -230,6 +265,7 @@ def _tell(target: Target, event: "events.PhaseFinished", report: Report, progres
 _SKIPPED = {
     "not_applicable": "no link in the spec leads from one operation to another",
     "nothing_to_test": "the spec has nothing for it",
+    "server_unavailable": "nothing answers any more",
 }
 
 
@@ -244,18 +280,21 @@ def _take(target: Target, recorder: "ScenarioRecorder", report: Report) -> None:
             if outcome.failure_info is not None:
                 failure = outcome.failure_info.failure
                 request = recorder.interactions[failure.case_id or case_id].request
-                report.add(_finding(target, operation, outcome.name, failure, request), type(failure).__name__)
+                report.add(_finding(target, operation, outcome.name, told(failure), request), type(failure).__name__)
     for case_id, interaction in recorder.interactions.items():
         if interaction.response is not None:
-            operation = recorder.cases[case_id].value.operation.label
-            report.statuses[provider, operation, interaction.response.status_code] += 1
+            case, status = recorder.cases[case_id].value, interaction.response.status_code
+            report.statuses[provider, case.operation.label, status] += 1
+            if status == 404 and _operation(target, case).act is None and _is_example(target, case):
+                message = "An example of the spec was answered with 404"  # which schemathesis lets pass
+                found = _finding(target, case.operation.label, _ACCEPTANCE, message, interaction.request)
+                report.add(found, message)
 
 
-def _finding(target: Target, operation: str, check_name: str, failure: "Failure", request: "Request") -> Finding:
+def _finding(target: Target, operation: str, check_name: str, message: str, request: "Request") -> Finding:
     headers = {name: values[0] for name, values in request.headers.items()}
     command = curl.line(target, request.method, request.uri, headers, request.body)
-    message = target.hidden(told(failure))
-    return Finding(target.provider.id, operation, check_name, message, target.hidden(command))
+    return Finding(target.provider.id, operation, check_name, target.hidden(message), target.hidden(command))
 
 
 def told(failure: "Failure") -> str:
@@ -266,7 +305,12 @@ def told(failure: "Failure") -> str:
 
 def _take_error(target: Target, event: "events.NonFatalError", report: Report) -> None:
     """An answer that is no HTTP, a time-out, or a spec that cannot be used."""
+    from schemathesis.engine.errors import ServerUnavailable
+
+    if isinstance(event.value, ServerUnavailable):  # the end of all, which `check` takes
+        return
     request = getattr(event.value, "request", None)
     command = curl.prepared(target, request) if request is not None else f"curl -sS -i {target.shown_origin}"
     message = target.hidden(f"{event.info.title}\n{event.info.message}")
-    report.add(Finding(target.provider.id, event.label, "answer", message, target.hidden(command)))
+    kind = type(event.value).__name__ if request is not None else ""
+    report.add(Finding(target.provider.id, event.label, "answer", message, target.hidden(command)), kind)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ import jsonschema_rs
 
 from emulator.catalog.specs import followed
 from emulator.contract import curl
+from emulator.contract.bounds import within
 from emulator.contract.report import Finding, Report
 from emulator.contract.target import Target
 from emulator.operation import Operation
@@ -71,15 +71,14 @@ class _Stream:
     def run(self, body: bytes) -> None:
         provider, url = self.target.provider.id, self.target.origin + self.operation.path
         headers = {**self.target.headers, "Content-Type": "application/json"}
+        address = httpx.URL(url, params=self.target.query or None)
+        self.command = curl.line(self.target, "POST", str(address), headers, body)
         self.report.cases[provider] += 1
         self.target.fresh()
         try:
-            with httpx.stream(
-                "POST", url, content=body, headers=headers, params=self.target.query or None, timeout=60
-            ) as reply:
-                self.command = curl.line(self.target, "POST", str(reply.request.url), headers, body)
+            with httpx.stream("POST", address, content=body, headers=headers, timeout=60) as reply:
                 self._judge(reply)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             self._found("stream_end", f"the stream broke off: {error or type(error).__name__}")
 
     def _judge(self, reply: httpx.Response) -> None:
@@ -92,7 +91,7 @@ class _Stream:
             wanted = f"{self.operation.success} {self.media_type}"
             self._found("stream_content_type", f"answered with {reply.status_code} {given}, not with {wanted}")
             return
-        lines = _lines(reply, time.monotonic() + PATIENCE)
+        lines = _lines(within(PATIENCE, reply.iter_bytes()))
         self._judge_events(list(_sse(lines) if self.media_type == "text/event-stream" else lines))
 
     def _judge_events(self, events: list[str]) -> None:
@@ -135,12 +134,10 @@ class _Stream:
         return f"{self.operation.method} {self.operation.path}"
 
 
-def _lines(reply: httpx.Response, deadline: float) -> Iterator[str]:
-    """Lines as they arrive; only LF, CR and CRLF end one. Raises httpx.ReadTimeout past the deadline."""
+def _lines(chunks: Iterator[bytes]) -> Iterator[str]:
+    """Lines as they arrive; only LF, CR and CRLF end one."""
     rest = b""
-    for chunk in reply.iter_bytes():
-        if time.monotonic() > deadline:
-            raise httpx.ReadTimeout(f"no end after {PATIENCE:g} seconds")
+    for chunk in chunks:
         *whole, rest = _LINE_END.split(rest + chunk)
         yield from (line.decode("utf-8", "replace") for line in whole)
     if rest:

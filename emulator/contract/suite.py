@@ -19,7 +19,8 @@ def run(
 ) -> Report:
     """Hold providers against their specs, at `url` or at an emulator started for the run.
 
-    The same seed sends the same requests. Raises CannotRun.
+    The same seed sends the same requests. Raises CannotRun; what ends a run behind its first finding is noted in the
+    report.
     """
     report = Report(seed=seed, served=url is None)
     reached = started(families, seed) if url is None else nullcontext([at_address(families, url)])
@@ -28,7 +29,9 @@ def run(
             for target in targets:
                 _test(target, report, max_examples, progress)
     except KeyboardInterrupt:
-        raise CannotRun("interrupted") from None
+        if not report.findings:
+            raise CannotRun("interrupted") from None
+        report.note("all that was to come: interrupted")
     return report
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from emulator import commands
+from emulator.contract.bounds import within
 from emulator.exchange import Runtime
 from emulator.handles import DEFAULT_TENANT
 from emulator.mechanisms.store import Store
@@ -124,12 +125,13 @@ def at_address(families: Mapping[str, ProviderFamily], url: str) -> Target:
 
 
 def _host(url: str) -> str | None:
-    """`https://host:port` of an address, or None when it is none."""
+    """`https://host:port` of an address, or None when it is none that paths can follow."""
     try:
         address = urlsplit(url)
     except ValueError:
         return None
-    return f"{address.scheme}://{address.netloc}" if address.scheme in ("http", "https") and address.netloc else None
+    known = address.scheme in ("http", "https") and address.netloc and not {"?", "#"} & set(url)
+    return f"{address.scheme}://{address.netloc}" if known else None
 
 
 def _key(provider: Provider) -> tuple[str, str]:
@@ -141,12 +143,15 @@ def _key(provider: Provider) -> tuple[str, str]:
     key = os.environ.get(variable, "").strip()
     if not key:
         raise CannotRun(f"{variable} is not set: it holds the key for {provider.id}", f"export {variable}=...")
+    if not (key.isascii() and key.isprintable()):
+        raise CannotRun(f"{variable} has a character that no key can have", f"check the key in {variable}")
     return variable, key
 
 
 def _reach(origin: str) -> None:
     try:
-        httpx.get(origin, timeout=10)
+        with httpx.stream("GET", origin, timeout=10):  # whose body, if it has an end, says nothing
+            pass
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise CannotRun(f"nothing answers at {origin}: {error}", "check the address and that the server runs") from None
 
@@ -154,8 +159,9 @@ def _reach(origin: str) -> None:
 def _takes_any_key(host: str) -> bool:
     """Whether an emulator that is not strict about keys answers there."""
     try:
-        reply = httpx.get(f"{host}/_emulator/health", timeout=10)
-        said = reply.json() if reply.status_code == 200 else None
-    except (httpx.HTTPError, ValueError):
+        with httpx.stream("GET", f"{host}/_emulator/health", timeout=10) as reply:
+            body = b"".join(within(10, reply.iter_bytes())) if reply.status_code == 200 else b"null"
+        said = json.loads(body)
+    except (httpx.HTTPError, TimeoutError, ValueError):
         return False
     return isinstance(said, dict) and said.get("strict_auth") is False

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import yaml
 from emulator import EmulatorServer, make_runtime
 from emulator.contract.target import SERVED
 
-from . import acme
+from . import acme, broken
 
 SECRET = "sk-se$cret'\"key"  # noqa: S105
 _CURL = re.compile(r"^   (curl .*)$", re.MULTILINE)
@@ -139,6 +140,9 @@ def test_what_cannot_run_is_exit_2(server: EmulatorServer, tmp_path: Path) -> No
         (["nugen", "barrack", "--url", somewhere], {}, "one provider, not of 2", "PROVIDER --url URL"),
         (["--url", somewhere], {}, "one provider, not of 4", "PROVIDER --url URL"),
         (["nugen", "--url", "api.nugen.in"], {"NUGEN_API_KEY": SECRET}, "is no address", "https://api.nugen.in"),
+        (["nugen", "--url", f"{somewhere}/?x=1"], {"NUGEN_API_KEY": SECRET}, "is no address", "https://api.nugen.in"),
+        (["nugen", "--url", f"{somewhere}#x"], {"NUGEN_API_KEY": SECRET}, "is no address", "https://api.nugen.in"),
+        (["nugen", "--url", somewhere], {"NUGEN_API_KEY": f"{SECRET}é"}, "NUGEN_API_KEY has a char", "check the key"),
         (["nugen", "--url", "http://[::1"], {"NUGEN_API_KEY": SECRET}, "is no address", "https://api.nugen.in"),
         (["nowhere"], {}, "no provider is called `nowhere`", "emulator list"),
         (["nugen", "--junit", tmp_path / "no" / "folder.xml", "--max-examples", 1], {}, "cannot write", "folder"),
@@ -159,6 +163,33 @@ def test_a_key_that_opens_nothing_is_exit_2(tmp_path: Path) -> None:
     assert "served no request that needs a key" in done.stderr
     assert f"hint: check the key in {acme.KEY}" in done.stderr
     assert "unknown-key" not in done.stdout + done.stderr
+
+
+def test_a_server_that_dies_is_exit_1(tmp_path: Path) -> None:
+    data, file = acme.write(tmp_path, paths=acme.MODELS), tmp_path / "junit.xml"
+    with broken.served(broken.die) as url:
+        done = _contract("acme", "--data", data, "--url", url, "--junit", file, env={acme.KEY: broken.KEY})
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f"{url} stopped answering after this request" in done.stdout
+    _assert_junit_agrees(file, done.stdout)
+
+
+def test_an_interrupted_run_tells_what_it_found(tmp_path: Path) -> None:
+    data, file = acme.write(tmp_path, streams={"chat.completion.chunk": {"terminator": "[END]"}}), tmp_path / "j.xml"
+    expected = acme.write(tmp_path / "expected")
+    with EmulatorServer(make_runtime(["acme"], data=[data], pace=0)) as server:
+        command = [sys.executable, "-m", "emulator", "contract", "acme", "--data", str(expected), "--junit", str(file)]
+        command += ["--url", server["acme"].origin, "--max-examples", "100000"]
+        environment = {**os.environ, acme.KEY: "emu-ok"}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as running:  # noqa: S603
+            assert running.stdout is not None
+            assert "streams done" in running.stdout.readline()
+            running.send_signal(signal.SIGINT)
+            printed = running.stdout.read()
+    assert running.returncode == 1, printed
+    assert "not tested: all that was to come: interrupted" in printed
+    assert re.search(r"^[1-9]\d* findings? in", printed, re.MULTILINE)
+    _assert_junit_agrees(file, printed)
 
 
 def test_an_answer_that_is_no_http_is_a_finding(tmp_path: Path) -> None:

@@ -72,6 +72,14 @@ def test_a_stream_that_breaks_off_is_found(tmp_path: Path) -> None:
     assert "broke off" in report.findings[0].message
 
 
+def test_a_stream_that_never_begins_is_found_with_its_request(tmp_path: Path) -> None:
+    with _served(tmp_path / "served") as handle:
+        handle.fail(fault={"reset": {}})
+        report = _check(tmp_path, handle)
+    assert [finding.check for finding in report.findings] == ["stream_end"]
+    assert f"{handle.origin}/v1/chat/completions" in report.findings[0].curl
+
+
 def test_a_stream_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "PATIENCE", -1.0)
     with _served(tmp_path / "served") as handle:
