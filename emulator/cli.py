@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -13,13 +14,7 @@ import click
 
 from emulator.catalog import LoadError
 from emulator.commands import CommandError
-
-
-def _give_up(message: str, hint: str = "", code: int = 2) -> NoReturn:
-    click.echo(f"error: {message}", err=True)
-    if hint:
-        click.echo(f"hint: {hint}", err=True)
-    sys.exit(code)
+from emulator.terminal import Commands, give_up, show_tables
 
 
 def _show_problems(error: LoadError, code: int = 1) -> NoReturn:
@@ -27,14 +22,14 @@ def _show_problems(error: LoadError, code: int = 1) -> NoReturn:
         click.echo(str(problem), err=True)
     count = len(error.problems)
     told = "each line names file, line, path and what would be right; `emulator schema` has the language"
-    _give_up(f"{count} problem{'s' if count > 1 else ''} in the data", told, code)
+    give_up(f"{count} problem{'s' if count > 1 else ''} in the data", told, code)
 
 
 def _pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
     pairs = [tuple(value.split("=", 1)) for value in values]
     for value, pair in zip(values, pairs, strict=True):
         if len(pair) != 2 or not all(pair):
-            _give_up(f"`{option} {value}` is not PROVIDER=NAME", f"for example {option} acme=flaky")
+            give_up(f"`{option} {value}` is not PROVIDER=NAME", f"for example {option} acme=flaky")
     return [(pair[0], pair[1]) for pair in pairs]
 
 
@@ -44,7 +39,7 @@ def _one_each(values: Sequence[str], option: str) -> dict[str, str]:
     chosen = dict(pairs)
     if len(chosen) < len(pairs):
         twice = next(name for name, _ in pairs if [first for first, _ in pairs].count(name) > 1)
-        _give_up(f"`{option}` names {twice} more than once", "choose one; tests can ask for others, one after another")
+        give_up(f"`{option}` names {twice} more than once", "choose one; tests can ask for others, one after another")
     return chosen
 
 
@@ -66,7 +61,7 @@ def _families(providers: Sequence[str], data: Sequence[str], *, broken: int = 1)
     except LoadError as error:
         _show_problems(error, broken)
     except KeyError as error:
-        _give_up(f"no provider is called `{error.args[0]}`", "`emulator list` shows them all")
+        give_up(f"no provider is called `{error.args[0]}`", "`emulator list` shows them all")
 
 
 def _state_errors() -> tuple[type[Exception], ...]:
@@ -86,7 +81,7 @@ _DATA = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="emulator")
 def main() -> None:
     """Emulate real AI-provider APIs on this machine.
@@ -170,7 +165,7 @@ def serve(
     from emulator import server
 
     if state is not None and speed != 1:
-        _give_up(
+        give_up(
             "--state and --speed do not go together: a new start would find what it kept in the future", "leave one"
         )
     variants: dict[str, list[str]] = {}
@@ -192,11 +187,11 @@ def serve(
     except LoadError as error:
         _show_problems(error)
     except KeyError as error:
-        _give_up(f"no provider is called `{error.args[0]}`", "`emulator list` shows them all")
+        give_up(f"no provider is called `{error.args[0]}`", "`emulator list` shows them all")
     except CommandError as error:
-        _give_up(str(error), "`emulator list PROVIDER` shows its scenarios, variants and latency profiles")
+        give_up(str(error), "`emulator list PROVIDER` shows its scenarios, variants and latency profiles")
     except _state_errors() as error:
-        _give_up(f"cannot keep state in {state}: {error}", getattr(error, "hint", "choose a file you can write to"))
+        give_up(f"cannot keep state in {state}: {error}", getattr(error, "hint", "choose a file you can write to"))
     with closing(runtime.store):
         running = _listen(runtime, host, port, own_ports=ports, tls=tls_ca or tls)
         if connections is not None:
@@ -221,12 +216,12 @@ def _listen(runtime: Any, host: str, port: int, *, own_ports: bool, tls: bool | 
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             another = port + 100 if port + 200 < 65536 else port - 200
-            _give_up(f"port {wanted} on {host} is in use", f"choose another: emulator serve --port {another}")
-        _give_up(f"cannot listen on {host}:{wanted}: {error.strerror}", "try --host 127.0.0.1 and a port over 1023")
+            give_up(f"port {wanted} on {host} is in use", f"choose another: emulator serve --port {another}")
+        give_up(f"cannot listen on {host}:{wanted}: {error.strerror}", "try --host 127.0.0.1 and a port over 1023")
     except AuthorityError as error:
-        _give_up(f"nothing to trust can be kept: {error}", "give --tls-ca a new file in a folder you can write to")
+        give_up(f"nothing to trust can be kept: {error}", "give --tls-ca a new file in a folder you can write to")
     except OverflowError:
-        _give_up(f"{wanted} is no port", "choose one from 1 to 65535, or 0 for any that is free")
+        give_up(f"{wanted} is no port", "choose one from 1 to 65535, or 0 for any that is free")
     return running
 
 
@@ -237,7 +232,7 @@ def _disturb(running: Any, fault: str) -> None:
         commands.connections(running.runtime, fault)
     except CommandError as error:
         running.stop()
-        _give_up(str(error), "`emulator explain fault` shows the faults")
+        give_up(str(error), "`emulator explain fault` shows the faults")
 
 
 def _greet(running: Any) -> None:
@@ -249,7 +244,7 @@ def _greet(running: Any) -> None:
     if trusted is not None:
         click.echo(f"Its certificate is trusted by clients that are told of {trusted}")
         for variable in TRUST:
-            click.echo(f"  export {variable}={trusted}")
+            click.echo(f"  export {variable}={shlex.quote(trusted)}")
         click.echo()
     for name in running.runtime.providers:
         found = running.runtime.providers[name].base
@@ -300,22 +295,19 @@ def list_(provider: str | None, as_json: bool, markdown: bool, scenarios: bool, 
     if markdown:
         click.echo(overview.markdown(families))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 300)
-    table = Table("provider", "operation", "method", "path", "statuses", "grade", box=None)
-    for row in overview.rows(families):
-        statuses = " ".join(map(str, row["statuses"]))
-        table.add_row(row["provider"], row["operation_id"], row["method"], row["path"], statuses, row["grade"])
-    console.print(table)
-    for columns, lines in overview.tables(families[provider].base) if provider else ():
-        table = Table(*columns, box=None)
-        for line in lines:
-            table.add_row(*line)
-        if lines:
-            console.print()
-            console.print(table)
+    operations = [
+        [
+            row["provider"],
+            row["operation_id"],
+            row["method"],
+            row["path"],
+            " ".join(map(str, row["statuses"])),
+            row["grade"],
+        ]
+        for row in overview.rows(families)
+    ]
+    columns = ["provider", "operation", "method", "path", "statuses", "grade"]
+    show_tables([(columns, operations), *(overview.tables(families[provider].base) if provider else ())])
 
 
 @main.command()
@@ -337,10 +329,10 @@ def explain(method: str, path: str | None, data: tuple[str, ...]) -> None:
             click.echo("\n".join(overview.explain_fault(path) if path else overview.fault_lines()))
             return
         if path is None:
-            _give_up(f"{method} of which path?", "for example: emulator explain GET /PROVIDER/v1/models")
+            give_up(f"{method} of which path?", "for example: emulator explain GET /PROVIDER/v1/models")
         provider, operation, known = overview.find_operation(_families((), data), method.upper(), path)
     except LookupError as error:
-        _give_up(str(error), "`emulator list` shows every method and path, `emulator explain fault` the faults")
+        give_up(str(error), "`emulator list` shows every method and path, `emulator explain fault` the faults")
     lines = overview.explain(provider, operation, known)
     width = max(len(line.what) for line in lines)
     for line in lines:
@@ -384,17 +376,17 @@ def contract(
 
     families = _families(providers, data, broken=2)
     if junit is not None and not os.access(junit if Path(junit).exists() else Path(junit).parent, os.W_OK):
-        _give_up(f"cannot write {junit}", "choose a file in a folder that exists and that you can write to")
+        give_up(f"cannot write {junit}", "choose a file in a folder that exists and that you can write to")
     try:
         with TemporaryDirectory() as notes:  # of hypothesis, which else go to the working directory
             os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", notes)
             report = suite.run(families, url=url, max_examples=max_examples, seed=seed, progress=click.echo)
     except suite.CannotRun as error:
-        _give_up(str(error), error.hint)
+        give_up(str(error), error.hint)
     click.echo(report.summary())
     if junit is not None:
         try:
             Path(junit).write_text(report.junit(), encoding="utf-8")
         except OSError as error:
-            _give_up(f"cannot write {junit}: {error.strerror}", "choose a file in a folder that exists")
+            give_up(f"cannot write {junit}: {error.strerror}", "choose a file in a folder that exists")
     sys.exit(1 if report.findings else 0)

@@ -4,9 +4,11 @@ import asyncio
 import gc
 import logging
 import math
+import signal
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -145,6 +147,8 @@ def reload_on_change(runtime: Runtime, data: Sequence[str | Path], stop: threadi
             log.warning("not taken in: the provider %s is gone", error)
         except FileNotFoundError:  # an editor is just replacing a file
             continue
+        except Exception as error:  # of a file system, or of ours: what comes next may be better
+            log.warning("not taken in: %s: %s", type(error).__name__, error)
 
 
 def _take_in(runtime: Runtime, families: Mapping[str, ProviderFamily]) -> None:
@@ -182,6 +186,19 @@ class _Server(uvicorn.Server):
         for connection in list(self.server_state.connections):  # of clients that never said goodbye to TLS
             connection.transport.abort()
         await asyncio.sleep(0)
+
+
+@contextmanager
+def _ended_by(sign: signal.Signals) -> Iterator[None]:
+    """Let a signal interrupt as Ctrl+C does; uvicorn raises it again behind itself, which would end the process."""
+    if threading.current_thread() is not threading.main_thread():  # no other may say what signals do
+        yield
+        return
+    before = signal.signal(sign, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(sign, before)
 
 
 class EmulatorServer:
@@ -291,19 +308,20 @@ class EmulatorServer:
         return self
 
     def run(self, reload_from: Sequence[str | Path] | None = None) -> None:
-        """Serve in this thread until interrupted; with `reload_from`, take in changed data on the way."""
+        """Serve in this thread until a signal ends it; with `reload_from`, take in changed data on the way."""
         server = _Server(self.app, self._listeners)
         gc.freeze()  # all that was loaded stays: collections pass over it, and long ones do not delay streams
         stop = threading.Event()
         if reload_from is not None:
             threading.Thread(target=reload_on_change, args=(self.runtime, reload_from, stop), daemon=True).start()
-        try:
-            server.run()
-        except KeyboardInterrupt:
-            pass
-        finally:
-            stop.set()
-            self.stop()
+        with _ended_by(signal.SIGTERM):
+            try:
+                server.run()
+            except KeyboardInterrupt:
+                pass
+            finally:
+                stop.set()
+                self.stop()
 
     def stop(self) -> None:
         """Stop serving, for good, and close the sockets and the store."""

@@ -1,5 +1,6 @@
 """`python -m emulator serve …` as a process of its own."""
 
+import shlex
 import signal
 import ssl
 import subprocess
@@ -35,7 +36,7 @@ class Served:
     def trust(self) -> ssl.SSLContext | bool:
         """What the greeting says is to be trusted."""
         files = self.starting("export SSL_CERT_FILE=")
-        return ssl.create_default_context(cafile=files[0]) if files else True
+        return ssl.create_default_context(cafile=shlex.split(files[0])[0]) if files else True
 
     def get(self, path: str, key: str = "any-key", **headers: str) -> httpx.Response:
         return httpx.get(self.url + path, headers={"Authorization": f"Bearer {key}", **headers}, verify=self.trust)

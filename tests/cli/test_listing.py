@@ -1,9 +1,11 @@
 """`list`, `explain`, `schema`, `--help` and `--version`."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -198,3 +200,29 @@ def test_module_runs_with_its_version() -> None:
     command = [sys.executable, "-m", "emulator", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
     assert re.search(r"version \d+\.\d+\.\d+$", done.stdout)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
+@pytest.mark.parametrize("arguments", [["list"], ["list", "--json"], ["explain", "fault"], ["--help"]])
+def test_a_full_disk_is_told(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "emulator", *arguments]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603
+    told = "error: the output cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, told)
+
+
+def test_a_terminal_shows_every_path_whole() -> None:
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "emulator", "list", "nugen"]
+    environment = {**os.environ, "COLUMNS": "80", "LINES": "24", "TERM": "dumb"}
+    with subprocess.Popen(command, stdout=theirs, env=environment):  # noqa: S603
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # how a terminal ends that nobody writes to any more
+            while more := os.read(ours, 65536):
+                shown += more
+    os.close(ours)
+    assert b"POST" in shown
+    assert "…" not in shown.decode()

@@ -63,16 +63,26 @@ def test_ports(served: Served) -> None:
     assert len(roots | {served.url.split("/")[2]}) == len(PROVIDERS) + 1
 
 
-def test_tls(serve: Serve) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_tls(serve: Serve, how: signal.Signals) -> None:
     served = serve("nugen", "barrack", "--tls")
     assert all(url.startswith(f"{served.url}/") and url.startswith("https://") for url in served.starting("base URL"))
     assert [_pasted(f"curl {line}") for line in served.starting("curl")] == ["200", "200"]
     trusted = [line.partition("=")[2] for line in served.starting("export") if line.split("=")[0].isupper()]
     kept = {path for path in trusted if path.endswith(".pem")}
     assert len(kept) == 1
-    served.stop(signal.SIGINT)
+    assert served.stop(how) == 0
     assert not Path(kept.pop()).exists()
     assert served.errors.read_text() == ""
+
+
+def test_tls_ca_may_stand_in_a_folder_with_a_space(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "sp ace").mkdir()
+    served = serve("generalcompute", "--tls-ca", tmp_path / "sp ace" / "ca.pem")
+    (line,) = [line for line in served.lines if "export SSL_CERT_FILE=" in line]
+    shell = ["bash", "-c", f'{line}; printf %s "$SSL_CERT_FILE"']
+    told = subprocess.run(shell, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    assert told == str(tmp_path / "sp ace" / "ca.pem")
 
 
 def test_tls_ca_is_kept_and_found_again(serve: Serve, tmp_path: Path) -> None:
@@ -107,9 +117,10 @@ def test_tls_ca_that_cannot_be(run: Run, tmp_path: Path, kept: str | None) -> No
     assert str(file.parent) in told.stderr
 
 
-def test_interrupt_is_quiet(serve: Serve) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_is_quiet(serve: Serve, how: signal.Signals) -> None:
     served = serve("nugen")
-    assert served.stop(signal.SIGINT) == 0
+    assert served.stop(how) == 0
     assert served.errors.read_text() == ""
 
 
@@ -206,6 +217,16 @@ def test_reload_takes_in_a_change_and_keeps_state(serve: Serve, tmp_path: Path) 
     assert until(lambda: models() == ["acme-tiny"])
     assert served.control("clock").json()["frozen"]
     assert len(served.journal()) >= 4
+
+
+def test_reload_goes_on_behind_links_that_go_round(serve: Serve, tmp_path: Path) -> None:
+    provider = acme.write(tmp_path / "data") / "fixtures/acme/provider.yaml"
+    served = serve("acme", "--data", tmp_path / "data", "--reload")
+    for name in ("round", "."):
+        (tmp_path / "data" / "fixtures" / f"to-{len(name)}").symlink_to(name)
+    (tmp_path / "data" / "fixtures" / "itself").symlink_to("itself")
+    provider.write_text(acme.PROVIDER.replace("id: acme-large", "id: acme-huge"), encoding="utf-8")
+    assert until(lambda: served.get("/v1/models").json()["data"][0]["id"] == "acme-huge")
 
 
 def test_reload_takes_in_another_host(serve: Serve, tmp_path: Path) -> None:

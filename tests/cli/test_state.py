@@ -50,6 +50,19 @@ def test_a_file_that_is_locked_for_a_moment(serve: Serve, tmp_path: Path) -> Non
     assert [status for _, _, status in serve("--state", file).journal()] == [200, 200, 200]
 
 
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_what_was_late_is_written_at_the_end(serve: Serve, tmp_path: Path, how: signal.Signals) -> None:
+    file = tmp_path / "state.db"
+    first = serve("--state", file)
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert created(first, 1).status_code == 200
+        other.execute("ROLLBACK")
+    first.stop(how)
+    assert not file.with_name("state.db-wal").exists()
+    assert len(serve("--state", file).journal()) == 1
+
+
 def test_a_file_belongs_to_one_server(serve: Serve, run: Run, tmp_path: Path) -> None:
     file, link = tmp_path / "state.db", tmp_path / "link.db"
     link.symlink_to(file)
