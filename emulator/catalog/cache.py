@@ -47,10 +47,10 @@ def fingerprint(files: Iterable[str], *also: str) -> str:
     """A hash of files with their names, of `also`, of this package and of the Python that runs it. Raises OSError."""
     digest = blake2b(digest_size=20)
     for part in (sys.version, sys.platform, *also, *_own_state()):
-        digest.update(f"{part}\n".encode())
+        digest.update(os.fsencode(f"{part}\n"))
     for file in files:
         data = Path(file).read_bytes()
-        digest.update(f"{file} {len(data)}\n".encode())
+        digest.update(os.fsencode(f"{file} {len(data)}\n"))  # names are bytes
         digest.update(data)
     return digest.hexdigest()
 

@@ -49,16 +49,30 @@ def data_files(root: DataRoot) -> Iterator[str]:
 
 
 def files_below(folder: str | Path) -> Iterator[str]:
-    """Every file in a folder and its folders, in order; none where there is no folder."""
+    """Every file in a folder and its folders, in order; none where there is no folder. Links that go round are left."""
+    yield from _below(folder, frozenset())
+
+
+def _below(folder: str | Path, around: frozenset[tuple[int, int]]) -> Iterator[str]:
+    """The files below, if the folder is none of those around it, told by device and number."""
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        status = Path(folder).stat()
+        here = status.st_dev, status.st_ino
+        entries = [] if here in around else sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
         return
     for entry in entries:
-        if entry.is_dir():
-            yield from files_below(entry.path)
+        if _is_folder(entry):
+            yield from _below(entry.path, around | {here})
         else:
             yield entry.path
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def signature(roots: Iterable[DataRoot]) -> Signature:

@@ -1,5 +1,6 @@
 """`emulator check`: what is wrong with data, where, and what would be right."""
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -539,3 +540,24 @@ def test_a_section_in_two_files(run: Run, tmp_path: Path) -> None:
     files = f"{tmp_path}/fixtures/acme"
     told = f"{files}/provider.yaml:6 models: stands at {files}/models.yaml:1 too; keep one"
     assert (result.exit_code, result.stderr.splitlines()[:-2]) == (1, [told])
+
+
+@pytest.mark.parametrize("target", [".", "round"])
+def test_a_link_that_goes_round_is_left(run: Run, tmp_path: Path, target: str) -> None:
+    data = acme.write(tmp_path / "data")
+    (data / "fixtures" / "round").symlink_to(target)
+    for command in (["check", data], ["list", "acme", "--data", data]):
+        done = run(*command)
+        assert (done.exit_code, done.stderr) == (0, ""), done.output
+
+
+def test_names_need_not_be_text(run: Run, tmp_path: Path) -> None:
+    data = acme.write(tmp_path / os.fsdecode(b"caf\xe9"))
+    (data / "fixtures" / "acme" / os.fsdecode(b"\xe9.txt")).touch()
+    for command in (
+        ["check", data],
+        ["list", "acme", "--data", data],
+        ["explain", "GET", "/acme/v1/models", "--data", data],
+    ):
+        done = run(*command)
+        assert done.exit_code == 0, done.output
