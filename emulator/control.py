@@ -240,7 +240,8 @@ class _Api:
         if found is None:
             known = ", ".join(PREFIX + path for path in _COMMANDS)
             return _json(404, {"error": f"{path} is not part of the control API; there are {known}"})
-        if request.method not in found:
+        method = "GET" if request.method == "HEAD" else request.method  # whose body no server sends
+        if method not in found:
             response = _json(405, {"error": f"{request.method} is not allowed here"})
             response.headers["allow"] = ", ".join(found)
             return response
@@ -250,7 +251,7 @@ class _Api:
             if not isinstance(body, dict):
                 raise CommandError("the body is a JSON object")
             tenant = request.scope.get("tenant") or DEFAULT_TENANT
-            return _json(200, found[request.method](self.runtime, tenant, body))
+            return _json(200, found[method](self.runtime, tenant, body))
         except MalformedJSON as error:
             return _json(400, {"error": f"the body is not JSON: {error}"})
         except CommandError as error:

@@ -182,7 +182,7 @@ class Handle:
         times: int = 1,
         operation: str | None = None,
         when: str | None = None,
-        fault: dict[str, Any] | None = None,
+        fault: str | dict[str, Any] | None = None,
         facts: dict[str, Any] | None = None,
         probability: float | None = None,
     ) -> None:

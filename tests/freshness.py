@@ -51,9 +51,11 @@ def _fault_schema() -> str:
         schema = {"type": "object", "description": kind.seen, "properties": arguments, "additionalProperties": False}
         lines.append(f"          {json.dumps(kind.name)}: {json.dumps(schema, ensure_ascii=False)}")
     return (
-        '        "type": "object",\n        "description": "One thing wrong with a reply",\n'
-        '        "minProperties": 1,\n        "maxProperties": 1,\n        "additionalProperties": false,\n'
-        '        "properties": {\n' + ",\n".join(lines) + "\n        }\n"
+        '        "description": "One thing wrong with a reply, or its name alone",\n        "anyOf": [\n'
+        f'          {{"type": "string", "enum": {json.dumps(OF_REQUESTS)}}},\n'
+        '          {\n          "type": "object",\n'
+        '          "minProperties": 1,\n          "maxProperties": 1,\n          "additionalProperties": false,\n'
+        '          "properties": {\n' + ",\n".join(lines) + "\n          }\n          }\n        ]\n"
     )
 
 

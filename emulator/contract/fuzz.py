@@ -67,7 +67,7 @@ def document(provider: Provider, origin: str) -> dict[str, Any]:
                 continue
             raw.pop("servers", None)
             _carry_lists(followed(bundled, raw.get("requestBody") or {}).get("content", {}).get(FORM, {}), bundled)
-            _name_known_models(provider, provider.operations[raw["operationId"]], raw)
+            _name_known_models(provider, provider.operations[raw["operationId"]], raw, bundled)
             called = paths.setdefault(provider.operations[raw["operationId"]].path, {})
             called[method] = raw
             if "parameters" in item:
@@ -87,12 +87,12 @@ def _carry_lists(media: dict[str, Any], bundled: dict[str, Any]) -> None:
         media["schema"] = {**schema, "properties": {**schema["properties"], **lists}}
 
 
-def _name_known_models(provider: Provider, operation: Operation, raw: dict[str, Any]) -> None:
+def _name_known_models(provider: Provider, operation: Operation, raw: dict[str, Any], bundled: Any) -> None:
     """Let the examples of an operation's body name a model that the provider has, and generated ones with them."""
     shown = overview.request_examples(provider, operation)
     if not shown:
         return
-    body = copy.deepcopy(followed(provider.document, raw["requestBody"]))
+    body = copy.deepcopy(followed(bundled, raw["requestBody"]))
     media = body["content"][overview.request_media_type(provider, operation)]
     for name, value in shown.items():
         if name:

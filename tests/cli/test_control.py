@@ -342,3 +342,19 @@ def test_wrong_method(served: Served) -> None:
     reply = httpx.put(f"{served.url}/_emulator/journal")
     assert (reply.status_code, reply.headers["allow"]) == (405, "GET, DELETE")
     assert reply.json() == {"error": "PUT is not allowed here"}
+
+
+@pytest.mark.parametrize("path", ["/", "/_emulator/health", "/~blue/_emulator/providers"])
+def test_head_goes_where_get_does(served: Served, path: str) -> None:
+    whole, head = (httpx.request(method, served.url + path) for method in ("GET", "HEAD"))
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert head.headers["content-length"] == whole.headers["content-length"]
+
+
+def test_a_fault_by_its_name_alone(served: Served, tenant: str, models: str) -> None:
+    for command, body in (("fail", {"fault": "close"}), ("scenario", {"steps": [{"fault": "close"}]})):
+        assert served.control(command, {"provider": "generalcompute", **body}, tenant=tenant).status_code == 200
+        with pytest.raises(httpx.RemoteProtocolError):
+            served.get(models)
+    told = served.control("fail", {"provider": "generalcompute", "fault": "nope"}, tenant=tenant)
+    assert (told.status_code, "there are reset, close, " in told.json()["error"]) == (400, True)

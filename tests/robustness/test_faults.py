@@ -30,7 +30,7 @@ def goes_on(handle: Handle, emulator_server: EmulatorServer, caplog: pytest.LogC
     assert [record.getMessage() for record in caplog.get_records("call") if record.name.startswith("emulator")] == []
 
 
-def faulty(server: EmulatorServer, handle: Handle, fault: dict[str, Any], asked: bytes) -> bytes:
+def faulty(server: EmulatorServer, handle: Handle, fault: str | dict[str, Any], asked: bytes) -> bytes:
     """Everything that comes back to a request that meets the fault, up to the end of the connection."""
     handle.fail(fault=fault)
     with Wire(server.url) as wire:
@@ -64,6 +64,7 @@ def test_reset(
 def test_close(handle: Handle, emulator_server: EmulatorServer, fields: dict[str, Any], version: str) -> None:
     asked = chat(emulator_server, handle, version=version, **fields)
     assert faulty(emulator_server, handle, {"close": {}}, asked) == b""
+    assert faulty(emulator_server, handle, "close", asked) == b""
     assert outcome(emulator_server, handle) == {"frames_sent": 0, "hung_up": False}
 
 

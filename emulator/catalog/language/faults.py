@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, Field, create_model, model_validator
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler, create_model, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from emulator.catalog.language.base import Duration, Model
 from emulator.mechanisms import faults
@@ -60,11 +62,12 @@ else:
 
 
 class Fault(_Declared):
-    """One thing wrong with a reply: `{cut: {after_events: 2}}`."""
+    """One thing wrong with a reply: `{cut: {after_events: 2}}`, or a bare name: `reset`."""
 
     @model_validator(mode="before")
     @classmethod
     def _of_requests(cls, data: Any) -> Any:
+        data = {data: {}} if isinstance(data, str) else data
         for name in data if isinstance(data, dict) else ():
             if name in OF_CONNECTIONS:
                 raise ValueError(
@@ -72,6 +75,11 @@ class Fault(_Declared):
                     f"POST /_emulator/connections, or `emulator serve --connections {name}`"
                 )
         return data
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        whole = handler.resolve_ref_schema(handler(core))
+        return {"anyOf": [{"type": "string", "enum": [*OF_REQUESTS]}, whole]}
 
     @model_validator(mode="after")
     def _one(self) -> "Fault":
