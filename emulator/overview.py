@@ -121,8 +121,8 @@ def spec_operation(provider: Provider, operation: Operation) -> tuple[dict[str, 
 
 def curl(provider: Provider, origin: str, ca_file: str | None = None) -> str:
     """One curl line that succeeds when pasted: the provider's first completion; with TLS, told whom to trust."""
-    operations = list(provider.operations.values())
-    operation = next((o for o in operations if o.reader is not None), operations[0])
+    operations = provider.operations.values()  # each is made when it is looked at: at the start, no more than need be
+    operation = next((o for o in operations if o.reader is not None), next(iter(operations)))
     body, query = request_example(provider, operation), provider.query(provider.api_key)
     trusted = [] if ca_file is None else ["--cacert", ca_file]
     address = origin + example_path(provider, operation) + (f"?{urlencode(query)}" if query else "")
