@@ -274,6 +274,11 @@ class Exchange:
         """Add to the trace."""
         self.trace.append((stage, what, details))
 
+    def tell_once(self, notice: str) -> None:
+        """Add a notice, unless it is told already: an error may fail like what it is of."""
+        if notice not in self.notices:
+            self.notices.append(notice)
+
     def hold(self, key: str) -> None:
         """Be counted under a key of what is in flight, until `release`."""
         window = self.tenant.cells.get((IN_FLIGHT, key))  # of which no file is told

@@ -72,7 +72,7 @@ def run(exchange: Exchange) -> None:
 
 def fail(exchange: Exchange, error: ExpressionError) -> None:
     """What a fixture says met data that it was not written for."""
-    exchange.notices = list(dict.fromkeys([*exchange.notices, str(error)]))  # an error may fail like what it is of
+    exchange.tell_once(str(error))
     exchange.refusal, exchange.preference_applied = Refused("server_error"), None
 
 

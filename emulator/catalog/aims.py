@@ -11,7 +11,7 @@ from emulator.catalog.source import DocumentPath
 from emulator.catalog.specs import Spec
 from emulator.mechanisms.events import EventKind
 
-_EVENTS = (*get_args(EventKind), "comment", "inserted", "error")
+_EVENTS = (*get_args(EventKind), "done", "comment", "inserted", "error")
 _TYPES = ("string", "integer", "number", "boolean", "array", "object", "null", "file")
 _CONSTRAINTS = (
     "required", "type", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",

@@ -30,7 +30,7 @@ def render_bare(ex: Exchange) -> None:
     try:
         _render(ex)
     except ExpressionError as error:
-        ex.notices = list(dict.fromkeys([*ex.notices, str(error)]))
+        ex.tell_once(str(error))
         ex.reply.headers, ex.reply.content = [], None
         ex.reply.status = ex.provider.errors["server_error"][0].status
         ex.note("render", "no body", status=ex.reply.status)

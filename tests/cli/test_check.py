@@ -561,3 +561,11 @@ def test_names_need_not_be_text(run: Run, tmp_path: Path) -> None:
     ):
         done = run(*command)
         assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("kind", ["role", "content", "usage", "done", "comment", "inserted", "error"])
+def test_a_stream_quirk_may_aim_at_every_event_there_is(run: Run, tmp_path: Path, kind: str) -> None:
+    """The terminator, which has no template, and those of quirks and faults included."""
+    quirk = f"quirks:\n  - {{id: odd, target: stream, source: convention, do: [{{op: drop, at: {kind}}}]}}\n"
+    folder = acme.write(tmp_path, {"fixtures/acme/quirks.yaml": quirk})
+    assert run("check", folder).exit_code == 0
