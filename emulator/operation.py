@@ -149,6 +149,23 @@ class Act:
 
 
 @record
+class RequestExamples:
+    """What the spec shows a request with."""
+
+    path: Mapping[str, str]
+    """The example of each path parameter."""
+    bodies: Mapping[str, Any]
+    """By name, each with a model the provider has; one without a name is ``."""
+    media_type: str
+    """JSON, or a form where the spec declares nothing but one."""
+
+    @property
+    def body(self) -> Any:
+        """One that works: the one called `hello`, or the first; None without any."""
+        return self.bodies.get("hello", next(iter(self.bodies.values()), None))
+
+
+@record
 class Operation:
     """One OpenAPI operation and the behaviour that hangs on its id."""
 
@@ -177,6 +194,8 @@ class Operation:
     stream: StreamPlan | None
     context: ContextPolicy
     example: Any
+    """Of the reply, as the spec shows it."""
+    examples: RequestExamples
     refusals: tuple[RefusalName, ...]
     """Every refusal a request to this operation can meet."""
     parts: Mapping[str, str]
@@ -190,6 +209,14 @@ class Operation:
         """How well it is known that it answers a status, when the provider is known so well to answer it at all."""
         told = self.source.grade != "assumed" if self.documented is None else status in self.documented
         return grade if told or grade != "documented" else "assumed"
+
+    @property
+    def example_path(self) -> str:
+        """The path with the example of each of its parameters."""
+        path = self.path
+        for name, example in self.examples.path.items():
+            path = path.replace(f"{{{name}}}", example)
+        return path
 
     @cached_property
     def routed(self) -> Note:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from emulator.catalog.specs import FORM, JSON, followed
 from emulator.mechanisms.clock import written_duration
 from emulator.mechanisms.fault_catalogue import FAULTS
 from emulator.mechanisms.forms import FormSchema
@@ -62,70 +61,13 @@ def _graded(provider: Provider, operation: Operation, status: int) -> str:
     return str(status) if known else f"({status})"
 
 
-def request_example(provider: Provider, operation: Operation) -> Any:
-    """A request body that works: the spec's example called `hello`, or its first."""
-    examples = request_examples(provider, operation)
-    return examples.get("hello", next(iter(examples.values()), None))
-
-
-def request_examples(provider: Provider, operation: Operation) -> dict[str, Any]:
-    """The request bodies that the spec shows, by name, with a model the provider has; one without a name is ``."""
-    _, media = _request_media(provider, operation)
-    named = {name: followed(provider.document, one).get("value") for name, one in media.get("examples", {}).items()}
-    shown = {**named, **({"": media["example"]} if "example" in media else {})}
-    return {name: _of_known_model(provider, body) for name, body in shown.items()}
-
-
-def _of_known_model(provider: Provider, body: Any) -> Any:
-    """The body with the provider's first model where it names one that is not served: a dialect's examples do."""
-    known, model = provider.accepted_models, body.get("model") if isinstance(body, dict) else None
-    if not known or not isinstance(model, str) or {model, "*"} & known.keys():
-        return body
-    return {**body, "model": next(iter(known))}
-
-
-def request_media_type(provider: Provider, operation: Operation) -> str:
-    """JSON, or a form where the spec declares nothing but one."""
-    return _request_media(provider, operation)[0]
-
-
-def _request_media(provider: Provider, operation: Operation) -> tuple[str, dict[str, Any]]:
-    _, raw = spec_operation(provider, operation)
-    content = followed(provider.document, raw.get("requestBody", {})).get("content", {})
-    name = FORM if FORM in content and JSON not in content else JSON
-    return name, content.get(name, {})
-
-
-def example_path(provider: Provider, operation: Operation) -> str:
-    """The operation's path with the spec's example for each of its path parameters."""
-    path = operation.path
-    for name, example in path_examples(provider, operation).items():
-        path = path.replace(f"{{{name}}}", example)
-    return path
-
-
-def path_examples(provider: Provider, operation: Operation) -> dict[str, str]:
-    """The spec's example for each path parameter."""
-    item, raw = spec_operation(provider, operation)
-    declared = [*item.get("parameters", []), *raw.get("parameters", [])]
-    parameters = [followed(provider.document, parameter) for parameter in declared]
-    return {p["name"]: str(p.get("example", "example")) for p in parameters if p.get("in") == "path"}
-
-
-def spec_operation(provider: Provider, operation: Operation) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The path item and the operation as the bundled OpenAPI document has them."""
-    items = provider.document["paths"].values()
-    found = ((item, item.get(operation.method.lower(), {})) for item in items)
-    return next((item, raw) for item, raw in found if raw.get("operationId") == operation.id)
-
-
 def curl(provider: Provider, origin: str, ca_file: str | None = None) -> str:
     """One curl line that succeeds when pasted: the provider's first completion; with TLS, told whom to trust."""
     operations = provider.operations.values()  # each is made when it is looked at: at the start, no more than need be
     operation = next((o for o in operations if o.reader is not None), next(iter(operations)))
-    body, query = request_example(provider, operation), provider.query(provider.api_key)
+    body, query = operation.examples.body, provider.query(provider.api_key)
     trusted = [] if ca_file is None else ["--cacert", ca_file]
-    address = origin + example_path(provider, operation) + (f"?{urlencode(query)}" if query else "")
+    address = origin + operation.example_path + (f"?{urlencode(query)}" if query else "")
     parts = ["curl", "-sS", *trusted, address]
     if operation.method != ("GET" if body is None else "POST"):
         parts += ["-X", operation.method]

@@ -29,7 +29,7 @@ from emulator.mechanisms.router import Router
 from emulator.mechanisms.scenarios import Scenario
 from emulator.mechanisms.tokens import TokenRatio
 from emulator.mechanisms.violations import RequestPart, RequestSchema
-from emulator.operation import NO_SOURCE, ContextPolicy, Operation, Source, StreamPlan, concerns
+from emulator.operation import NO_SOURCE, ContextPolicy, Operation, RequestExamples, Source, StreamPlan, concerns
 from emulator.provider import BodyPolicy, ErrorEntry, LimitRule, Provider, Quirk, Variant
 from emulator.refusals import RefusalName
 
@@ -161,6 +161,7 @@ class Compiler:
             stream=self.streams[declared.stream] if declared.stream else None,
             context=ContextPolicy(declared.context.max_tokens, tuple(declared.context.evict)),
             example=spec.example,
+            examples=self._request_examples(spec),
             refusals=self._refusals(spec, declared, catalog),
             parts={
                 section: name
@@ -170,6 +171,18 @@ class Compiler:
             groups=lambda: self._groups(spec),
             where=spec.place,
         )
+
+    def _request_examples(self, spec: SpecOperation) -> RequestExamples:
+        bodies = {name: self._of_known_model(body) for name, body in spec.body_examples.items()}
+        return RequestExamples(spec.path_examples, bodies, spec.media_type)
+
+    def _of_known_model(self, body: Any) -> Any:
+        """The body with the provider's first model where it names one that is not served: a dialect's examples do."""
+        known = [model.id for model in self.document.models]
+        model = body.get("model") if isinstance(body, dict) else None
+        if not known or not isinstance(model, str) or {model, "*"} & {*known}:
+            return body
+        return {**body, "model": known[0]}
 
     def _groups(self, spec: SpecOperation) -> dict[str, tuple[Source, str]]:
         """The field groups of an operation's bodies: what its spec says of them, with `x-source`."""

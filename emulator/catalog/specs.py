@@ -33,6 +33,12 @@ class SpecOperation:
     """The encoding of a body that is multipart/form-data; None: it is JSON."""
     body_required: bool
     example: Any
+    """Of the reply."""
+    path_examples: dict[str, str]
+    body_examples: dict[str, Any]
+    """By name; one without a name is ``."""
+    media_type: str
+    """Of the body."""
     responses: dict[str, Any]
     """As they are declared, by status."""
     streams: bool
@@ -101,8 +107,10 @@ def _operation(
     security = raw.get("security", document.get("security", []))
     body = followed(document, raw.get("requestBody") or {})
     taken = body.get("content") or {}
-    form = None if JSON in taken else taken.get(FORM)
+    media_type = FORM if FORM in taken and JSON not in taken else JSON
+    media = taken.get(media_type) or {}
     content = followed(document, responses.get(str(success)) or {}).get("content") or {}
+    parameters = [followed(document, one) for one in [*(item.get("parameters") or []), *(raw.get("parameters") or [])]]
     return SpecOperation(
         id=str(raw.get("operationId", f"{method} {path}")),
         method=method.upper(),
@@ -110,19 +118,22 @@ def _operation(
         statuses=statuses,
         success=success,
         secured=bool(security) and {} not in security,
-        query=_query(document, [*(item.get("parameters") or []), *(raw.get("parameters") or [])]),
-        schema=(form or taken.get(JSON) or {}).get("schema"),
-        form=form and form.get("encoding", {}),
+        query=_query(parameters),
+        schema=media.get("schema"),
+        form=media.get("encoding", {}) if media_type == FORM else None,
         body_required=bool(body.get("required")),
-        example=_example(document, content.get("application/json") or {}),
+        example=next(iter(_examples(document, content.get(JSON) or {}).values()), None),
+        path_examples={p["name"]: str(p.get("example", "example")) for p in parameters if p["in"] == "path"},
+        body_examples=_examples(document, media),
+        media_type=media_type,
         responses=responses,
         streams="text/event-stream" in content,
         place=place,
     )
 
 
-def _query(document: dict[str, Any], parameters: list[Any]) -> dict[str, Any] | None:
-    declared = [p for p in (followed(document, parameter) for parameter in parameters) if p.get("in") == "query"]
+def _query(parameters: list[dict[str, Any]]) -> dict[str, Any] | None:
+    declared = [p for p in parameters if p["in"] == "query"]
     if not declared:
         return None
     return {
@@ -140,12 +151,11 @@ def followed(document: Mapping[str, Any], node: dict[str, Any]) -> dict[str, Any
     return node
 
 
-def _example(document: dict[str, Any], media: dict[str, Any]) -> Any:
-    if "example" in media:
-        return media["example"]
-    for example in (media.get("examples") or {}).values():
-        return followed(document, example).get("value")
-    return None
+def _examples(document: dict[str, Any], media: dict[str, Any]) -> dict[str, Any]:
+    """The examples of a media type by name; one without a name is ``, and the first."""
+    unnamed = {"": media["example"]} if "example" in media else {}
+    named = media.get("examples") or {}
+    return {**unnamed, **{name: followed(document, one).get("value") for name, one in named.items()}}
 
 
 class _Bundler:

@@ -32,7 +32,7 @@ from emulator.mechanisms.scenarios import Scenario, Step
 from emulator.mechanisms.states import Call, StateMachine, Timed
 from emulator.mechanisms.tokens import TokenRatio
 from emulator.mechanisms.violations import RequestSchema
-from emulator.operation import Act, ContextPolicy, Guard, Message, Operation, Part, Source, StreamPlan
+from emulator.operation import Act, ContextPolicy, Guard, Message, Operation, Part, RequestExamples, Source, StreamPlan
 from emulator.provider import (
     BodyPolicy,
     ChargeLine,
@@ -54,7 +54,7 @@ RECORDS: dict[str, type[Any]] = {
         AccountRules, Script, Place, Rule, Encoding, Fault, FormSchema, Meter, Rate, Patch, Fields, Hold, Paging,
         Reference, ResourceType, Scenario, Step, Call, StateMachine, Timed, TokenRatio, RequestSchema, Act, BodyPolicy,
         ChargeLine, ContextPolicy, ErrorEntry, Guard, LatencyPlan, LatencyProfile, Choice, LimitRule, Load, Message,
-        Part, Pool, Prices, Profile, Quirk, Source, StreamPlan, Variant,
+        Part, Pool, Prices, Profile, Quirk, RequestExamples, Source, StreamPlan, Variant,
     )
 }  # fmt: skip
 _FUNCTIONS = {function.__name__: function for function in (fixed, log_normal, recorded, uniform)}

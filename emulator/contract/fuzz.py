@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from emulator import overview
 from emulator.catalog.specs import FORM, followed
 from emulator.contract import curl
 from emulator.contract.calls import TIMEOUT, Calls, bounded
@@ -67,7 +66,7 @@ def document(provider: Provider, origin: str) -> dict[str, Any]:
                 continue
             raw.pop("servers", None)
             _carry_lists(followed(bundled, raw.get("requestBody") or {}).get("content", {}).get(FORM, {}), bundled)
-            _name_known_models(provider, provider.operations[raw["operationId"]], raw, bundled)
+            _name_known_models(provider.operations[raw["operationId"]], raw, bundled)
             called = paths.setdefault(provider.operations[raw["operationId"]].path, {})
             called[method] = raw
             if "parameters" in item:
@@ -87,13 +86,13 @@ def _carry_lists(media: dict[str, Any], bundled: dict[str, Any]) -> None:
         media["schema"] = {**schema, "properties": {**schema["properties"], **lists}}
 
 
-def _name_known_models(provider: Provider, operation: Operation, raw: dict[str, Any], bundled: Any) -> None:
+def _name_known_models(operation: Operation, raw: dict[str, Any], bundled: Any) -> None:
     """Let the examples of an operation's body name a model that the provider has, and generated ones with them."""
-    shown = overview.request_examples(provider, operation)
+    shown = operation.examples.bodies
     if not shown:
         return
     body = copy.deepcopy(followed(bundled, raw["requestBody"]))
-    media = body["content"][overview.request_media_type(provider, operation)]
+    media = body["content"][operation.examples.media_type]
     for name, value in shown.items():
         if name:
             media["examples"][name] = {"value": value}
@@ -138,10 +137,9 @@ def _is_example(target: Target, case: "Case[Any]") -> bool:
     """Whether a case is one the spec shows, with its own path's example and one of its bodies."""
     if case.meta is None or case.meta.phase.name.value != "examples":
         return False
-    operation = _operation(target, case)
-    shown = overview.path_examples(target.provider, operation)
-    bodies = [*overview.request_examples(target.provider, operation).values()]
-    return dict(case.path_parameters or {}) == shown and (not bodies or case.body in bodies)
+    shown = _operation(target, case).examples
+    bodies = [*shown.bodies.values()]
+    return dict(case.path_parameters or {}) == shown.path and (not bodies or case.body in bodies)
 
 
 def _operation(target: Target, case: "Case[Any]") -> Operation:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from emulator import overview
 from emulator.contract import curl
 from emulator.contract.fuzz import told
 from emulator.contract.report import Finding, Report
@@ -19,7 +18,7 @@ CHECK = "documented_status"
 def check(target: Target, schema: "BaseSchema", report: Report, progress: Callable[[str], object]) -> None:
     """Ask for each status; it has to come, with the content type, headers and body the spec gives it."""
     for operation in target.provider.operations.values():
-        body = overview.request_example(target.provider, operation)
+        body = operation.examples.body
         for status in operation.statuses:
             if status == operation.success and operation.body is not None and body is None:
                 report.note(
@@ -32,9 +31,8 @@ def check(target: Target, schema: "BaseSchema", report: Report, progress: Callab
 
 def _case(target: Target, schema: "BaseSchema", operation: Operation, body: Any) -> "Case[Any]":
     declared = schema[operation.path][operation.method]
-    media_type = overview.request_media_type(target.provider, operation)
-    content = {} if body is None else {"body": body, "media_type": media_type}
-    return declared.Case(path_parameters=overview.path_examples(target.provider, operation), **content)
+    content = {} if body is None else {"body": body, "media_type": operation.examples.media_type}
+    return declared.Case(path_parameters=dict(operation.examples.path), **content)
 
 
 def _ask(target: Target, case: "Case[Any]", status: int, report: Report) -> None:

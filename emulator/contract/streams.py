@@ -14,7 +14,6 @@ from emulator.contract.bounds import within
 from emulator.contract.report import Finding, Report
 from emulator.contract.target import Target
 from emulator.operation import Operation
-from emulator.overview import request_examples, spec_operation
 
 PATIENCE = 120.0
 """Seconds a stream may take from request to end."""
@@ -29,7 +28,7 @@ def check(target: Target, report: Report, progress: Callable[[str], object]) -> 
         found = _event_schema(target, operation)
         if found is None:
             continue
-        bodies = _bodies(target, operation)
+        bodies = _bodies(operation)
         if not bodies:
             report.note(f"{target.provider.id}: {operation.id}: streams: the spec has no request example")
         for body in bodies:
@@ -40,8 +39,9 @@ def check(target: Target, report: Report, progress: Callable[[str], object]) -> 
 
 def _event_schema(target: Target, operation: Operation) -> tuple[str, Any] | None:
     """The media type of the operation's stream and the validator of its events."""
-    _, raw = spec_operation(target.provider, operation)
     document = target.provider.document
+    declared = (raw for item in document["paths"].values() for raw in item.values() if isinstance(raw, dict))
+    raw = next(raw for raw in declared if raw.get("operationId") == operation.id)
     content = followed(document, raw.get("responses", {}).get(str(operation.success), {})).get("content", {})
     for media_type, media in content.items():
         if "x-event-schema" in media:
@@ -50,9 +50,9 @@ def _event_schema(target: Target, operation: Operation) -> tuple[str, Any] | Non
     return None
 
 
-def _bodies(target: Target, operation: Operation) -> list[dict[str, Any]]:
+def _bodies(operation: Operation) -> list[dict[str, Any]]:
     """The examples called `stream…`; without any, all examples with `stream: true`."""
-    examples = request_examples(target.provider, operation)
+    examples = operation.examples.bodies
     meant = [body for name, body in examples.items() if name.startswith("stream")]
     return meant or [{**body, "stream": True} for body in examples.values() if isinstance(body, dict)]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator
 
-from emulator import Handle, make_runtime, overview
+from emulator import Handle, make_runtime
 from emulator.mechanisms.forms import FormSchema
 from emulator.operation import Operation
 from emulator.provider import Provider
@@ -35,7 +35,7 @@ class Caller:
         self.operation = operation
         self.provider = provider
         self.body = {**body} if operation.body is not None else None
-        self.url = handle.origin + overview.example_path(provider, operation)
+        self.url = handle.origin + operation.example_path
         self.plain = False
         """Leave out what the provider asks of clients beside the credential."""
 
@@ -68,7 +68,7 @@ def caller(handle: Handle, operation: str | None = None) -> Caller:
     """A caller of a packaged provider's operation; of its first that makes completions when none is named."""
     provider = PROVIDERS[handle.id]
     found = provider.operations[operation] if operation else next(o for o in provider.operations.values() if o.reader)
-    body = overview.request_example(provider, found)
+    body = found.examples.body
     if found.reader is not None and found.act is None and "messages" in body:
         body = BODIES[handle.id]
     return Caller(handle, found, provider, body or {})

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from emulator import Emulation, EmulatorServer, catalog, contract, make_runtime, overview
+from emulator import Emulation, EmulatorServer, catalog, contract, make_runtime
 from emulator.cli import main
 
 DATA = Path(__file__).parent / "data"
@@ -141,7 +141,7 @@ def test_a_path_parameter_may_be_a_reference(tmp_path: Path) -> None:
     data = _changed(tmp_path, "specs/nimbus.yaml", f"&spare_tag {spare}", "{$ref: '#/components/parameters/spare'}")
     data = _changed(data, "specs/nimbus.yaml", "  parameters:\n    p:", f"  parameters:\n    spare: {spare}\n    p:")
     provider = catalog.load([data], ["nimbus"])["nimbus"].base
-    assert overview.example_path(provider, provider.operations["deleteTag"]) == "/v2/tags/tag-000002"
+    assert provider.operations["deleteTag"].example_path == "/v2/tags/tag-000002"
 
 
 def test_a_server_from_order_to_removal(cloud: Cloud) -> None:

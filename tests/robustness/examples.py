@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from emulator import overview
 from emulator.operation import Operation
 from emulator.provider import Provider
 from emulator.wire.reading import Request, by_name
@@ -11,7 +10,7 @@ from emulator.wire.reading import Request, by_name
 
 def example(provider: Provider, operation: Operation, key: str, **more: Any) -> Request:
     """With a key, and `more` fields where it takes JSON."""
-    body = overview.request_example(provider, operation)
+    body = operation.examples.body
     sent = json.dumps({**body, **more}).encode() if isinstance(body, dict) else b""
     headers = by_name({**provider.headers(key), "content-type": "application/json"}.items())
-    return Request(operation.method, f"/{provider.id}{overview.example_path(provider, operation)}", "", headers, sent)
+    return Request(operation.method, f"/{provider.id}{operation.example_path}", "", headers, sent)

@@ -15,7 +15,6 @@ import httpx
 
 from emulator import EmulatorServer, Handle, catalog
 from emulator.operation import Operation
-from emulator.overview import request_example
 
 PROVIDERS = list(catalog.load())
 T = TypeVar("T")
@@ -196,8 +195,7 @@ def target_of(server: EmulatorServer, handle: Handle) -> str:
 
 def body_of(server: EmulatorServer, handle: Handle, **fields: Any) -> bytes:
     """A completion's body that works, with `fields` added."""
-    provider = server.runtime.providers[handle.id].base
-    return json.dumps({**request_example(provider, operation_of(server, handle.id)), **fields}).encode()
+    return json.dumps({**operation_of(server, handle.id).examples.body, **fields}).encode()
 
 
 def chat(server: EmulatorServer, handle: Handle, *, version: str = "1.1", **fields: Any) -> bytes:

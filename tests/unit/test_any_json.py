@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from emulator import Emulation, EmulatorServer
 from emulator.catalog import load
 from emulator.operation import Operation
-from emulator.overview import request_example
 from emulator.provider import Provider
 
 PROVIDERS = load()
@@ -136,7 +135,7 @@ def requests(draw: st.DrawFn) -> tuple[str, str, str]:
     name, operation_id = draw(st.sampled_from(OPERATIONS))
     provider = PROVIDERS[name].base
     operation = provider.operations[operation_id]
-    body = copy.deepcopy(request_example(provider, operation)) or {}
+    body = copy.deepcopy(operation.examples.body) or {}
     body |= draw(st.sampled_from(KINDS))
     marks = []
     for i in range(draw(st.integers(1, 2))):

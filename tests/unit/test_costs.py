@@ -12,7 +12,7 @@ import httpx
 import jsonschema_rs
 import pytest
 
-from emulator import Emulation, create_app, make_runtime, overview
+from emulator import Emulation, create_app, make_runtime
 from emulator.edge import answer
 from emulator.wire.reading import Request, by_name
 
@@ -69,10 +69,10 @@ def test_packaged_providers_hardly_need_cel(name: str, operation: str) -> None:
     """Where a key that is asked for is not there, CEL has the last word."""
     provider, runtime = PROVIDERS[name].base, make_runtime(pace=0)
     asked = provider.operations[operation]
-    body = overview.request_example(provider, asked)
+    body = asked.examples.body
     sent = json.dumps(body).encode() if isinstance(body, dict) else b""
     headers = by_name({**provider.headers(provider.api_key), "content-type": "application/json"}.items())
-    path = f"/{name}{overview.example_path(provider, asked)}"
+    path = f"/{name}{asked.example_path}"
 
     def again() -> None:
         answer(runtime, Request(asked.method, path, "", headers, sent))

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from emulator import EmulatorServer, make_runtime
-from emulator.overview import request_example
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}, "at": {"type": "string", "format": "date-time"}}}
 TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": {**SCHEMA, "required": ["city", "at"]}}}
@@ -38,7 +37,7 @@ def asked(server: EmulatorServer, provider: str) -> Iterator[bytes]:
     base = server.runtime.providers[provider].base
     handle = server[provider]
     for operation in base.operations.values():
-        example = request_example(base, operation)
+        example = operation.examples.body
         bodies = [None] if example is None else [{**example, **fields} for fields in FIELDS]
         for extra in [{}, *STEERS]:
             for body in bodies[: 1 if extra else None]:
