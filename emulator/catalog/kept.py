@@ -19,6 +19,8 @@ from emulator.provider import Provider, ProviderFamily
 
 _SERVED = "_served"
 """Holds the ids of all providers there are; an id begins with a letter."""
+_APART = "+apart"
+"""Ends the name of what few ask for of a provider."""
 
 
 @record
@@ -64,30 +66,48 @@ class Kept:
         now = kept_of(self.roots)
         return now is None or now.shelf != self.shelf
 
-    def _keep(self, name: str, provider: Provider) -> None:
+    def _keep(self, title: str, provider: Provider) -> None:
+        """That a provider is kept says that all of it is."""
         try:
-            self.shelf.write(name, lines_of(provider))
+            lines, apart = lines_of(provider)
         except NotStorableError as error:
-            cache.log.debug("%s is not cached: %s", name, error)
+            cache.log.debug("%s is not cached: %s", title, error)
+        else:
+            self.shelf.write(title + _APART, apart)
+            self.shelf.write(title, lines)
 
-    def _provider(self, name: str) -> Provider | None:
-        lines = self.shelf.read(name)
-        return None if lines is None else provider_of(lines, lru_cache(maxsize=256)(_compile_steps))
+    def _provider(self, name: str, variants: tuple[str, ...] = ()) -> Provider | None:
+        lines = self.shelf.read(_title(name, variants))
+        if lines is None:
+            return None
+        return provider_of(lines, partial(self._apart, name, variants), lru_cache(maxsize=256)(_compile_steps))
+
+    def _apart(self, name: str, variants: tuple[str, ...]) -> list[bytes]:
+        """Raises LoadError when it is gone, and the files are not what they were."""
+        kept = self.shelf.read(_title(name, variants) + _APART)
+        return lines_of(self._compiled(name, variants))[1] if kept is None else kept
 
     def _with_variants(self, name: str, variants: tuple[str, ...]) -> Provider:
         """Raises LoadError when the files, which are needed now, are not what they were."""
-        title = f"{name}+{blake2b(orjson.dumps(variants), digest_size=10).hexdigest()}"
-        provider = self._provider(title)
+        provider = self._provider(name, variants)
         if provider is None:
-            from emulator.catalog import library
-
-            if self._outdated():
-                place, message = self.roots[-1].shown or "fixtures", "changed since it was loaded; start anew"
-                raise LoadError([Problem(place, "", message)])
-            families, _ = library.load(self.roots, [name])
-            provider = families[name].with_variants(variants)
-            self._keep(title, provider)
+            provider = self._compiled(name, variants)
+            self._keep(_title(name, variants), provider)
         return provider
+
+    def _compiled(self, name: str, variants: tuple[str, ...]) -> Provider:
+        """The provider, made of its files. Raises LoadError when they are not what they were."""
+        from emulator.catalog import library
+
+        if self._outdated():
+            place, message = self.roots[-1].shown or "fixtures", "changed since it was loaded; start anew"
+            raise LoadError([Problem(place, "", message)])
+        families, _ = library.load(self.roots, [name])
+        return families[name].with_variants(variants)
+
+
+def _title(name: str, variants: tuple[str, ...]) -> str:
+    return f"{name}+{blake2b(orjson.dumps(variants), digest_size=10).hexdigest()}" if variants else name
 
 
 def kept_of(roots: tuple[DataRoot, ...]) -> Kept | None:

@@ -2,8 +2,8 @@
 
 A list says by its first item what it stands for: a class of ours with its fields, a tuple, a mapping of such things, or
 plain data. Nothing else can come of a line. Sources, kinds of resources and streams, of which several things speak,
-stand in a table of their own. The first line is the provider, then come those that only some ask for: the OpenAPI
-document, places in files, where fields come from; then an operation a line.
+stand in a table of their own. The first line is the provider, then comes an operation a line. What only some ask for
+has lines apart: the OpenAPI document, places in files, where fields come from.
 """
 
 import math
@@ -46,6 +46,7 @@ from emulator.provider import (
     Variant,
 )
 
+K = TypeVar("K")
 T = TypeVar("T")
 _SHARED = (Source, ResourceType, StreamPlan)
 RECORDS: dict[str, type[Any]] = {
@@ -62,19 +63,21 @@ _DEFERRED = {kind.__name__: kind for kind in KINDS}
 _NAMES = {once: kind.__name__ for kind in KINDS for once in (kind, kind.MADE)}
 _APART = {Provider: ("operations", "read_document", "read_places", "compile_steps"), Operation: ("groups",)}
 """Fields that have lines of their own, or are no data."""
+_LATE = ("errors", "scenarios")
+"""Fields of a provider whose entries are made when they are asked for."""
 _WRITTEN: tuple[Any, ...] = (*RECORDS.values(), Operation, Provider)
 _FIELDS: dict[type[Any], list[str]] = {
     kind: [name for name in kind.__match_args__ if name not in _APART.get(kind, ())] for kind in _WRITTEN
 }
-_DOCUMENT, _PLACES, _GROUPS, _FIRST_OPERATION = 1, 2, 3, 4
+_DOCUMENT, _PLACES, _GROUPS = 0, 1, 2
 
 
 class NotStorableError(ValueError):
     """A value that lines cannot hold. The text says which."""
 
 
-def lines_of(provider: Provider) -> list[bytes]:
-    """What `provider_of` makes the provider of again. Raises NotStorableError."""
+def lines_of(provider: Provider) -> tuple[list[bytes], list[bytes]]:
+    """What `provider_of` makes the provider of again, and the lines apart. Raises NotStorableError."""
     writer = _Writer()
     operations = [writer.fields(operation) for operation in provider.operations.values()]
     own = writer.fields(provider)
@@ -82,23 +85,23 @@ def lines_of(provider: Provider) -> list[bytes]:
         operation.id: {name: [writer.written(source), place] for name, (source, place) in operation.groups().items()}
         for operation in provider.operations.values()
     }
+    places = [[*path, place] for path, place in provider.locations.items()]
     try:
-        return [
-            orjson.dumps([writer.shared, own, list(provider.operations)]),
-            orjson.dumps(provider.document),
-            orjson.dumps([[*path, place] for path, place in provider.locations.items()]),
-            orjson.dumps(groups),
-            *map(orjson.dumps, operations),
-        ]
+        return (
+            [orjson.dumps([writer.shared, own, list(provider.operations)]), *map(orjson.dumps, operations)],
+            [orjson.dumps(provider.document), orjson.dumps(places), orjson.dumps(groups)],
+        )
     except TypeError as error:
         raise NotStorableError(str(error)) from None
 
 
-def provider_of(lines: list[bytes], compile_steps: Callable[[str, str], Scenario]) -> Provider:
-    """The provider of such lines; each operation is made when it is first looked at."""
+def provider_of(
+    lines: list[bytes], apart: Callable[[], list[bytes]], compile_steps: Callable[[str, str], Scenario]
+) -> Provider:
+    """The provider of such lines; each operation is made when it is first looked at, as are the lines apart read."""
     shared, own, ids = orjson.loads(lines[0])
     reader = _Reader(shared)
-    groups = cache(lambda: orjson.loads(lines[_GROUPS]))
+    groups = cache(lambda: orjson.loads(apart()[_GROUPS]))
 
     def sources(operation: str) -> dict[str, tuple[Source, str]]:
         return {name: (reader.read(source), place) for name, (source, place) in groups()[operation].items()}
@@ -106,29 +109,29 @@ def provider_of(lines: list[bytes], compile_steps: Callable[[str, str], Scenario
     def operation(name: str, line: bytes) -> Operation:
         return Operation(**reader.fields(Operation, orjson.loads(line)), groups=partial(sources, name))
 
-    operations = zip(ids, lines[_FIRST_OPERATION:], strict=True)
+    operations = zip(ids, lines[1:], strict=True)
     return Provider(
         **reader.fields(Provider, own),
         operations=Lazily({name: partial(operation, name, line) for name, line in operations}),
-        read_document=lambda: orjson.loads(lines[_DOCUMENT]),
+        read_document=lambda: orjson.loads(apart()[_DOCUMENT]),
         compile_steps=compile_steps,
-        read_places=lambda: {tuple(path): place for *path, place in orjson.loads(lines[_PLACES])},
+        read_places=lambda: {tuple(path): place for *path, place in orjson.loads(apart()[_PLACES])},
     )
 
 
-class Lazily(Mapping[str, T]):
-    """A mapping whose values are made when they are first asked for."""
+class Lazily(Mapping[K, T]):
+    """A mapping whose values are made when they are first asked for, each once whoever asks."""
 
-    def __init__(self, makers: Mapping[str, Callable[[], T]]) -> None:
+    def __init__(self, makers: Mapping[K, Callable[[], T]]) -> None:
         self._makers = makers
-        self._made: dict[str, T] = {}
+        self._made: dict[K, T] = {}
 
-    def __getitem__(self, key: str) -> T:
+    def __getitem__(self, key: K) -> T:
         if key not in self._made:
-            self._made[key] = self._makers[key]()
+            self._made.setdefault(key, self._makers[key]())
         return self._made[key]
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[K]:
         return iter(self._makers)
 
     def __len__(self) -> int:
@@ -169,7 +172,7 @@ class _Writer:
             return ["router", value.routes, value.either_slash]
         if isinstance(value, Decimal):
             return ["decimal", str(value)]
-        if isinstance(value, dict):
+        if isinstance(value, Mapping):
             return ["map", {key: self.written(item) for key, item in value.items()}]
         for kind, name in ((tuple, "tuple"), (frozenset, "set"), (list, "list")):
             if isinstance(value, kind):
@@ -192,7 +195,7 @@ class _Reader:
     """The way back."""
 
     def __init__(self, shared: list[Any]) -> None:
-        self._shared: list[Any] = []
+        self._shared = Lazily({place: partial(self.read, stored) for place, stored in enumerate(shared)})
         self._ways: dict[str, Callable[[list[Any]], Any]] = {
             "=": lambda stored: stored[1],
             "#": lambda stored: self._shared[stored[1]],
@@ -205,8 +208,6 @@ class _Reader:
             "partial": lambda stored: partial(_FUNCTIONS[stored[1]], **self.read(stored[2])),
             "router": lambda stored: Router([tuple(route) for route in stored[1]], either_slash=stored[2]),
         }
-        for stored in shared:
-            self._shared.append(self.read(stored))
 
     def read(self, stored: Any) -> Any:
         if stored.__class__ is not list:
@@ -219,4 +220,9 @@ class _Reader:
         return RECORDS[stored[0]](*map(self.read, stored[1:]))
 
     def fields(self, kind: type[Any], stored: list[Any]) -> dict[str, Any]:
-        return dict(zip(_FIELDS[kind], map(self.read, stored), strict=True))
+        late = _LATE if kind is Provider else ()
+        named = zip(_FIELDS[kind], stored, strict=True)
+        return {name: (self._lazily if name in late else self.read)(value) for name, value in named}
+
+    def _lazily(self, stored: list[Any]) -> Mapping[str, Any]:
+        return Lazily({key: partial(self.read, item) for key, item in stored[1].items()})

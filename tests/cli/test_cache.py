@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -90,14 +91,15 @@ def test_all_packaged_providers_are_kept(cache: Path) -> None:
     start(cache, only=())
     assert start(cache, only=())[1] == set()
     kept = {file.name for file in files(cache)}
-    assert kept == {"_served", *(name for name in catalog.load() if not name.startswith("_"))}
+    assert kept == {"_served", *(file for name in catalog.load() for file in (name, f"{name}+apart"))}
 
 
 @pytest.mark.parametrize("name", list(catalog.load()))
 def test_what_is_kept_of_a_provider_is_all_of_it(name: str) -> None:
     base = catalog.check()[name].base
-    again = provider_of(lines_of(base), base.compile_steps)
-    assert lines_of(again) == lines_of(base)
+    lines, apart = lines_of(base)
+    again = provider_of(lines, lambda: apart, base.compile_steps)
+    assert lines_of(again) == (lines, apart)
     assert (
         again.operations["" or next(iter(base.operations))].groups()
         == base.operations[next(iter(base.operations))].groups()
@@ -156,6 +158,28 @@ def test_what_cannot_be_trusted_is_made_anew(cache: Path, data: Path, spoil: str
     assert start(cache, data) == ("acme", set())
 
 
+@pytest.mark.parametrize("spoil", ["cut", "gone"])
+def test_what_few_ask_for_is_made_anew_when_it_cannot_be_trusted(cache: Path, data: Path, spoil: str) -> None:
+    start(cache, data)
+    told = explained(cache, data)
+    apart = next(file for file in files(cache) if file.name == "acme+apart")
+    if spoil == "cut":
+        apart.write_bytes(apart.read_bytes()[:-40])
+    else:
+        apart.unlink()
+    assert start(cache, data) == ("acme", set())
+    assert explained(cache, data) == told
+    assert re.search(r"^behaviour .* fixtures/openai_compatible/.*:[0-9]+$", told, re.MULTILINE)
+
+
+def explained(cache: Path, data: Path) -> str:
+    """What a process of its own says of Acme's completion."""
+    environment = {**os.environ, "EMULATOR_CACHE": str(cache)}
+    arguments = ["explain", "POST", "/acme/v1/chat/completions", "--data", str(data)]
+    asked = command(f"from emulator.cli import main\nmain({arguments!r})")
+    return run(asked, env=environment, capture_output=True, text=True, check=True).stdout  # noqa: S603
+
+
 def test_a_folder_that_cannot_be_written_to_is_no_error(tmp_path: Path, data: Path) -> None:
     (tmp_path / "file").write_text("")
     for _ in range(2):
@@ -176,7 +200,7 @@ def test_two_processes_can_fill_it_at_once(cache: Path, data: Path) -> None:
     processes = [Popen(arguments, env=environment, stdout=PIPE) for _ in range(2)]  # noqa: S603
     assert [process.communicate() and process.returncode for process in processes] == [0, 0]
     assert start(cache, data) == ("acme", set())
-    assert [file.name for file in files(cache)] == ["_served", "acme"]
+    assert [file.name for file in files(cache)] == ["_served", "acme", "acme+apart"]
 
 
 def test_mistakes_are_told_with_file_and_line_whatever_is_kept(
