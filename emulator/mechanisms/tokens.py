@@ -38,13 +38,10 @@ def pieces(text: str, spaces: Literal["before", "after"] = "before", blanks: int
     """
     if not text:
         return []
-    words = text.split(" ")
-    if words != text.split():
+    if text.split(" ") != text.split():
         found = _spaced_words(text, spaces)
-    elif spaces == "before":
-        found = [words[0], *[f" {word}" for word in words[1:]]]
-    else:
-        found = [*[f"{word} " for word in words[:-1]], words[-1]]
+    else:  # there is no other space in it that could end a line
+        found = text.replace(" ", "\n " if spaces == "before" else " \n").split("\n")
     if blanks is None:
         return found
     return [piece for i, word in enumerate(found) for piece in (["", word] if i and i % blanks == 0 else [word])]

@@ -21,12 +21,16 @@ def body_parts(reply: Reply, method: str) -> tuple[list[Frame], bool]:
     return reply.parts, reply.complete
 
 
-def whole(reply: Reply, method: str, closes: bool) -> bytes | None:
+def whole(reply: Reply, method: str, version: str, *, closes: bool) -> bytes | None:
     """All bytes of a reply that comes at once, as most do; None for any other."""
-    if reply.frames is not None or reply.breakage is not None or reply.wait:
+    if reply.breakage is not None or reply.wait:
         return None
-    head = raw_head(reply, *((CLOSES,) if closes else ()))
-    return head if method == "HEAD" else head + reply.body
+    if reply.frames is None:
+        head = raw_head(reply, *((CLOSES,) if closes else ()))
+        return head if method == "HEAD" else head + reply.body
+    if len(reply.frames) != 1 or reply.frames[0].at or not reply.complete:
+        return None
+    return b"".join([data for _, data in _message(reply, method, version, closes=closes)])
 
 
 def octets(reply: Reply, method: str, version: str = "1.1", *, closes: bool = False) -> Iterator[Octets]:

@@ -136,7 +136,7 @@ class Protocol(asyncio.Protocol):
 
     def _send(self, request: Request, reply: Reply, exchange: Exchange | None) -> None:
         try:
-            data = whole(reply, request.method, self._last) if self.writable else None
+            data = whole(reply, request.method, request.version, closes=self._last) if self.writable else None
             late = _Delivery(self, request, reply, exchange, closes=self._last) if data is None else None
         except Exception:
             if exchange is not None:
@@ -146,7 +146,7 @@ class Protocol(asyncio.Protocol):
         if late is None:
             self.transport.write(data)
             if exchange is not None:
-                exchange.sent()
+                exchange.sent(len(reply.frames or ()))
             self.sent()
         else:
             self._delivery = late
