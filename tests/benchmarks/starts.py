@@ -57,7 +57,7 @@ def memory(plan: Plan) -> list[Measure]:
 
 
 _PLUGIN = "emulator.pytest_plugin"
-_BROUGHT = ("anyio", "hypothesis", "schemathesis")
+_BROUGHT = ("anyio", "faker", "hypothesis", "schemathesis")
 """Packages that the emulator needs and that bring plugins of their own."""
 
 
@@ -67,7 +67,7 @@ def _options(names: Iterable[str]) -> list[str]:
 
 def unused_plugin(plan: Plan) -> list[Measure]:
     """pytest with one empty test and no plugins, beside the same with ours; and with those of packages it needs."""
-    found = [point for point in entry_points(group="pytest11") if point.dist and point.dist.name in _BROUGHT]
+    found = [point for point in entry_points(group="pytest11") if point.dist and point.dist.name.lower() in _BROUGHT]
     brought = _options(point.value.partition(":")[0] for point in found)
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "test_nothing.py").write_text("def test_nothing():\n    pass\n", encoding="utf-8")
