@@ -133,7 +133,7 @@ class SQLiteStore(Store):
         self._busy = sqlite3.OperationalError
         self._hold: Connection | None = None
         self._late: dict[str, Tenant] = {}
-        self._db = sqlite3.connect(path, _PATIENCE, check_same_thread=False, isolation_level=None)
+        self._db = sqlite3.connect(path, timeout=_PATIENCE, check_same_thread=False, isolation_level=None)
         try:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
@@ -148,7 +148,7 @@ class SQLiteStore(Store):
         import sqlite3
 
         _, _, file = self._db.execute("PRAGMA database_list").fetchone()
-        hold = sqlite3.connect(f"{file}-lock" if file else "", 0, check_same_thread=False, isolation_level=None)
+        hold = sqlite3.connect(f"{file}-lock" if file else "", timeout=0, check_same_thread=False, isolation_level=None)
         try:
             hold.execute("BEGIN EXCLUSIVE")
         except self._busy:
