@@ -22,7 +22,9 @@ from emulator.mechanisms.fault_catalogue import FAULTS, OF_CONNECTIONS, OF_REQUE
 from emulator.mechanisms.loading import Misfit, not_given
 from emulator.mechanisms.resources import Conflict
 from emulator.mechanisms.store import Tenant
+from emulator.operation import concerns
 from emulator.provider import Provider, ProviderFamily
+from emulator.refusals import REFUSALS
 
 _MOST_PAID = Decimal(10) ** 12
 _LONGEST = 86_400.0
@@ -53,36 +55,73 @@ def provider(runtime: Runtime, tenant: Tenant, provider_id: str) -> Provider:
 
 
 def fail(runtime: Runtime, tenant_name: str, provider_id: str, step: dict[str, Any]) -> None:
-    """Make the next matching requests fail: a step with `refuse` or `fault`, `times`, `operation`, `when`."""
-    if not step.get("refuse") and not step.get("fault"):
+    """Make the next matching requests fail: a step with `refuse` (a name or a status) or `fault`, `times`, `when`, …"""
+    refuse, fault = step.get("refuse"), step.get("fault")
+    if not refuse and not fault:
         raise CommandError("say what shall fail: `refuse` (a refusal) or `fault`")
-    play(runtime, tenant_name, provider_id, [{"times": 1, **step}])
+    if isinstance(refuse, str) and refuse in FAULTS and refuse not in REFUSALS:  # some names are both
+        raise CommandError(f"`{refuse}` is a fault: say it by `fault`")
+    if isinstance(fault, str) and fault in REFUSALS and fault not in FAULTS:
+        raise CommandError(f"`{fault}` is a refusal: say it by `refuse`")
+    with _open(runtime, tenant_name) as tenant:
+        found = provider(runtime, tenant, provider_id)
+        if isinstance(refuse, int) and not isinstance(refuse, bool):
+            step = {**step, "refuse": _answered_with(found, refuse, step.get("operation"))}
+        try:
+            _queue(found, tenant, [step])
+        except ValueError as error:
+            raise CommandError(str(error).removeprefix("steps[0]").lstrip(".: ")) from None
+
+
+def _answered_with(found: Provider, status: int, operation: Any) -> str:
+    """The first refusal that is answered with a status, by the operation if one is named."""
+    if operation is not None:
+        _known_operation(found, operation)
+    reached = [
+        (entry.status, name)
+        for name, entries in found.errors.items()
+        for entry in entries
+        if operation is None or concerns(entry.operations, operation)
+    ]
+    for answered, name in reached:
+        if answered == status:
+            return name
+    told, whom = sorted({answered for answered, _ in reached}), "" if operation is None else f" to {operation}"
+    raise CommandError(f"{found.id} never answers {status}{whom}; there are {', '.join(map(str, told))}")
 
 
 def play(runtime: Runtime, tenant_name: str, provider_id: str, scenario: str | list[dict[str, Any]]) -> None:
     """Play a scenario of the provider by name, or the given steps, after what is already queued."""
     with _open(runtime, tenant_name) as tenant:
         found = provider(runtime, tenant, provider_id)
-        plays = tenant.cell("plays", provider_id, list)
         if isinstance(scenario, str):
             known_scenario(found, scenario)
-            scenarios.start(plays, scenario, "control")
+            scenarios.start(tenant.cell("plays", provider_id, list), scenario, "control")
             return
-        steps = json.dumps(scenario)
         try:
-            compiled = found.compile_steps("steps", steps)
+            _queue(found, tenant, scenario)
         except ValueError as error:
             raise CommandError(str(error)) from None
-        for step in compiled.steps:
-            if step.refuse is not None and step.refuse not in found.errors:
-                known = ", ".join(found.errors)
-                raise CommandError(f"{provider_id} has no reply for {step.refuse}; it has {known}")
-            if step.operation is not None and step.operation not in found.operations:
-                known = ", ".join(found.operations)
-                raise CommandError(f"{provider_id} has no operation {step.operation!r}; there are {known}")
-            if step.latency is not None:
-                known_latency(found, step.latency)
-        scenarios.start(plays, _title(compiled), "control", steps)
+
+
+def _queue(found: Provider, tenant: Tenant, steps: list[dict[str, Any]]) -> None:
+    """Play steps after what is already queued. Raises ValueError for what are none."""
+    text = json.dumps(steps)
+    compiled = found.compile_steps("steps", text)
+    for step in compiled.steps:
+        if step.refuse is not None and step.refuse not in found.errors:
+            known = ", ".join(found.errors)
+            raise CommandError(f"{found.id} has no reply for {step.refuse}; it has {known}")
+        if step.operation is not None:
+            _known_operation(found, step.operation)
+        if step.latency is not None:
+            known_latency(found, step.latency)
+    scenarios.start(tenant.cell("plays", found.id, list), _title(compiled), "control", text)
+
+
+def _known_operation(found: Provider, name: Any) -> None:
+    if not isinstance(name, str) or name not in found.operations:
+        raise CommandError(f"{found.id} has no operation {name!r}; there are {', '.join(found.operations)}")
 
 
 def _title(scenario: scenarios.Scenario) -> str:

@@ -242,7 +242,7 @@ class _Api:
             return _json(404, {"error": f"{path} is not part of the control API; there are {known}"})
         method = "GET" if request.method == "HEAD" else request.method  # whose body no server sends
         if method not in found:
-            response = _json(405, {"error": f"{request.method} is not allowed here"})
+            response = _json(405, {"error": f"{request.method} is not allowed here; it takes {', '.join(found)}"})
             response.headers["allow"] = ", ".join(found)
             return response
         try:

@@ -14,7 +14,6 @@ from emulator.mechanisms.encoding import loads
 from emulator.mechanisms.entrances import Disturbance
 from emulator.mechanisms.journal import MOST_ENTRIES, MOST_LONG, SHORT
 from emulator.mechanisms.records import record
-from emulator.operation import concerns
 from emulator.stages.route import DEFAULT_TENANT, TENANT_NAMES, fit_tenant
 from emulator.wire.certificates import TRUST
 
@@ -191,21 +190,10 @@ class Handle:
         `operation` and `when` (an expression) narrow down which requests; with a `probability` the seed chooses
         which of them fail. Raises CommandError.
         """
-        if isinstance(refuse, int):
-            refuse = self._refusal(refuse, operation)
         said = {"refuse": refuse, "operation": operation, "when": when, "fault": fault, "facts": facts}
         step: dict[str, Any] = {"times": times, "probability": probability, **said}
         plain = _plain({k: v for k, v in step.items() if v is not None})
         commands.fail(self._runtime, self._tenant, self.id, plain)
-
-    def _refusal(self, status: int, operation: str | None) -> str:
-        """The first refusal that is answered with a status, by the operation if one is named."""
-        found = commands.family(self._runtime, self.id).base
-        for name, entries in found.errors.items():
-            for entry in entries:
-                if entry.status == status and (operation is None or concerns(entry.operations, operation)):
-                    return name
-        raise commands.CommandError(f"{self.id} never answers {status}{f' to {operation}' if operation else ''}")
 
     def play(self, scenario: str | list[dict[str, Any]]) -> None:
         """Play a scenario of the provider by name, or steps of your own. Raises CommandError."""

@@ -20,7 +20,8 @@ def validated(model: type[BaseModel], tree: Tree) -> tuple[Any, list[Problem]]:
 
 def _problem(error: Any, tree: Tree, schema: dict[str, Any]) -> Problem:
     path = _path_in(tree.data, error["loc"])
-    if error["type"] == "missing":
+    named = error["type"] == "extra_forbidden" and path[-1:] != error["loc"][-1:]  # a fault by its name alone
+    if error["type"] == "missing" or named:
         path = (*path, error["loc"][-1])
     return Problem(tree.place(path), show_path(path), _message(error, path, schema))
 

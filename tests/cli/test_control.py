@@ -60,6 +60,21 @@ def test_fail(served: Served, tenant: str, models: str) -> None:
     assert [served.get(models).status_code for _ in range(3)] == [429, 429, 200]
 
 
+def test_fail_for_some_time(served: Served, tenant: str, models: str) -> None:
+    served.control("clock", {"freeze": 1_800_000_000}, tenant)
+    failure = {"provider": "generalcompute", "refuse": "unavailable", "for": "30s"}
+    for body, expected in ((failure, [503, 503, 503]), ({**failure, "times": 2}, [503, 503, 200])):
+        served.control("fail", body, tenant)
+        assert [served.get(models).status_code for _ in range(3)] == expected
+        served.control("clock", {"advance": "30s"}, tenant)
+        assert served.get(models).status_code == 200
+
+
+def test_fail_by_status(served: Served, tenant: str, models: str) -> None:
+    served.control("fail", {"provider": "generalcompute", "refuse": 503}, tenant)
+    assert [served.get(models).status_code for _ in range(2)] == [503, 200]
+
+
 def test_fail_narrowed_down(served: Served, tenant: str, models: str) -> None:
     step = {"provider": "generalcompute", "refuse": "bad_gateway", "operation": "createChatCompletion"}
     served.control("fail", {**step, "when": "request.model == 'minimax-m2.7'"}, tenant)
@@ -197,17 +212,37 @@ REFUSED: dict[str, tuple[str, object, str]] = {
     "fail for several": ("fail", {"provider": ["nugen"], "refuse": "bad_gateway"}, "`provider` is one provider's id"),
     "fail for an unknown provider": ("fail", {"provider": "nope", "refuse": "bad_gateway"}, "no provider is called"),
     "fail with nothing": ("fail", GENERAL, "say what shall fail"),
-    "fail with a refusal that is none": ("fail", {**GENERAL, "refuse": "too_tired"}, "[0].refuse: "),
+    "fail with a refusal that is none": (
+        "fail",
+        {**GENERAL, "refuse": "too_tired"},
+        'refuse: "too_tired" is not known; use ',
+    ),
+    "fail with a status that is none": (
+        "fail",
+        {**GENERAL, "refuse": 418},
+        "generalcompute never answers 418; there are 400, 401",
+    ),
+    "fail with a truth": ("fail", {**GENERAL, "refuse": True}, "refuse: True is not known"),
+    "fail with a fault for a refusal": (
+        "fail",
+        {**GENERAL, "refuse": "reset"},
+        "`reset` is a fault: say it by `fault`",
+    ),
+    "fail with a refusal for a fault": (
+        "fail",
+        {**GENERAL, "fault": "unavailable"},
+        "`unavailable` is a refusal: say it by `refuse`",
+    ),
     "fail with a refusal without a reply": ("fail", {**GENERAL, "refuse": "in_use"}, "has no reply for in_use"),
-    "fail no times": ("fail", {**GENERAL, "refuse": "bad_gateway", "times": 0}, "[0].times: "),
-    "fail with a key that is none": ("fail", {**GENERAL, "refuse": "bad_gateway", "time": 2}, "[0].time: "),
+    "fail no times": ("fail", {**GENERAL, "refuse": "bad_gateway", "times": 0}, "times: 0"),
+    "fail with a key that is none": ("fail", {**GENERAL, "refuse": "bad_gateway", "time": 2}, "time: is not a key"),
     "fail an unknown operation": (
         "fail",
         {**GENERAL, "refuse": "bad_gateway", "operation": "createSong"},
         "has no operation 'createSong'",
     ),
-    "fail on an expression that is none": ("fail", {**GENERAL, "refuse": "bad_gateway", "when": "1 +"}, "[0].when: "),
-    "fail with an unknown fault": ("fail", {**GENERAL, "fault": {"melt": {}}}, "[0].fault"),
+    "fail on an expression that is none": ("fail", {**GENERAL, "refuse": "bad_gateway", "when": "1 +"}, "when: `1 +`"),
+    "fail with an unknown fault": ("fail", {**GENERAL, "fault": {"melt": {}}}, "fault.melt: "),
     "fail with two faults": ("fail", {**GENERAL, "fault": {"reset": {}, "close": {}}}, "name one fault of"),
     "no scenario": ("scenario", GENERAL, "say which: `name`"),
     "scenario by name and steps": (
@@ -295,6 +330,7 @@ def test_what_cannot_be_done_is_400(served: Served, tenant: str, case: str) -> N
     error: Any = reply.json()
     assert list(error) == ["error"]
     assert told in error["error"]
+    assert command != "fail" or "steps" not in error["error"]
     assert served.control("scenario", tenant=tenant).json() == {"unfinished": []}
 
 
@@ -341,7 +377,7 @@ def test_unknown_path(served: Served, path: str, method: str) -> None:
 def test_wrong_method(served: Served) -> None:
     reply = httpx.put(f"{served.url}/_emulator/journal")
     assert (reply.status_code, reply.headers["allow"]) == (405, "GET, DELETE")
-    assert reply.json() == {"error": "PUT is not allowed here"}
+    assert reply.json() == {"error": "PUT is not allowed here; it takes GET, DELETE"}
 
 
 @pytest.mark.parametrize("path", ["/", "/_emulator/health", "/~blue/_emulator/providers"])
@@ -352,6 +388,8 @@ def test_head_goes_where_get_does(served: Served, path: str) -> None:
 
 
 def test_a_fault_by_its_name_alone(served: Served, tenant: str, models: str) -> None:
+    assert served.control("fail", {"provider": "nugen", "fault": "malformed_json"}, tenant=tenant).status_code == 200
+    assert served.control("fail", {"provider": "nugen", "refuse": "malformed_json"}, tenant=tenant).status_code == 200
     for command, body in (("fail", {"fault": "close"}), ("scenario", {"steps": [{"fault": "close"}]})):
         assert served.control(command, {"provider": "generalcompute", **body}, tenant=tenant).status_code == 200
         with pytest.raises(httpx.RemoteProtocolError):

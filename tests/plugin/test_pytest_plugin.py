@@ -333,13 +333,17 @@ def test_what_a_handle_cannot_do_says_what_it_can(project: Pytester) -> None:
 
         @pytest.mark.parametrize(("call", "message"), [
             (lambda h: h.fail("rate_limted"), '"rate_limted" is not known; use '),
-            (lambda h: h.fail(418), "never answers 418"),
+            (lambda h: h.fail(418), "never answers 418; there are 400, "),
+            (lambda h: h.fail(418, operation="chatWithAI"), "never answers 418 to chatWithAI; there are 400, "),
+            (lambda h: h.fail(500, operation="nope"), "no operation 'nope'"),
+            (lambda h: h.fail("reset"), "`reset` is a fault: say it by `fault`"),
             (lambda h: h.fail(), "`refuse`"),
             (lambda h: h.fail("body_too_large"), "no reply for body_too_large"),
             (lambda h: h.fail("rate_limited", times=0), "greater than or equal to 1"),
             (lambda h: h.fail("rate_limited", operation="nope"), "no operation 'nope'"),
             (lambda h: h.fail("rate_limited", when="nope.x"), "uses `nope`"),
             (lambda h: h.fail(fault={"explode": {}}), "explode"),
+            (lambda h: h.fail(fault="rest"), "fault.rest: is not a key here; did you mean `reset`?"),
             (lambda h: h.fail(fault={"stall": {"duration": "1 fortnight"}}), "is not a duration"),
             (lambda h: h.play("nope"), "no scenario 'nope'"),
             (lambda h: h.play([{}, {"refuse": "nope"}]), 'steps[1].refuse: "nope" is not known; use '),
@@ -358,7 +362,7 @@ def test_what_a_handle_cannot_do_says_what_it_can(project: Pytester) -> None:
                 emulator["nope"]
         """,
     )
-    result.assert_outcomes(passed=15)
+    result.assert_outcomes(passed=19)
 
 
 def test_narrowed_failures_wait_for_their_request(project: Pytester) -> None:
