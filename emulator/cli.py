@@ -91,7 +91,7 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(short_help="Serve providers until interrupted.")
 @click.argument("providers", nargs=-1)
 @click.option("--host", default="127.0.0.1", show_default=True, callback=_given, help="Address to listen on.")
 @click.option(
@@ -253,7 +253,7 @@ def _greet(running: Any) -> None:
         click.echo("\n".join(lines) + "\n")
 
 
-@main.command()
+@main.command(short_help="Check data, yours or the packaged.")
 @click.argument("folders", nargs=-1, type=click.Path(), callback=_given)
 def check(folders: tuple[str, ...]) -> None:
     """Check the data of FOLDERS (each with fixtures/ and specs/, or resources/), or without any the packaged data.
@@ -270,7 +270,7 @@ def check(folders: tuple[str, ...]) -> None:
     click.echo(f"{len(families)} provider{'s' * (len(families) != 1)}, {operations} operations: no findings")
 
 
-@main.command("list")
+@main.command("list", short_help="List operations, statuses, grades, scenarios.")
 @click.argument("provider", required=False)
 @click.option(
     "--json",
@@ -285,6 +285,9 @@ def list_(provider: str | None, as_json: bool, markdown: bool, scenarios: bool, 
     """List operations with their statuses and grades; for one PROVIDER also what can be asked of it."""
     from emulator import overview
 
+    chosen = [f"--{n}" for n, on in (("json", as_json), ("markdown", markdown), ("scenarios", scenarios)) if on]
+    if len(chosen) > 1:
+        give_up(f"{chosen[0]} and {chosen[1]} are two outputs", "choose one")
     families = _families([provider] if provider else (), data)
     if scenarios:
         click.echo("\n".join(overview.scenario_lines(families)))
@@ -310,7 +313,7 @@ def list_(provider: str | None, as_json: bool, markdown: bool, scenarios: bool, 
     show_tables([(columns, operations), *(overview.tables(families[provider].base) if provider else ())])
 
 
-@main.command()
+@main.command(short_help="Say which line supplies what; what a fault does.")
 @click.argument("method")
 @click.argument("path", required=False, metavar="[PATH|NAME]")
 @_DATA
@@ -329,7 +332,10 @@ def explain(method: str, path: str | None, data: tuple[str, ...]) -> None:
             click.echo("\n".join(overview.explain_fault(path) if path else overview.fault_lines()))
             return
         if path is None:
-            give_up(f"{method} of which path?", "for example: emulator explain GET /PROVIDER/v1/models")
+            give_up(
+                f"{method} of which path?",
+                "for example: emulator explain GET /PROVIDER/v1/models; emulator explain fault reset",
+            )
         provider, operation, known = overview.find_operation(_families((), data), method.upper(), path)
     except LookupError as error:
         give_up(str(error), "`emulator list` shows every method and path, `emulator explain fault` the faults")
@@ -347,7 +353,7 @@ def schema() -> None:
     click.echo(json.dumps(catalog.schema(), indent=2))
 
 
-@main.command()
+@main.command(short_help="Hold providers against their specs.")
 @click.argument("providers", nargs=-1)
 @click.option(
     "--url", help="Test this address instead of an emulator started for the run: the provider's scheme and host."

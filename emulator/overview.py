@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from emulator.mechanisms.clock import written_duration
 from emulator.mechanisms.fault_catalogue import FAULTS
+from emulator.mechanisms.faults import Argument, FaultKind
 from emulator.mechanisms.forms import FormSchema
 from emulator.mechanisms.records import record
 from emulator.mechanisms.violations import RequestSchema
@@ -169,7 +170,7 @@ def find_operation(families: Mapping[str, ProviderFamily], method: str, path: st
 
     Raises LookupError with the way out.
     """
-    _, path = split_tenant(path)
+    _, path = split_tenant(_path_of(families, path))
     head, _, rest = path.lstrip("/").partition("/")
     if head not in families:
         raise LookupError(
@@ -183,6 +184,15 @@ def find_operation(families: Mapping[str, ProviderFamily], method: str, path: st
     if match.operation is None:
         raise LookupError(f"/{rest} does not take {method}; it takes {', '.join(match.allowed)}")
     return provider, provider.operations[match.operation], match.path
+
+
+def _path_of(families: Mapping[str, ProviderFamily], address: str) -> str:
+    """The path with a provider's id first, of an address as a client has it: at the emulator, or the provider's own."""
+    address = address.split("?", 1)[0]
+    for name, family in families.items():
+        if address.startswith(f"{family.base.origin}/"):
+            return f"/{name}{address.removeprefix(family.base.origin)}"
+    return "/" + address.split("://", 1)[1].partition("/")[2] if "://" in address else address
 
 
 def explain(provider: Provider, operation: Operation, path: str) -> list[Line]:
@@ -283,12 +293,31 @@ def explain_fault(name: str) -> list[str]:
     kind = FAULTS[name]
     lines = [f"{name} ({kind.layer})", f"  a client sees  {kind.seen}", f"  stands for     {kind.incident}"]
     for argument, told in kind.arguments.items():
-        default = "" if told.default is None else f" (default {told.default!r})"
+        default = "" if told.default is None else f" (default {_default(told)})"
         lines.append(f"  {argument:<13}  {told.kind}: {told.says}{default}")
-    example = (
-        f"emulator.connections({name!r})" if kind.before_requests else f"handle.fail(fault={json.dumps({name: {}})})"
-    )
-    return [*lines, f"  for example    {example}"]
+    return [*lines, f"  for example    {_fault_example(kind)}"]
+
+
+def _default(argument: Argument) -> str:
+    """The default of an argument as data would have it."""
+    return written_duration(argument.default) if argument.kind in _DURATIONS else json.dumps(argument.default)
+
+
+_DURATIONS = ("duration", "wait")
+_EXAMPLES = {"count": 2, "event": 3, "moment": "2s", "wait": "30s", "form": "date"}
+
+
+def _fault_example(kind: FaultKind) -> str:
+    if kind.before_requests:
+        return f"emulator.connections({kind.name!r})"
+    by_name = f'handle.fail(fault="{kind.name}")'
+    for name, told in kind.arguments.items():
+        if told.kind in _DURATIONS and told.default is not None:
+            return f'{by_name} or handle.fail(fault={{"{kind.name}": {{"{name}": "{_default(told)}"}}}})'
+        if told.kind in _EXAMPLES:
+            value = told.default if told.kind == "count" and told.default is not None else _EXAMPLES[told.kind]
+            return f"{by_name} or handle.fail(fault={json.dumps({kind.name: {name: value}})})"
+    return by_name
 
 
 def fault_table() -> str:

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from emulator import EmulatorServer, make_runtime
 from emulator.cli import main
-from emulator.mechanisms.fault_catalogue import FAULTS
+from emulator.mechanisms.fault_catalogue import FAULTS, OF_REQUESTS
 
 from . import acme
 from .conftest import Run
@@ -69,6 +70,23 @@ def test_every_fault_is_listed_and_explained(run: Run) -> None:
             assert part in told
 
 
+def test_the_examples_of_faults_run(run: Run) -> None:
+    with EmulatorServer(make_runtime(["nugen"])) as server:
+        for name in OF_REQUESTS:
+            last = run("explain", "fault", name).stdout.splitlines()[-1]
+            examples = last.removeprefix("  for example    ").split(" or ")
+            assert examples[0] == f'handle.fail(fault="{name}")'
+            for example in examples:
+                eval(example, {"handle": server["nugen"]})  # noqa: S307
+    assert 'handle.fail(fault={"cut": {"after_events": 2}})' in run("explain", "fault", "cut").stdout
+
+
+def test_defaults_of_a_fault_are_told_as_they_are_written(run: Run) -> None:
+    assert "(default 30s)" in run("explain", "fault", "hang").stdout
+    assert "(default false)" in run("explain", "fault", "garbage").stdout
+    assert '(default "server_error")' in run("explain", "fault", "error_event").stdout
+
+
 def test_a_fault_that_is_none_is_told_those_there_are(run: Run) -> None:
     result = run("explain", "fault", "melt")
     assert result.exit_code == 2
@@ -80,6 +98,27 @@ def test_a_method_needs_a_path(run: Run) -> None:
     result = run("explain", "GET")
     assert result.exit_code == 2
     assert "GET of which path?" in result.stderr
+    assert "emulator explain fault reset" in run("explain", "faults").stderr
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://api.nugen.in/inference/chat_text",
+        "http://127.0.0.1:8000/nugen/inference/chat_text",
+        "http://127.0.0.1:8000/~blue/nugen/inference/chat_text?stream=1",
+        "/nugen/inference/chat_text?stream=1",
+    ],
+)
+def test_an_address_as_clients_have_it_is_explained(run: Run, address: str) -> None:
+    assert run("explain", "POST", address).stdout == run("explain", "POST", "/nugen/inference/chat_text").stdout != ""
+
+
+@pytest.mark.parametrize("other", ["--markdown", "--scenarios"])
+def test_one_output_at_a_time(run: Run, other: str) -> None:
+    result = run("list", "--json", other)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"error: --json and {other} are two outputs\nhint: choose one\n"
 
 
 READY = {
@@ -183,6 +222,7 @@ def test_help(run: Run) -> None:
     result = run("--help")
     assert result.exit_code == 0
     assert all(re.search(rf"^  {command} +\S", result.stdout, re.MULTILINE) for command in COMMANDS)
+    assert "..." not in result.stdout.split("Commands:")[1]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
