@@ -29,11 +29,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def emulator_server(pytestconfig: pytest.Config) -> Iterator["EmulatorServer"]:
     """A server with every provider on real sockets of 127.0.0.1, unpaced, for the whole session."""
+    from emulator.catalog import LoadError
     from emulator.server import EmulatorServer, make_runtime
 
-    runtime = make_runtime(
-        data=pytestconfig.getini("emulator_data"), seed=pytestconfig.getoption("--emulator-seed"), pace=0
-    )
+    try:
+        runtime = make_runtime(
+            data=pytestconfig.getini("emulator_data"), seed=pytestconfig.getoption("--emulator-seed"), pace=0
+        )
+    except LoadError as error:
+        pytest.fail(f"the emulator cannot use its data:\n{error}", pytrace=False)
     server = EmulatorServer(runtime, tls=pytestconfig.getoption("--emulator-tls"))
     for provider in runtime.providers:
         server.own_port(provider)
@@ -50,16 +54,16 @@ def emulator(request: pytest.FixtureRequest, emulator_server: "EmulatorServer") 
     """
     from hashlib import blake2b
 
+    from emulator.commands import CommandError
+
     settings = _settings(request)
     tenant = "t" + blake2b(request.node.nodeid.encode(), digest_size=6).hexdigest()
     emulation = emulator_server.tenant(tenant)
     emulation.reset()
-    for provider, names in settings["variants"].items():
-        emulation[provider].use(*(names if isinstance(names, (list, tuple)) else [names]))
-    for provider, profile in settings["latency"].items():
-        emulation[provider].latency(profile)
-    for provider, scenario in settings["scenarios"].items():
-        emulation[provider].play(scenario)
+    try:
+        _begin(emulation, settings)
+    except CommandError as error:
+        pytest.fail(f"@pytest.mark.emulator: {error}", pytrace=False)
     yield emulation
     complaints = _complaints(emulation, settings)
     emulation.reset()
@@ -83,18 +87,28 @@ _HINT = "hint: @pytest.mark.emulator(allow_unmatched=True) or (allow_unfinished=
 _BY_PROVIDER = {"scenarios", "variants", "latency"}
 
 
+def _begin(emulation: "Emulation", settings: dict[str, Any]) -> None:
+    """What the marker asks of providers. Raises CommandError."""
+    for provider, names in settings["variants"].items():
+        emulation[provider].use(*(names if isinstance(names, (list, tuple)) else [names]))
+    for provider, profile in settings["latency"].items():
+        emulation[provider].latency(profile)
+    for provider, scenario in settings["scenarios"].items():
+        emulation[provider].play(scenario)
+
+
 def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     settings: dict[str, Any] = {"allow_unmatched": False, "allow_unfinished": False, "scenarios": {}, "variants": {}}
     settings |= {"latency": {}, "only": False}
     for marker in reversed(list(request.node.iter_markers("emulator"))):
         unknown = set(marker.kwargs) - set(settings)
         if unknown or marker.args:
-            raise pytest.UsageError(
-                f"@pytest.mark.emulator knows {', '.join(settings)}; not {', '.join(unknown) or 'positions'}"
-            )
+            wrong = ", ".join(sorted(unknown)) or "positional arguments"
+            pytest.fail(f"@pytest.mark.emulator knows {', '.join(settings)}; not {wrong}", pytrace=False)
         for name in _BY_PROVIDER & set(marker.kwargs):
             if not isinstance(marker.kwargs[name], dict):
-                raise pytest.UsageError(f"@pytest.mark.emulator: {name} is a mapping: {name}={{'provider': 'name'}}")
+                right = f"{name} is a mapping: {name}={{'provider': 'name'}}"
+                pytest.fail(f"@pytest.mark.emulator: {right}", pytrace=False)
         settings.update(marker.kwargs)
     return settings
 

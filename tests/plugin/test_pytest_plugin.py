@@ -253,7 +253,11 @@ def test_scenarios_and_variants_of_the_marker(project: Pytester) -> None:
             "allow_everything=True",
             "knows allow_unmatched, allow_unfinished, scenarios, variants, latency, only; not allow_eve",
         ),
-        ("True", "knows allow_unmatched, allow_unfinished, scenarios, variants, latency, only; not positions"),
+        (
+            "True",
+            "knows allow_unmatched, allow_unfinished, scenarios, variants, latency, only; not positional arguments",
+        ),
+        ("b=1, a=2", "only; not a, b"),
         ("scenarios={'barrack': 'nope'}", "barrack has no scenario 'nope'; there are: flaky_then_fine, "),
         ("variants={'barrack': 'nope'}", "barrack has no variant 'nope'; there are: message, both"),
         ("latency={'barrack': 'nope'}", "barrack has no latency profile 'nope'; there are: instant, "),
@@ -269,6 +273,22 @@ def test_a_wrong_marker_says_what_would_be_right(project: Pytester, arguments: s
     result = outcome(project, f"@pytest.mark.emulator({arguments})\ndef test_it(emulator):\n    pass\n")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([f"*{message}*"])
+    result.stdout.no_fnmatch_line("*Traceback*")
+    result.stdout.no_fnmatch_line("*pytest_plugin.py*")
+
+
+def test_data_that_cannot_be_used_are_told_without_a_traceback(project: Pytester) -> None:
+    fixtures = project.mkdir("mine").joinpath("fixtures/acme")
+    fixtures.mkdir(parents=True)
+    fixtures.joinpath("provider.yaml").write_text("id: acme\nextend: openai_compatible\n")
+    for folder, told in (
+        ("mine", "*provider.yaml:2 extend: is not a key here; did you mean `extends`?*"),
+        ("no", "*no has no fix*"),
+    ):
+        result = outcome(project, "def test_it(emulator):\n    pass\n", "-o", f"emulator_data={folder}")
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["the emulator cannot use its data:", told])
+        result.stdout.no_fnmatch_line("*library.py*")
 
 
 def test_the_marker_and_the_fixtures_tell_what_they_are(project: Pytester) -> None:
