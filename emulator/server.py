@@ -75,7 +75,9 @@ def make_runtime(
         latency=dict(latency or {}),
         variants={name: tuple(chosen) for name, chosen in (variants or {}).items()},
     )
-    for name, chosen in runtime.variants.items():
+    for name, chosen in (variants or {}).items():
+        if isinstance(chosen, str):
+            raise CommandError(f"the variants of {name} are a list: ['{chosen}']")
         commands.with_variants(runtime, name, chosen)
     for name, scenario in runtime.scenarios.items():
         commands.known_scenario(commands.family(runtime, name).base, scenario)
@@ -211,7 +213,10 @@ class EmulatorServer:
     def __init__(
         self, runtime: Runtime, host: str = "127.0.0.1", port: int = 0, *, tls: bool | str | Path = False
     ) -> None:
-        """Raises OSError for an address that cannot be had, AuthorityError for a path where nothing can be kept."""
+        """Raises OSError for an address that cannot be had, OverflowError for a number that is no port.
+
+        AuthorityError is raised for a path where nothing can be kept.
+        """
         self.runtime = runtime
         self.app = EmulatorApp(runtime)
         self._host = host
@@ -235,13 +240,20 @@ class EmulatorServer:
         return f"{'http' if self._authority is None else 'https'}://{host}:{port}"
 
     def own_port(self, provider: str, port: int = 0) -> int:
-        """Give a provider a port of its own, before the server starts; gives the port."""
+        """Give a provider a port of its own, before the server starts; gives the port.
+
+        Raises CommandError for a provider that there is not, or too late; OSError for a port that cannot be had.
+        """
+        commands.family(self.runtime, provider)
+        if self._thread is not None:
+            raise CommandError("the server has started: `own_port` comes before `start`")
         self._roots[provider] = found = self._listen(port, provider)
         self.app.mounts[found] = provider
         return found
 
     def mount(self, provider: str) -> None:
-        """Let a provider answer at the root of the main port."""
+        """Let a provider answer at the root of the main port. Raises CommandError for one that there is not."""
+        commands.family(self.runtime, provider)
         self._listeners[0].provider = provider
         self._roots[provider] = self._listeners[0].port
         self.app.mounts[self._roots[provider]] = provider
@@ -250,7 +262,10 @@ class EmulatorServer:
         return provider in self._roots
 
     def root(self, provider: str) -> str:
-        """The address at whose root a provider answers."""
+        """The address at whose root a provider answers. Raises CommandError when there is none."""
+        commands.family(self.runtime, provider)
+        if provider not in self._roots:
+            raise CommandError(f"{provider} has no port of its own: `own_port` gives it one before the start")
         return self._url(self._roots[provider])
 
     def tenant(self, name: str = DEFAULT_TENANT) -> "Emulation":

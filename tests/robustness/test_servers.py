@@ -56,3 +56,22 @@ def test_what_keeps_a_server_from_serving_is_raised() -> None:
         server.start()
     with pytest.raises(CommandError, match="this server was stopped"):
         server.start()
+
+
+def test_ports_of_ones_own_belong_to_providers_that_there_are_and_come_before_the_start() -> None:
+    with made() as server:
+        for give in (server.own_port, server.mount, server.root):
+            with pytest.raises(CommandError, match="no provider is called 'nope'; there are generalcompute"):
+                give("nope")
+        with pytest.raises(CommandError, match="the server has started: `own_port` comes before `start`"):
+            server.own_port("generalcompute")
+        with pytest.raises(CommandError, match="generalcompute has no port of its own: `own_port` gives it one"):
+            server.root("generalcompute")
+        assert server["generalcompute"].root_url is None
+        server.mount("generalcompute")
+        assert httpx.get(f"{server.root('generalcompute')}/health").status_code == 200
+
+
+def test_a_name_where_a_list_of_variants_belongs_is_told() -> None:
+    with pytest.raises(CommandError, match=r"the variants of generalcompute are a list: \['older-models'\]"):
+        make_runtime(variants={"generalcompute": "older-models"})
