@@ -98,7 +98,7 @@ def main() -> None:
     "--port", default=8000, show_default=True, help="Port for all providers, or at the root for a single one."
 )
 @click.option("--ports", is_flag=True, help="Give each provider a port of its own as well, counting up from --port.")
-@click.option("--seed", default=0, show_default=True, help="Seed of all chance: same seed, same bytes.")
+@click.option("--seed", default=0, show_default=True, help="Seed of all chance: with one seed, only times differ.")
 @click.option("--scenario", multiple=True, metavar="PROVIDER=NAME", help="Play a scenario for every tenant.")
 @click.option("--variant", multiple=True, metavar="PROVIDER=NAME", help="Serve a variant of a provider.")
 @click.option("--latency", multiple=True, metavar="PROVIDER=NAME", help="Use a latency profile for every tenant.")

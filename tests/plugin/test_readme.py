@@ -1,20 +1,63 @@
-"""The pytest examples of the README, run as printed."""
+"""The examples of the README, run as printed."""
 
 import re
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from emulator import EmulatorServer, make_runtime
+
 pytest_plugins = ["pytester"]
 
-README = Path(__file__).parents[2] / "README.md"
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ADDRESS = "http://127.0.0.1:8000"
+
+
+def _examples(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def _calls() -> list[str]:
+    """What is to be typed into a shell to ask the emulator."""
+    typed = "\n".join(_examples("console")).replace("\\\n", " ")
+    return [line.removeprefix("$ ") for line in typed.splitlines() if line.startswith("$ curl ")]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmulatorServer]:
+    with EmulatorServer(make_runtime(pace=0)) as running:
+        yield running
 
 
 def test_the_examples_run_as_printed(pytester: pytest.Pytester) -> None:
-    examples = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(examples) == 4
+    examples = _examples("python")
+    assert len(examples) == 5
     pytester.makepyfile(**{f"test_example_{i}": example for i, example in enumerate(examples)})
-    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=4)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=5)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_calls_of_curl_are_answered(server: EmulatorServer) -> None:
+    statuses = []
+    for call in _calls():
+        assert ADDRESS in call
+        command = call.replace(ADDRESS, server.url) + " -sS -o /dev/null -w '%{http_code}'"
+        statuses.append(subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout)  # noqa: S603, S607
+    assert statuses == ["200", "429", "502", "200", "200", "200"]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+def test_the_example_in_javascript_runs(server: EmulatorServer, tmp_path: Path) -> None:
+    (example,) = _examples("js")
+    assert ADDRESS in example
+    file = tmp_path / "retries.test.mjs"
+    file.write_text(example.replace(ADDRESS, server.url))
+    done = subprocess.run(["node", "--test", file], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    assert done.returncode == 0, done.stdout
+    assert "pass 1" in done.stdout
 
 
 def test_a_mistyped_provider_is_a_complaint(pytester: pytest.Pytester) -> None:
