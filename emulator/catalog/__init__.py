@@ -58,8 +58,21 @@ def schema() -> dict[str, Any]:
     from emulator.catalog.language.document import Document
 
     described = Document.model_json_schema()
-    described.pop("required", None)
+    _leave_to_dialects(described, described, set())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Fixture language", **described}
+
+
+def _leave_to_dialects(node: Any, described: dict[str, Any], seen: set[str]) -> None:
+    """Require nothing where maps merge: what one leaves out, the dialect may give. Members of lists replace others."""
+    if not isinstance(node, dict):
+        return
+    node.pop("required", None)
+    for below in (*node.get("properties", {}).values(), node.get("additionalProperties"), *node.get("anyOf", ())):
+        _leave_to_dialects(below, described, seen)
+    name = node.get("$ref", "").rsplit("/", 1)[-1]
+    if name and name not in seen:
+        seen.add(name)
+        _leave_to_dialects(described["$defs"][name], described, seen)
 
 
 def _roots(folders: Sequence[str | Path]) -> tuple[DataRoot, ...]:

@@ -9,9 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from emulator import EmulatorServer, make_runtime
+from emulator.catalog.reading import read_yaml
 from emulator.cli import main
 from emulator.mechanisms.fault_catalogue import FAULTS, OF_REQUESTS
 
@@ -215,6 +217,19 @@ def test_explain_of_nothing(run: Run, method: str, path: str, told: str) -> None
 
 def test_schema_is_the_packaged_one(run: Run) -> None:
     assert json.loads(run("schema").stdout) == json.loads((ROOT / "fixtures/schema.json").read_text(encoding="utf-8"))
+
+
+def test_an_editor_has_nothing_against_data_that_are_right(run: Run) -> None:
+    """What a file leaves out its dialect may give, but for members of lists, which replace others whole."""
+    described = jsonschema_rs.validator_for(json.loads(run("schema").stdout))
+    for folder in (ROOT / "fixtures", ROOT / "tests/cloud/data/fixtures"):
+        for file in sorted(folder.glob("*/*.yaml")):
+            told = [
+                f"{error.instance_path}: {error.message}" for error in described.iter_errors(read_yaml(file, "").data)
+            ]
+            assert not told, file
+    assert not described.is_valid({"limits": {"rules": [{"name": "r"}]}})
+    assert not described.is_valid({"limits": {"rule": []}})
 
 
 def test_help(run: Run) -> None:
