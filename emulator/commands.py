@@ -109,9 +109,10 @@ def _queue(found: Provider, tenant: Tenant, steps: list[dict[str, Any]]) -> None
     text = json.dumps(steps)
     compiled = found.compile_steps("steps", text)
     for step in compiled.steps:
-        if step.refuse is not None and step.refuse not in found.errors:
-            known = ", ".join(found.errors)
-            raise CommandError(f"{found.id} has no reply for {step.refuse}; it has {known}")
+        within = None if step.fault is None else step.fault.arguments.get("refuse")
+        for refuse in (step.refuse, within):
+            if refuse is not None and refuse not in found.errors:
+                raise CommandError(f"{found.id} has no reply for {refuse}; it has {', '.join(found.errors)}")
         if step.operation is not None:
             _known_operation(found, step.operation)
         if step.latency is not None:

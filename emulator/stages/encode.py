@@ -112,7 +112,9 @@ def _encode_bent(ex: Exchange, plan: StreamPlan, quirks: Sequence[Quirk], faults
 
 def _error_event(ex: Exchange, fault: Fault) -> Any:
     """The body that a refusal has, as an event of a stream that already began with 200."""
-    _, body = ex.error(fault["refuse"], {})
+    if (name := fault["refuse"]) not in ex.provider.errors:
+        ex.tell_once(f"the fault error_event: {name} has no reply here; there are {', '.join(ex.provider.errors)}")
+    _, body = ex.error(name, {})
     return body
 
 

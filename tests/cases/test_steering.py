@@ -274,6 +274,11 @@ class TestFaults:
         reply = asking.ask(X_Emulator_Fault='{"error_event": {"after_events": 1, "refuse": "rate_limited"}}')
         assert reply.body.count(b"data: ") == 2
 
+    def test_a_refusal_in_a_stream_that_the_provider_has_no_reply_for(self, asking: Caller) -> None:
+        asking.body = {**(asking.body or {}), "stream": True}
+        reply = asking.ask(X_Emulator_Fault='{"error_event": {"refuse": "in_use"}}')
+        assert (reply.header(NOTICE) or "").startswith("the fault error_event: in_use has no reply here; there are inv")
+
     @pytest.mark.parametrize(
         ("asked", "told"),
         [

@@ -243,6 +243,11 @@ REFUSED: dict[str, tuple[str, object, str]] = {
     ),
     "fail on an expression that is none": ("fail", {**GENERAL, "refuse": "bad_gateway", "when": "1 +"}, "when: `1 +`"),
     "fail with an unknown fault": ("fail", {**GENERAL, "fault": {"melt": {}}}, "fault.melt: "),
+    "fail with a fault that refuses without a reply": (
+        "fail",
+        {**GENERAL, "fault": {"error_event": {"refuse": "in_use"}}},
+        "generalcompute has no reply for in_use; it has invalid_request, ",
+    ),
     "fail with two faults": ("fail", {**GENERAL, "fault": {"reset": {}, "close": {}}}, "name one fault of"),
     "no scenario": ("scenario", GENERAL, "say which: `name`"),
     "scenario by name and steps": (
