@@ -53,6 +53,10 @@ def _given(context: click.Context, parameter: click.Parameter, value: Any) -> An
     return value
 
 
+def _nobody(error: KeyError) -> NoReturn:
+    give_up(f"no provider is called `{error.args[0]}`", "`emulator list` shows them all; `--data DIR` adds your own")
+
+
 def _families(providers: Sequence[str], data: Sequence[str], *, broken: int = 1) -> Any:
     from emulator import catalog
 
@@ -61,7 +65,7 @@ def _families(providers: Sequence[str], data: Sequence[str], *, broken: int = 1)
     except LoadError as error:
         _show_problems(error, broken)
     except KeyError as error:
-        give_up(f"no provider is called `{error.args[0]}`", "`emulator list` shows them all")
+        _nobody(error)
 
 
 def _state_errors() -> tuple[type[Exception], ...]:
@@ -94,9 +98,7 @@ def main() -> None:
 @main.command(short_help="Serve providers until interrupted.")
 @click.argument("providers", nargs=-1)
 @click.option("--host", default="127.0.0.1", show_default=True, callback=_given, help="Address to listen on.")
-@click.option(
-    "--port", default=8000, show_default=True, help="Port for all providers, or at the root for a single one."
-)
+@click.option("--port", default=8000, show_default=True, help="Port of all providers; a single one is at its root.")
 @click.option("--ports", is_flag=True, help="Give each provider a port of its own as well, counting up from --port.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all chance: with one seed, only times differ.")
 @click.option("--scenario", multiple=True, metavar="PROVIDER=NAME", help="Play a scenario for every tenant.")
@@ -165,9 +167,7 @@ def serve(
     from emulator import server
 
     if state is not None and speed != 1:
-        give_up(
-            "--state and --speed do not go together: a new start would find what it kept in the future", "leave one"
-        )
+        give_up("--state and --speed do not go together: it would be of the future at a new start", "leave one out")
     variants: dict[str, list[str]] = {}
     for name, chosen in _pairs(variant, "--variant"):
         variants.setdefault(name, []).append(chosen)
@@ -187,7 +187,7 @@ def serve(
     except LoadError as error:
         _show_problems(error)
     except KeyError as error:
-        give_up(f"no provider is called `{error.args[0]}`", "`emulator list` shows them all")
+        _nobody(error)
     except CommandError as error:
         give_up(str(error), "`emulator list PROVIDER` shows its scenarios, variants and latency profiles")
     except _state_errors() as error:
@@ -332,10 +332,8 @@ def explain(method: str, path: str | None, data: tuple[str, ...]) -> None:
             click.echo("\n".join(overview.explain_fault(path) if path else overview.fault_lines()))
             return
         if path is None:
-            give_up(
-                f"{method} of which path?",
-                "for example: emulator explain GET /PROVIDER/v1/models; emulator explain fault reset",
-            )
+            told = "for example: emulator explain GET /PROVIDER/v1/models; emulator explain fault reset"
+            give_up(f"{method} of which path?", told)
         provider, operation, known = overview.find_operation(_families((), data), method.upper(), path)
     except LookupError as error:
         give_up(str(error), "`emulator list` shows every method and path, `emulator explain fault` the faults")

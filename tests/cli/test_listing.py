@@ -147,7 +147,7 @@ def test_unknown_provider(run: Run) -> None:
     result = run("list", "nope")
     assert (result.exit_code, result.stderr.splitlines()) == (
         2,
-        ["error: no provider is called `nope`", "hint: `emulator list` shows them all"],
+        ["error: no provider is called `nope`", "hint: `emulator list` shows them all; `--data DIR` adds your own"],
     )
 
 
