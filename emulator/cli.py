@@ -167,7 +167,7 @@ def serve(
     from emulator import server
 
     if state is not None and speed != 1:
-        give_up("--state and --speed do not go together: it would be of the future at a new start", "leave one out")
+        give_up("--state and --speed do not go together: at a new start, it would be of the future", "leave one out")
     variants: dict[str, list[str]] = {}
     for name, chosen in _pairs(variant, "--variant"):
         variants.setdefault(name, []).append(chosen)

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from emulator import EmulatorServer, make_runtime
@@ -47,6 +48,22 @@ def test_the_calls_of_curl_are_answered(server: EmulatorServer) -> None:
         command = call.replace(ADDRESS, server.url) + " -sS -o /dev/null -w '%{http_code}'"
         statuses.append(subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout)  # noqa: S603, S607
     assert statuses == ["200", "429", "502", "200", "200", "200"]
+
+
+def test_the_bodies_for_the_control_api_are_taken() -> None:
+    """The last row ends the connection, and lets the next one hang."""
+    table = README.split("| below `/_emulator/` | body |\n")[1].split("\n\n")[0]
+    rows = [row.strip("| ").split(" | ") for row in table.splitlines()[1:]]
+    asked = [
+        (call.split(), re.findall(r"`({.*?})`", row[1])) for row in rows for call in re.findall(r"`(.+?)`", row[0])
+    ]
+    with EmulatorServer(make_runtime(pace=0)) as server, httpx.Client(base_url=f"{server.url}/_emulator/") as client:
+        assert {f"/{path}" for (_, path), _ in asked} == set(client.get("openapi.json").json()["paths"])
+        for (method, path), bodies in asked:
+            assert bodies or method == "GET"
+            for body in bodies or [""]:
+                reply = client.request(method, path, content=body)
+                assert reply.status_code == 200, f"{method} {path} {body}: {reply.text}"
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
