@@ -145,7 +145,7 @@ def set_clock(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
 
 
 def read_connections(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
-    found = commands.entrances(runtime)
+    found = [entrance for entrance in commands.entrances(runtime) if entrance.port]  # others are no port of ours
     return {"ports": [{"port": e.port, "provider": e.provider, "tls": e.tls, "fault": e.fault} for e in found]}
 
 
@@ -153,6 +153,8 @@ def set_connections(runtime: Runtime, tenant: str, body: dict[str, Any]) -> Any:
     _known(body, "fault", "provider", "times", "for")
     if body.get("times") is None and body.get("for") is None:
         raise CommandError("say `times` or `for`: where no connection comes in, nobody could ask for it to end")
+    if not read_connections(runtime, tenant, {})["ports"]:
+        raise CommandError("the ports of this server are not the emulator's: use `emulator serve` or `EmulatorServer`")
     provider = None if body.get("provider") is None else _provider(body)
     commands.connections(
         runtime, body.get("fault"), provider_id=provider, times=body.get("times"), lasts=body.get("for")

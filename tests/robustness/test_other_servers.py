@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 import uvicorn
 from wire_client import Wire, request
@@ -91,3 +92,11 @@ def test_a_client_that_leaves_is_noticed(emulation: Emulation) -> None:
             if (told := handle.journal[0].raw["client"]) is not None:
                 break
     assert told["hung_up"]
+
+
+def test_ports_of_others_are_not_disturbed_and_that_is_told(emulation: Emulation) -> None:
+    control = f"{emulation.address}/_emulator/connections"
+    reply = httpx.post(control, json={"fault": "refuse", "for": "1s"})
+    assert reply.status_code == 400
+    assert reply.json()["error"].startswith("the ports of this server are not the emulator's: use `emulator serve`")
+    assert httpx.get(control).json() == {"ports": []}
