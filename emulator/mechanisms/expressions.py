@@ -19,6 +19,7 @@ from threading import Lock
 from typing import Any, Literal, NoReturn, cast
 
 from emulator.mechanisms import native
+from emulator.mechanisms.arguments import miscounted
 from emulator.mechanisms.codegen import FAILURES, TOO_LARGE, Code, Step, Write, compiled
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.functions import BOUND, BUILT_IN, FUNCTIONS, PURE, Owner
@@ -137,6 +138,8 @@ class Expression:
         """The value for an exchange. Raises ExpressionError when it cannot be computed."""
 
     def _compile(self, text: str, names: frozenset[str]) -> Evaluate:
+        if "(" in text and (wrong := miscounted(text)):
+            raise ExpressionError(f"`{self.source}` {wrong}")
         if _PATH.fullmatch(text):
             path = _steps(text)
             _check_names(self.source, [str(path[0]), *_roots(path)], names)

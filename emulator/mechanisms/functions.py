@@ -146,7 +146,7 @@ PURE: dict[str, Callable[..., Any]] = {
 }
 FUNCTIONS = frozenset({*BOUND, *PURE})
 BUILT_IN = frozenset({
-    "size", "has", "startsWith", "endsWith", "contains", "matches", "int", "uint", "double", "string", "bool",
+    "size", "has", "startsWith", "endsWith", "contains", "matches", "int", "uint", "double", "string",
     "bytes", "timestamp", "duration", "type", "dyn", "all", "exists", "exists_one", "map", "filter",
 })  # fmt: skip
 """What the expression language has of its own."""

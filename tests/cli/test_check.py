@@ -132,6 +132,16 @@ BROKEN = {
         "capacity: treble(20)",
         "5 limits.rules[0].capacity: `treble(20)` calls `treble`, which does not exist; there are ",
     ),
+    "too many arguments": _limits(
+        "capacity: 60",
+        "capacity: ceil(20, 1)",
+        "5 limits.rules[0].capacity: `ceil(20, 1)` gives `ceil` 2 arguments, which takes 1",
+    ),
+    "too few arguments in a condition, which would never hold": _limits(
+        "capacity: 60",
+        "capacity: 60\n      when: left(body.model) == 'acme'",
+        "6 limits.rules[0].when: `left(body.model) == 'acme'` gives `left` 1 argument, which takes 2",
+    ),
     "extends nothing": _provider(
         "openai_compatible", "openai", '2 extends: "openai" does not exist; there are openai_compatible'
     ),

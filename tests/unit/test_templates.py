@@ -71,6 +71,13 @@ def scope(**variables: Any) -> Scope:
         ("iso8601(0)", "1970-01-01T00:00:00Z"),
         ("http_date(0)", "Thu, 01 Jan 1970 00:00:00 GMT"),
         ("size(request.list)", 2),
+        ("request.list.size() + size('a')", 3),
+        ("['a', 'b'].join(', ')", "a, b"),
+        ("lower( 'A,(B' )", "a,(b"),
+        ("lower(r'A\\') + \"hex(\"", "a\\hex("),
+        ('lower("""A"B,""") // hex(', 'a"b,'),
+        ("[1, 2].map(x, x > 1, x + 1)", [3]),
+        ("max(1, 2, (3), [4, 5].size())", 3),
     ],
 )
 def test_values(source: str | int | bool, value: object) -> None:
@@ -85,6 +92,17 @@ def test_values(source: str | int | bool, value: object) -> None:
         ("request.n +", "`request.n +` is not an expression: "),
         ("hexx(4)", "`hexx(4)` calls `hexx`, which does not exist; there are alnum, ceil, "),
         ("", "`` is not an expression: "),
+        ("join(request.list)", "`join(request.list)` gives `join` 1 argument, which takes 2 to 3"),
+        ("1 + ceil(1, (2), [3, 4])", "`1 + ceil(1, (2), [3, 4])` gives `ceil` 3 arguments, which takes 1"),
+        ("{'a': uuid(3)}", "`{'a': uuid(3)}` gives `uuid` 1 argument, which takes 0"),
+        ("min() > 1", "`min() > 1` gives `min` 0 arguments, which takes at least 1"),
+        ("request.list.map(x, hex())", "`request.list.map(x, hex())` gives `hex` 0 arguments, which takes 1"),
+        ("request.list.all(x)", "`request.list.all(x)` gives `all` 1 argument, which takes 2"),
+        ("request.list.join()", "`request.list.join()` gives `join` 0 arguments, which takes 1 to 2"),
+        ("size(1, 2)", "`size(1, 2)` gives `size` 2 arguments, which takes 1"),
+        ("contains('a', 'b')", "`contains('a', 'b')` calls `contains` on no value: `value.contains(…)`"),
+        ("request.n.int()", "`request.n.int()` calls `int` as a method, which it is not: `int(…)`"),
+        ("bool(1)", "`bool(1)` calls `bool`, which does not exist; there are alnum, ceil, "),
     ],
 )
 def test_what_does_not_compile(source: str, message: str) -> None:
