@@ -232,7 +232,10 @@ def _account(
         commands_so_far = tenant.cell("occurrences", provider_id, dict)
         commands_so_far["command"] = commands_so_far.pop("command", 0) + 1
         entropy = Entropy(runtime.seed, tenant_name, provider_id, "command", commands_so_far["command"])
-        account = open_account(found, tenant, new_scope(found, entropy, now, principal), now)
+        try:
+            account = open_account(found, tenant, new_scope(found, entropy, now, principal), now)
+        except ExpressionError as error:
+            raise CommandError(f"the account cannot be brought up to now: {error}") from None
         assert account is not None
         yield account
 

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache, partial
 from typing import Any, Literal
 
 from emulator.mechanisms import credentials
-from emulator.mechanisms.accounts import AccountRules
+from emulator.mechanisms.account_rules import AccountRules
 from emulator.mechanisms.codegen import Code, compiled
 from emulator.mechanisms.credentials import Place, Rule
 from emulator.mechanisms.encoding import Encoding

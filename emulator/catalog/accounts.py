@@ -6,7 +6,7 @@ from emulator.catalog.language import resources as language
 from emulator.catalog.language.document import Document
 from emulator.catalog.leaves import Leaves
 from emulator.catalog.source import DocumentPath
-from emulator.mechanisms.accounts import AccountRules
+from emulator.mechanisms.account_rules import AccountRules
 from emulator.mechanisms.meters import Meter, Rate
 from emulator.mechanisms.resources import Fields, Hold, Item, Paging, Reference, ResourceType
 from emulator.mechanisms.states import Call, StateMachine, Timed

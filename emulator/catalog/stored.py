@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from emulator.mechanisms.accounts import AccountRules
+from emulator.mechanisms.account_rules import AccountRules
 from emulator.mechanisms.completions import Script
 from emulator.mechanisms.credentials import Place, Rule
 from emulator.mechanisms.deferred import KINDS

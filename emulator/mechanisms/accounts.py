@@ -5,47 +5,21 @@ happen in their order, meters draw what has become due between them, and what a 
 the very moment it is used up.
 """
 
-import pickle
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
 from heapq import heappop, heappush
 from typing import Any
 from weakref import proxy
 
-from emulator.mechanisms import ledger, loading, meters, resources
+from emulator.mechanisms import ledger, loading, meters, resources, restoring
+from emulator.mechanisms.account_rules import AccountRules
 from emulator.mechanisms.clock import to_microseconds
-from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
-from emulator.mechanisms.meters import Meter
-from emulator.mechanisms.records import record
+from emulator.mechanisms.expressions import ExpressionError, Scope
 from emulator.mechanisms.resources import Collection, Conflict, Fields, Item, Reference, ResourceType
 
 Data = dict[str, Any]
 _MOST_DRAWS = 100  # of an id that nobody has yet
-
-
-@record
-class AccountRules:
-    """What every account of a provider is made of."""
-
-    owner: Expression
-    """Requests with the same value share the account."""
-    opening_balance: Expression
-    currency: Expression
-    kinds: Mapping[str, ResourceType]
-    meters: Mapping[str, Meter]
-    """By the kind of resource they measure."""
-    depletion: Mapping[str, str]
-    """What resources are called to do when the balance is used up: kind -> call."""
-    initial: Mapping[str, tuple[Item, ...]]
-    """What a user's own data adds to a new account, as bodies of requests would say it: kind -> fields."""
-
-    def pointing_at(self, name: str) -> Iterator[tuple[ResourceType, Reference]]:
-        """The kinds that refer to a kind."""
-        for kind in self.kinds.values():
-            for reference in kind.references:
-                if reference.resource == name:
-                    yield kind, reference
 
 
 class Account:
@@ -90,8 +64,10 @@ class Account:
         """Draw an amount for an entry of a book; gives the new balance."""
         outer = self.scope["item"]
         self._touch()
-        ledger.charge(self.data, book, amount, {**entry, "currency": self.data["currency"]})
-        self._deplete(self.now)
+        used_up = self.rules.depletion and not self.data["depleted"] and amount >= self.balance
+        with self.all_or_none() if used_up else nullcontext():
+            ledger.charge(self.data, book, amount, {**entry, "currency": self.data["currency"]})
+            self._deplete(self.now)
         self.scope["item"] = outer
         self._show()
         return self.balance
@@ -140,16 +116,9 @@ class Account:
         """The resources of a kind whose indexed field is, or holds, a value."""
         return resources.referring(self.collection(name), field, target)
 
-    @contextmanager
-    def all_or_none(self) -> Iterator[None]:
+    def all_or_none(self) -> AbstractContextManager[None]:
         """Whatever raises within leaves the account as it was."""
-        kept = pickle.dumps(self.data, pickle.HIGHEST_PROTOCOL)  # the quickest copy, and seldom read
-        try:
-            yield
-        except BaseException:
-            self.data.clear()
-            self.data.update(pickle.loads(kept))  # noqa: S301 - our own bytes
-            raise
+        return restoring.all_or_none(self.data)
 
     def draft(self, kind: ResourceType, fields: Fields, state: str | None = None) -> Item:
         """A resource that is not there yet: its fields computed from the request in the scope, in its first state."""
@@ -165,7 +134,7 @@ class Account:
         return item
 
     def add(self, kind: ResourceType, item: Item) -> None:
-        """Let a drafted resource be there. Raises Conflict."""
+        """Let a drafted resource be there. Raises Conflict, and ExpressionError for one that cannot be billed."""
         collection = self.collection(kind.name)
         if item["id"] in collection["items"]:
             raise Conflict("conflict", reason="taken", field="id", resource=kind.name)
@@ -173,14 +142,15 @@ class Account:
         self._insert(kind, item)
 
     def update(self, kind: ResourceType, item: Item, changes: Fields) -> Item:
-        """The resource with fields computed from the request anew. Raises Conflict; it is then as it was."""
+        """The resource with fields computed anew. Raises Conflict and ExpressionError; it is then as it was."""
         collection = self.collection(kind.name)
         changed = changes.compute(item, self.scope)
         resources.check(kind, collection, changed)
         self._touch()
+        self.scope["item"] = changed
+        self._measure(kind, changed, self.now)
         resources.replace(kind, collection, item, changed)
         self.scope["item"] = item
-        self._measure(kind, item, self.now)
         return item
 
     def add_part(self, kind: ResourceType, fields: Fields, parent: Item, body: Any) -> None:
@@ -254,12 +224,28 @@ class Account:
         if state is not None:
             self._hold(kind, item, state)
         resources.insert(kind, collection, item)
-        if state is not None:
+        if state is None:
+            return
+        try:
             self._settle(kind, item, state, self.now)
+        except ExpressionError:
+            self._hold(kind, item, None)
+            resources.remove(kind, collection, item)
+            raise
 
     def remove(self, kind: ResourceType, item: Item, moment: float | None = None) -> None:
         """Take a resource away at a moment (now), whatever its machine says, and what must go with it."""
-        moment = self.now if moment is None else moment
+        with self.all_or_none() if self._frees(kind, item) else nullcontext():
+            self._remove(kind, item, self.now if moment is None else moment)
+
+    def _frees(self, kind: ResourceType, item: Item) -> bool:
+        """Whether others may cost something else without it."""
+        return kind.name in self.rules.freeing and any(
+            self.referring(other.name, reference.field, item["id"])
+            for other, reference in self.rules.pointing_at(kind.name)
+        )
+
+    def _remove(self, kind: ResourceType, item: Item, moment: float) -> None:
         self._touch()
         self.scope["item"] = item
         if kind.states is not None:
@@ -272,7 +258,7 @@ class Account:
                 if self.find(other.name, user["id"]) is not user:
                     continue  # it went with another one
                 if reference.on_delete == "delete":
-                    self.remove(other, user, moment)
+                    self._remove(other, user, moment)
                 else:
                     self._clear(other, user, reference, item["id"], moment)
         self.scope["item"] = item
@@ -288,15 +274,21 @@ class Account:
     # states
 
     def _enter(self, kind: ResourceType, item: Item, state: str, moment: float) -> None:
-        """Raises Conflict, before anything changed, when a stock that the state takes from is short."""
+        """Raises Conflict when a stock that the state takes from is short, ExpressionError for what has no price."""
         self._touch()
-        self.scope["item"] = item
+        self.scope["item"], before = item, item.get("status")
         self._hold(kind, item, state)
-        self._settle(kind, item, state, moment)
+        try:
+            self._settle(kind, item, state, moment)
+        except ExpressionError:
+            self._hold(kind, item, before)
+            item["status"] = before
+            raise
 
     def _settle(self, kind: ResourceType, item: Item, state: str, moment: float) -> None:
-        """Be in a state: what follows by time is set, what it costs runs."""
+        """Be in a state: what it costs runs, which comes first because it may fail; what follows by time is set."""
         item["status"] = state
+        self._measure(kind, item, moment)
         due = self.collection(kind.name)["due"]
         due.pop(item["id"], None)
         timed = kind.states.follows(state, self.scope) if kind.states else None
@@ -304,7 +296,6 @@ class Account:
             at = to_microseconds(moment + timed.after)
             due[item["id"]] = [at, timed.to]
             heappush(self.data["timers"], [at, kind.name, item["id"]])
-        self._measure(kind, item, moment)
 
     def _hold(self, kind: ResourceType, item: Item, state: str | None) -> None:
         """Take from the stocks that a state holds and the last one did not, or give back."""
@@ -333,13 +324,14 @@ class Account:
             meters.measure(self.data, meter, kind.name, item, self.scope, moment)
 
     def _deplete(self, moment: float) -> None:
-        """What a balance that is used up leads to, once."""
+        """What a balance that is used up leads to, once; a timer of no resource sees to it that it is tried again."""
         if self.data["depleted"] or self.balance > 0:
             return
-        self.data["depleted"] = True
-        for name in self.rules.depletion:
-            for item in list(self.collection(name)["items"].values()):
-                self._curtail(self.rules.kinds[name], item, moment)
+        with restoring.due_again(self.data, [moment, "", ""]), self.all_or_none():
+            self.data["depleted"] = True
+            for name in self.rules.depletion:
+                for item in list(self.collection(name)["items"].values()):
+                    self._curtail(self.rules.kinds[name], item, moment)
 
     def _curtail(self, kind: ResourceType, item: Item, moment: float) -> None:
         """Call a resource to do what becomes of it without credit, in a state that allows it."""
@@ -380,7 +372,7 @@ class Account:
 
     def _pass(self, moment: float, name: str, identity: str) -> None:
         """A timed transition, unless the resource went another way meanwhile."""
-        kind = self.rules.kinds.get(name)  # a file may know of others
+        kind = self.rules.kinds.get(name)  # a file may know of others; and see `_deplete`
         if kind is None:
             return
         collection = self.collection(name)
@@ -389,12 +381,17 @@ class Account:
             return
         item = collection["items"][identity]
         self._note(kind, item, state, moment)
-        if state is None:
-            self.remove(kind, item, moment)
-        else:
-            self._enter(kind, item, state, moment)
-            if self.data["depleted"] and name in self.rules.depletion:
-                self._curtail(kind, item, moment)
+        curtailed = self.data["depleted"] and name in self.rules.depletion
+        with (
+            restoring.due_again(self.data, [moment, name, identity]),
+            self.all_or_none() if curtailed else nullcontext(),
+        ):
+            if state is None:
+                self.remove(kind, item, moment)
+            else:
+                self._enter(kind, item, state, moment)
+                if curtailed:
+                    self._curtail(kind, item, moment)
 
     def _note(self, kind: ResourceType, item: Item, state: str | None, moment: float) -> None:
         self.events.append({"id": item["id"], "from": item.get("status"), "to": state, "at": moment})

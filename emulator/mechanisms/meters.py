@@ -64,11 +64,10 @@ class Meter:
                 return rate.amount(scope), rate.status
         return None
 
-    def start(self, account: dict[str, Any], item: Item, scope: Scope, moment: float) -> str | None:
-        """Begin an entry at the item's rate, unless that is none; gives its key."""
-        found = self.rate(item, scope)
-        if found is None:
-            return None
+    def entry(
+        self, found: tuple[Decimal, str], item: Item, scope: Scope, moment: float, currency: str
+    ) -> dict[str, Any]:
+        """What the book says of the item from now on. Raises ExpressionError."""
         rate, status = found
         entry = {
             "id": self.id(scope),
@@ -79,20 +78,23 @@ class Meter:
             "intervals": 0,
             "rate": ledger.text(rate),
             "per_minute": ledger.text(rate * 60 / Decimal(str(self.per))),
-            "currency": account["currency"],
+            "currency": currency,
             "status": status,
             **{name: template(scope) for name, template in self.record.items()},
         }
+        for name in self.sums:
+            if entry[name].__class__ not in (int, float):
+                raise ExpressionError(f"{self.book}: `{name}` is {entry[name]!r}, of which there is no sum")
+        return entry
+
+    def start(self, account: dict[str, Any], entry: dict[str, Any]) -> str:
+        """Begin an entry; gives its key."""
         key = ledger.post(account, self.book, entry)
         totals = ledger.totals(account, self.book)
         for name in self.sums:
             totals[name] = totals.get(name, 0) + entry[name]
-        _count(totals, status, 1)
+        _count(totals, entry["status"], 1)
         return key
-
-    def same(self, entry: Mapping[str, Any], item: Item, scope: Scope) -> bool:
-        """Whether a running entry is still what the item costs."""
-        return self.rate(item, scope) == (Decimal(entry["rate"]), entry["status"])
 
     def stop(self, account: dict[str, Any], entry: dict[str, Any], moment: float) -> None:
         totals = ledger.totals(account, self.book)
@@ -131,20 +133,22 @@ class Meter:
 
 
 def measure(account: dict[str, Any], meter: Meter, name: str, item: Item, scope: Scope, moment: float) -> None:
-    """See to it that what runs on a resource's meter is what it costs now; `name` is its kind."""
+    """See to it that what runs on a resource's meter is what it costs now; `name` is its kind.
+
+    Raises ExpressionError for what cannot be billed, before anything changed.
+    """
     running: dict[str, str] = account["running"].setdefault(name, {})
-    key = running.get(item["id"])
-    if key is not None:
-        entry = ledger.entries(account, meter.book)[key]
-        if meter.same(entry, item, scope):
-            return
-        meter.stop(account, entry, moment)
+    key, found = running.get(item["id"]), meter.rate(item, scope)
+    old = None if key is None else ledger.entries(account, meter.book)[key]
+    if old is not None and found == (Decimal(old["rate"]), old["status"]):
+        return
+    new = None if found is None else meter.entry(found, item, scope, moment, account["currency"])
+    if old is not None:
+        meter.stop(account, old, moment)
         del running[item["id"]]
-    key = meter.start(account, item, scope, moment)
-    if key is not None:
-        running[item["id"]] = key
-        entry = ledger.entries(account, meter.book)[key]
-        heappush(account["intervals"], [meter.next(entry), name, item["id"], key])
+    if new is not None:
+        key = running[item["id"]] = meter.start(account, new)
+        heappush(account["intervals"], [meter.next(new), name, item["id"], key])
 
 
 def charge_due(account: dict[str, Any], meters: Mapping[str, Meter], until: float) -> float:

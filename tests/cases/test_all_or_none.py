@@ -3,14 +3,13 @@
 Of a provider that does not exist: ships have one berth each while they are moored, which is billed, and carry crates.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from emulator import EmulatorServer, make_runtime
+from emulator import Emulation
 
 PROVIDER = """\
 id: harbour
@@ -134,15 +133,10 @@ class Harbour:
 
 
 @pytest.fixture
-def harbour(tmp_path: Path) -> Iterator[Harbour]:
-    for name, text in (("fixtures/harbour/provider.yaml", PROVIDER), ("specs/harbour.yaml", SPEC)):
-        (tmp_path / name).parent.mkdir(parents=True)
-        (tmp_path / name).write_text(text)
-    with (
-        EmulatorServer(make_runtime(["harbour"], data=[tmp_path], pace=0)) as server,
-        httpx.Client(base_url=server["harbour"].origin) as client,
-    ):
-        server.tenant().clock.freeze()
+def harbour(invented: Callable[[str, str, str], Emulation]) -> Iterator[Harbour]:
+    emulation = invented("harbour", PROVIDER, SPEC)
+    emulation.clock.freeze()
+    with httpx.Client(base_url=emulation["harbour"].origin) as client:
         yield Harbour(client)
 
 

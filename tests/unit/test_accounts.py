@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.mechanisms import ledger
-from emulator.mechanisms.accounts import Account, AccountRules
+from emulator.mechanisms.account_rules import AccountRules
+from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.expressions import Expression, Scope
 from emulator.mechanisms.meters import Meter, Rate

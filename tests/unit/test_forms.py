@@ -1,12 +1,12 @@
 """Forms by another convention than PHP's: repeated names, fields of text with types, bodies that are refused."""
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-from emulator import EmulatorServer, make_runtime
+from emulator import Emulation
 
 PROVIDER = """\
 id: album
@@ -77,18 +77,10 @@ Upload = list[tuple[str, Any]]
 
 
 @pytest.fixture
-def client(tmp_path: Path, request: pytest.FixtureRequest) -> Any:
+def client(invented: Callable[[str, str, str], Emulation], request: pytest.FixtureRequest) -> Any:
     policy = getattr(request, "param", "body: {")
-    for name, text in (
-        ("fixtures/album/provider.yaml", PROVIDER.replace("body: {", policy)),
-        ("specs/album.yaml", SPEC),
-    ):
-        (tmp_path / name).parent.mkdir(parents=True)
-        (tmp_path / name).write_text(text)
-    with (
-        EmulatorServer(make_runtime(["album"], data=[tmp_path], pace=0)) as server,
-        httpx.Client(base_url=server["album"].origin) as client,
-    ):
+    emulation = invented("album", PROVIDER.replace("body: {", policy), SPEC)
+    with httpx.Client(base_url=emulation["album"].origin) as client:
         yield client
 
 
