@@ -147,7 +147,9 @@ class Handle:
         self.api_key = found.api_key if tenant == DEFAULT_TENANT else f"{found.api_key}~{tenant}"
         """A key that works, and that leads to this tenant by itself."""
         self.headers = found.headers(self.api_key)
-        """Ready headers: the credential, and what else the provider asks for."""
+        """Ready headers: the credential, unless it stands in `query`, and what else the provider asks for."""
+        self.query = found.query(self.api_key)
+        """Ready query parameters: the credential of a provider that takes it there; else none."""
         holes = {"base_url": self.base_url, "origin": self.origin, "api_key": self.api_key}
         self.env = {**{name: template.format(**holes) for name, template in found.env.items()}, **trust}
         """Environment variables for the provider's own clients; with TLS, also those that let them trust it."""

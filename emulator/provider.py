@@ -258,7 +258,7 @@ class Provider:
     @cached_property
     def identify(self) -> Callable[[str, bool], Mapping[str, Any] | RefusalName]:
         """A key, and whether only declared ones pass -> its principal, or the name of the refusal it meets."""
-        return lru_cache(1024)(partial(credentials.identify, self.credentials))
+        return lru_cache(1024)(partial(credentials.identify, self.credentials, self.api_key))
 
     @cached_property
     def tell_limits(self) -> Callable[[Scope], list[tuple[str, Any]]]:

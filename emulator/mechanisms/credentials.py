@@ -72,13 +72,14 @@ def _read(value: str, scheme: Literal["bearer", "bare"]) -> Credential | None:
     return Credential(key, None) if key else None
 
 
-def identify(rules: tuple[Rule, ...], key: str, strict: bool) -> Mapping[str, Any] | RefusalName:
+def identify(rules: tuple[Rule, ...], own: str, key: str, strict: bool) -> Mapping[str, Any] | RefusalName:
     """The principal of a key, or the name of the refusal it meets.
 
-    The first matching rule decides. `strict` leaves out the catch-all, so that only declared keys pass.
+    The first matching rule decides. `strict` leaves out the catch-all, so that only declared keys pass, of which the
+    provider's `own` one is.
     """
     for candidate in rules:
-        if (strict and candidate.match == "*") or not candidate.pattern.fullmatch(key):
+        if (strict and candidate.match == "*" and key != own) or not candidate.pattern.fullmatch(key):
             continue
         return candidate.refuse or {"id": key, **candidate.principal}
     return "invalid_credentials"

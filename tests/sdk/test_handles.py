@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import requests
+from cli import acme
 
 import emulator as package
 from emulator import CommandError, Emulation, EmulatorServer, create_app, make_runtime
@@ -122,3 +124,27 @@ def test_arguments_of_an_emulator(case: str) -> None:
     with pytest.raises(kind) as caught:
         call()
     assert told in "\n".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
+
+
+def test_a_key_that_stands_in_the_query(tmp_path: Path) -> None:
+    data = acme.write(tmp_path, {"fixtures/acme/own.yaml": "auth: {accept: [{in: query, name: token}]}\n"})
+    emulation = Emulation(make_runtime(["acme"], data=[data]), "blue", None, {})
+    handle = emulation["acme"]
+    assert (handle.headers, handle.query) == ({}, {"token": "emu-ok~blue"})
+    with httpx.Client(transport=emulation.transport(), base_url=handle.base_url) as client:
+        assert client.get("/models", params=handle.query).status_code == 200
+        assert client.get("/models").status_code == 401
+
+
+def test_a_key_that_stands_in_a_header_is_in_no_query(emulator: Emulation) -> None:
+    assert emulator["nugen"].query == {}
+
+
+def test_strict_auth_takes_the_providers_own_key(tmp_path: Path) -> None:
+    """Though only `*` accepts it: it is declared by `api_key:`."""
+    data = acme.write(tmp_path, {"fixtures/acme/own.yaml": "api_key: acme-1\n"})
+    emulation = Emulation(make_runtime(["acme"], data=[data], strict_auth=True), "blue", None, {})
+    with httpx.Client(transport=emulation.transport(), base_url="http://acme.localhost/v1") as client:
+        keys = ("acme-1", "acme-2")
+        replies = [client.get("/models", headers={"Authorization": f"Bearer {key}"}) for key in keys]
+    assert [reply.status_code for reply in replies] == [200, 401]
