@@ -65,7 +65,8 @@ def intercept(only: bool = False) -> "Interception[Emulation]":
 
 @contextmanager
 def _intercepted(only: bool) -> "Iterator[Emulation]":
-    from emulator.handles import DEFAULT_TENANT, Emulation
+    from emulator.handles import Emulation
+    from emulator.mechanisms.tenants import DEFAULT_TENANT
     from emulator.server import make_runtime
 
     with Emulation(make_runtime(pace=0), DEFAULT_TENANT, None, {}).intercept(only) as emulation:

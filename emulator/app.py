@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emulator.edge import answer
 from emulator.exchange import Reply, Runtime
-from emulator.stages.route import split_tenant
+from emulator.mechanisms.tenants import split_tenant
 from emulator.wire.breaking import raw_headers
 from emulator.wire.own import failure, own_reply
 from emulator.wire.protocol import Answer

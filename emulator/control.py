@@ -18,7 +18,7 @@ from emulator.commands import CommandError
 from emulator.exchange import Runtime
 from emulator.mechanisms.clock import iso8601
 from emulator.mechanisms.encoding import MalformedJSON, loads
-from emulator.stages.route import DEFAULT_TENANT
+from emulator.mechanisms.tenants import DEFAULT_TENANT
 
 PREFIX = "/_emulator"
 _KINDS = (

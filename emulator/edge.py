@@ -5,8 +5,8 @@ from urllib.parse import parse_qsl
 
 from emulator import pipeline
 from emulator.exchange import Exchange, Reply, Runtime, Unaddressed
+from emulator.mechanisms.tenants import DEFAULT_TENANT, TENANT_NAMES, fit_tenant, split_tenant
 from emulator.stages.record import record_unaddressed
-from emulator.stages.route import DEFAULT_TENANT, TENANT_NAMES, fit_tenant, split_tenant
 from emulator.wire.own import failure, own_reply
 from emulator.wire.reading import MOST_BODY, Request
 

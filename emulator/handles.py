@@ -14,13 +14,13 @@ from emulator.mechanisms.encoding import loads
 from emulator.mechanisms.entrances import Disturbance
 from emulator.mechanisms.journal import MOST_ENTRIES, MOST_LONG, SHORT
 from emulator.mechanisms.records import record
-from emulator.stages.route import DEFAULT_TENANT, TENANT_NAMES, fit_tenant
+from emulator.mechanisms.tenants import DEFAULT_TENANT, TENANT_NAMES, fit_tenant
 from emulator.wire.certificates import TRUST
 
 if TYPE_CHECKING:
     from emulator.interception.decorating import Interception
 
-__all__ = ["DEFAULT_TENANT", "Clock", "Emulation", "Handle", "Journal", "JournalEntry", "Message"]
+__all__ = ["Clock", "Emulation", "Handle", "Journal", "JournalEntry", "Message"]
 
 
 @record

@@ -11,10 +11,10 @@ from emulator.mechanisms.fault_catalogue import FAULTS
 from emulator.mechanisms.faults import Argument, FaultKind
 from emulator.mechanisms.forms import FormSchema
 from emulator.mechanisms.records import record
+from emulator.mechanisms.tenants import split_tenant
 from emulator.mechanisms.violations import RequestSchema
 from emulator.operation import Act, Operation, concerns
 from emulator.provider import Provider, ProviderFamily
-from emulator.stages.route import split_tenant
 
 
 def rows(families: Mapping[str, ProviderFamily]) -> list[dict[str, Any]]:

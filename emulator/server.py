@@ -21,8 +21,8 @@ from emulator.commands import CommandError
 from emulator.exchange import Runtime
 from emulator.mechanisms.clock import TimeScale
 from emulator.mechanisms.store import SQLiteStore, Store
+from emulator.mechanisms.tenants import DEFAULT_TENANT
 from emulator.provider import ProviderFamily
-from emulator.stages.route import DEFAULT_TENANT
 from emulator.wire.certificates import Authority, own_hosts
 from emulator.wire.listeners import Listener
 from emulator.wire.protocol import Protocol

@@ -12,8 +12,8 @@ import httpx
 from emulator import commands
 from emulator.contract.bounds import within
 from emulator.exchange import Runtime
-from emulator.handles import DEFAULT_TENANT
 from emulator.mechanisms.store import Store
+from emulator.mechanisms.tenants import DEFAULT_TENANT
 from emulator.provider import Provider, ProviderFamily
 
 SERVED = "http://127.0.0.1:8000"

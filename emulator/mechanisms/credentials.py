@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from emulator.mechanisms.fault_catalogue import OF_REQUESTS
 from emulator.mechanisms.records import record
+from emulator.mechanisms.tenants import split_key
 from emulator.refusals import REFUSALS, RefusalName
 
-_TENANT = re.compile(r"(.*)~([A-Za-z0-9_.-]+)", re.DOTALL)
 STEERED = "emu-"
 """How a key begins that asks for an outcome."""
 
@@ -66,10 +66,7 @@ def _read(value: str, scheme: Literal["bearer", "bare"]) -> Credential | None:
         if written.lower() != "bearer":
             return None
     key = value.strip()
-    match = _TENANT.fullmatch(key) if "~" in key else None
-    if match is not None:
-        return Credential(match[1], match[2])
-    return Credential(key, None) if key else None
+    return Credential(*split_key(key)) if key else None
 
 
 def identify(rules: tuple[Rule, ...], own: str, key: str, strict: bool) -> Mapping[str, Any] | RefusalName:

@@ -1,6 +1,5 @@
 """Address -> tenant, provider, operation."""
 
-import re
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -9,14 +8,10 @@ from emulator.mechanisms import credentials
 from emulator.mechanisms.entropy import Entropy, fingerprint
 from emulator.mechanisms.expressions import Scope
 from emulator.mechanisms.journal import Note
+from emulator.mechanisms.tenants import DEFAULT_TENANT, split_tenant
 from emulator.operation import Operation
 from emulator.provider import Provider
 
-_TENANT = re.compile(r"/~([A-Za-z0-9_.-]+)(?=/|$)")
-_UNFIT = re.compile(r"[^A-Za-z0-9_.-]+")
-TENANT_NAMES = "letters, digits, `_`, `.` and `-`"
-"""What the name of a tenant is made of, as paths and keys carry it."""
-DEFAULT_TENANT = "default"
 _MOST_BODIES = 16  # of those whose fingerprints begin alike: 4096 of an operation
 
 
@@ -46,17 +41,6 @@ def route(ex: Exchange) -> None:
 def _by_alias(provider: Provider, operation: Operation, path: str) -> Note:
     """What the trace says of a request that came to an operation by another path than its own."""
     return "route", operation.id, {"alias": path, "grade": provider.aliases[path].grade}
-
-
-def split_tenant(path: str) -> tuple[str | None, str]:
-    """`/~blue/acme/v1` -> (`blue`, `/acme/v1`)."""
-    match = _TENANT.match(path) if path.startswith("/~") else None
-    return (match[1], path[match.end() :] or "/") if match else (None, path)
-
-
-def fit_tenant(name: str) -> str:
-    """A tenant's name that paths and keys can carry: this one, if they can."""
-    return name if name and not _UNFIT.search(name) else _UNFIT.sub("-", name).strip("-") or "blue"
 
 
 def _provider(ex: Exchange, path: str) -> tuple[str, str]:

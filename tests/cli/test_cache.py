@@ -15,7 +15,7 @@ from emulator import CommandError, Emulation, catalog, make_runtime
 from emulator.catalog.kept import kept_of
 from emulator.catalog.places import own, packaged
 from emulator.catalog.stored import lines_of, provider_of
-from emulator.handles import DEFAULT_TENANT
+from emulator.mechanisms.tenants import DEFAULT_TENANT
 
 from . import acme
 from .conftest import Run

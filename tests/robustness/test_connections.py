@@ -16,8 +16,8 @@ from openai import OpenAI
 from wire_client import TlsWire, Wire, answered, chat
 
 from emulator import CommandError, Emulation, EmulatorServer, Handle, make_runtime
-from emulator.handles import DEFAULT_TENANT
 from emulator.mechanisms.fault_catalogue import FAULTS, OF_CONNECTIONS
+from emulator.mechanisms.tenants import DEFAULT_TENANT
 
 MESSAGES: Any = [{"role": "user", "content": "Hello"}]
 CLIENT_HELLO = bytes.fromhex("160301")

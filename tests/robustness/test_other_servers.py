@@ -13,7 +13,7 @@ import uvicorn
 from wire_client import Wire, request
 
 from emulator import Emulation, create_app
-from emulator.handles import DEFAULT_TENANT
+from emulator.mechanisms.tenants import DEFAULT_TENANT
 
 PATH = "/generalcompute/v1/chat/completions"
 

@@ -10,8 +10,8 @@ from wire_client import body_of
 from emulator import Emulation, EmulatorServer, Handle, make_runtime
 from emulator.edge import answer
 from emulator.exchange import Reply, Runtime
-from emulator.handles import DEFAULT_TENANT
 from emulator.mechanisms.fault_catalogue import OF_REQUESTS
+from emulator.mechanisms.tenants import DEFAULT_TENANT
 from emulator.wire.delivery import octets
 from emulator.wire.reading import Request, by_name
 
