@@ -42,7 +42,7 @@ def check(document: Document, spec: Spec, tree: Tree) -> list[Problem]:
     ]
     written = [(_as_written(path, tree.data), message) for path, message in findings]
     found = [Problem(tree.place(path), show_path(path), message) for path, message in written]
-    return list(dict.fromkeys([*found, *_base_path(document, spec, tree), *_groups(document, spec)]))
+    return list(dict.fromkeys([*found, *_groups(document, spec)]))
 
 
 def _as_written(path: DocumentPath, data: Any) -> DocumentPath:
@@ -53,29 +53,6 @@ def _as_written(path: DocumentPath, data: Any) -> DocumentPath:
     if (section, name) == ("errors", "catalog") and len(path) > 3 and isinstance(data[section][name][entry], dict):
         return (*path[:3], *path[4:])
     return path
-
-
-def _base_path(document: Document, spec: Spec, tree: Tree) -> Iterator[Problem]:
-    """What clients are told to begin with leads to an operation."""
-    base, stands = base_path(document, spec, tree), tree.place(("base_path",))
-    if base and not base.startswith("/"):
-        yield Problem(stands, "base_path", f'"{base}" begins with no slash; it is a path such as /v1')
-        return
-    if not _leads(base, document, spec):
-        path, first = ("servers",), next(operation.path for operation in spec.operations.values())
-        message = f"lead to {first} and the like, and clients begin with {base} (base_path, {stands}); change either"
-        yield Problem(spec.place(path), show_path(path), message)
-
-
-def base_path(document: Document, spec: Spec, tree: Tree) -> str:
-    """What clients begin with; that of a dialect gives way to the spec's servers where it leads nowhere."""
-    inherited = document.extends is not None and f"/{document.extends}/" in tree.place(("base_path",))
-    return spec.base_path if inherited and not _leads(document.base_path, document, spec) else document.base_path
-
-
-def _leads(base: str, document: Document, spec: Spec) -> bool:
-    paths = [operation.path for operation in spec.operations.values()]
-    return any(f"{known}/".startswith(f"{base.rstrip('/')}/") for known in (*paths, *document.aliases))
 
 
 def _groups(document: Document, spec: Spec) -> Iterator[Problem]:

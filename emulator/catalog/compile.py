@@ -8,15 +8,17 @@ import jsonschema_rs
 from pydantic import BaseModel
 
 from emulator.catalog.accounts import account_rules, act, compile_prices, resource_type
-from emulator.catalog.checks import base_path, check, reachable
+from emulator.catalog.base_path import base_path, base_path_problems
+from emulator.catalog.checks import check, reachable
 from emulator.catalog.groups import declared_groups, group_path, groups_of
 from emulator.catalog.language import limits as limits_language
 from emulator.catalog.language import operations as operations_language
 from emulator.catalog.language.document import Document
 from emulator.catalog.latency import latency_plan
 from emulator.catalog.leaves import Leaves
+from emulator.catalog.openapi import followed
 from emulator.catalog.source import DocumentPath, LoadError, Problem, Tree
-from emulator.catalog.specs import Spec, SpecOperation, followed
+from emulator.catalog.specs import Spec, SpecOperation
 from emulator.catalog.steps import played_step, scenario_from_text
 from emulator.mechanisms.credentials import Place, Rule
 from emulator.mechanisms.deferred import LateReader, LateWording
@@ -48,7 +50,10 @@ class Compiler:
     def provider(self) -> Provider:
         """The provider. Raises LoadError."""
         document = self.document
-        self.problems += check(document, self.spec, self.tree)
+        base = base_path(document, self.spec, self.tree)
+        self.problems += [
+            *check(document, self.spec, self.tree), *base_path_problems(base, document, self.spec, self.tree)
+        ]  # fmt: skip
         if self.problems or document.auth is None or document.errors is None:
             raise LoadError(self.problems)
         self.sources = {name: Source(s.ref, s.grade) for name, s in document.sources.items()}
@@ -62,7 +67,7 @@ class Compiler:
             id=document.id,
             title=document.title or document.id,
             origin=document.origin.rstrip("/"),
-            base_path=base_path(document, self.spec, self.tree),
+            base_path=base,
             env=self._env(),
             api_key=document.api_key,
             client_headers=document.client_headers,
@@ -185,12 +190,12 @@ class Compiler:
         return {**body, "model": known[0]}
 
     def _groups(self, spec: SpecOperation) -> dict[str, tuple[Source, str]]:
-        """The field groups of an operation's bodies: what its spec says of them, with `x-source`."""
+        """The field groups of an operation's bodies (`Volume.size_gb`): what its spec says of them, with `x-source`."""
         met = groups_of(self.spec.document, [spec.schema, spec.responses])
         return {
-            group: (self.sources[source], self.spec.place(group_path(group)))
+            ".".join(group): (self.sources[source], self.spec.place(group_path(group)))
             for group, source in self.groups.items()
-            if group.split(".")[0] in met
+            if group[0] in met
         }
 
     def _refusals(

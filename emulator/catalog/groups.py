@@ -6,27 +6,29 @@ from typing import Any
 from emulator.mechanisms.paths import pointer
 
 DocumentPath = tuple[str, ...]
+Group = tuple[str, ...]
+"""A component, or a component and one of its properties; either name may have dots."""
 _SCHEMAS = "#/components/schemas/"
 
 
-def declared_groups(document: Mapping[str, Any]) -> dict[str, str]:
-    """The name of a source by component, or by component and property: `Volume`, `Volume.size_gb`."""
-    groups = {}
+def declared_groups(document: Mapping[str, Any]) -> dict[Group, str]:
+    """The name of a source by group."""
+    groups: dict[Group, str] = {}
     for name, schema in (document.get("components", {}).get("schemas") or {}).items():
         if not isinstance(schema, dict):
             continue
         properties = schema.get("properties")
-        parts = {f"{name}.{key}": part for key, part in properties.items()} if isinstance(properties, dict) else {}
-        for group, part in {name: schema, **parts}.items():
+        parts = {(name, key): part for key, part in properties.items()} if isinstance(properties, dict) else {}
+        for group, part in {(name,): schema, **parts}.items():
             if isinstance(part, dict) and "x-source" in part:
                 groups[group] = str(part["x-source"])
     return groups
 
 
-def group_path(group: str) -> DocumentPath:
+def group_path(group: Group) -> DocumentPath:
     """The steps to a group in the spec."""
-    name, _, key = group.partition(".")
-    return ("components", "schemas", name, *(("properties", key) if key else ()))
+    name, *keys = group
+    return ("components", "schemas", name, *(("properties", *keys) if keys else ()))
 
 
 def groups_of(document: Mapping[str, Any], raw: Any) -> list[str]:

@@ -166,6 +166,12 @@ def _unlike(node: Any, shape: Any, path: DocumentPath, document: Mapping[str, An
 _WORDS: dict[Any, str] = {dict: "a mapping", list: "a list", str: "text"}
 
 
+def followed(document: Mapping[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    """What a node of a document that is one is when its reference, if it is one, is followed."""
+    found: dict[str, Any] = _followed(node, document)[0]
+    return found
+
+
 def _followed(node: Any, document: Mapping[str, Any]) -> tuple[Any, str]:
     """What a node is when its references are followed, and the one that leads back to itself, if one does."""
     met: list[str] = []

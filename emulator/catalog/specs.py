@@ -1,15 +1,15 @@
 """OpenAPI documents: read, bundled into one, and taken apart into operations."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from emulator.catalog.openapi import METHODS, misshapen, misshapen_operation, of_another_version
+from emulator.catalog.openapi import METHODS, followed, misshapen, misshapen_operation, of_another_version
 from emulator.catalog.source import DocumentPath, LoadError, Problem, Tree, show_path
-from emulator.mechanisms.paths import pointed, pointer, reference
+from emulator.mechanisms.paths import pointer, reference
 
 JSON, FORM = "application/json", "multipart/form-data"
 Find = Callable[[str], Tree | None]
@@ -49,7 +49,7 @@ class SpecOperation:
 class Spec:
     document: dict[str, Any]
     place: Callable[[DocumentPath], str]
-    """Steps into the file itself -> `file:line`."""
+    """Steps into the document -> `file:line`."""
     operations: dict[str, SpecOperation] = field(default_factory=dict)
 
     @property
@@ -68,7 +68,7 @@ def load_spec(name: str, place: str, find: Find) -> Spec:
         raise LoadError(problems)
     bundler = _Bundler(name, tree, find)
     document = bundler.bundle()
-    spec = Spec(document, tree.place)
+    spec = Spec(document, bundler.place_of)
     for path, item in document["paths"].items():
         for method in METHODS:
             if method in item:
@@ -144,13 +144,6 @@ def _query(parameters: list[dict[str, Any]]) -> dict[str, Any] | None:
     }
 
 
-def followed(document: Mapping[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    """What a node is when its reference into the document, if it is one, is followed."""
-    while "$ref" in node:
-        node = pointed(document, node["$ref"])
-    return node
-
-
 def _examples(document: dict[str, Any], media: dict[str, Any]) -> dict[str, Any]:
     """The examples of a media type by name; one without a name is ``, and the first."""
     unnamed = {"": media["example"]} if "example" in media else {}
@@ -167,6 +160,9 @@ class _Bundler:
         self.trees = {name: tree}
         self.document: dict[str, Any] = {}
         self.origins: dict[str, tuple[str, DocumentPath]] = {}
+        """The paths that stand elsewhere: in which file, and where."""
+        self.taken: dict[DocumentPath, tuple[str, DocumentPath]] = {}
+        """The components of other files: the same."""
 
     def bundle(self) -> dict[str, Any]:
         """The document. Raises LoadError for a reference that leads nowhere."""
@@ -200,6 +196,11 @@ class _Bundler:
         """Where a part of a path item stands, in whichever file it does."""
         file, steps = self.origins.get(path, (self.name, ("paths", path)))
         return self.trees[file].place((*steps, *inner))
+
+    def place_of(self, path: DocumentPath) -> str:
+        """Where a part of the document that is no path item stands."""
+        file, steps = self.taken.get(path[:3], (self.name, path[:3]))
+        return self.trees[file].place((*steps, *path[3:]))
 
     def _place(self, file: str, at: DocumentPath) -> str:
         """Where a reference stands."""
@@ -253,5 +254,6 @@ class _Bundler:
             name = f"{target.rsplit('/', 1)[-1].split('.')[0]}.{name}"
         if name not in here:
             here[name] = {}  # a component may refer to itself
+            self.taken["components", kind, name] = target, steps
             here[name] = self._taken(raw, target, steps)
         return reference(("components", kind, name))

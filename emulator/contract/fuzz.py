@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from emulator.catalog.specs import FORM, followed
+from emulator.catalog.openapi import followed
+from emulator.catalog.specs import FORM
 from emulator.contract import curl
 from emulator.contract.calls import TIMEOUT, Calls, bounded
 from emulator.contract.report import ALLOWED, Finding, Report

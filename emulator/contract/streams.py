@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import jsonschema_rs
 
-from emulator.catalog.specs import followed
+from emulator.catalog.openapi import followed
 from emulator.contract import curl
 from emulator.contract.bounds import within
 from emulator.contract.report import Finding, Report

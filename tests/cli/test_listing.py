@@ -281,3 +281,48 @@ def test_a_terminal_shows_every_path_whole() -> None:
     os.close(ours)
     assert b"POST" in shown
     assert "…" not in shown.decode()
+
+
+DOTTED = """\
+openapi: 3.1.0
+info: {title: Acme, version: "1"}
+servers: [{url: https://api.acme.test/v1}]
+paths:
+  /jobs:
+    get:
+      operationId: listJobs
+      responses:
+        "200": {description: "", content: {application/json: {schema: {$ref: "#/components/schemas/v1.Job"}}}}
+        "500":
+          {description: "", content: {application/json: {schema: {$ref: "parts.yaml#/components/schemas/v1.Error"}}}}
+components:
+  schemas:
+    v1.Job:
+      x-source: ours
+      properties:
+        id.of: {x-source: guess}
+"""
+PARTS = "components:\n  schemas:\n\n    v1.Error: {x-source: ours}\n"
+
+
+def _dotted(folder: Path, parts: str = PARTS) -> Path:
+    own = "sources: {ours: {ref: page, grade: documented}, guess: {ref: guess, grade: assumed}}\nshapes: {job: {}}\n"
+    own += "operations: {listJobs: {source: ours, shape: job}}\n"
+    return acme.write(folder, {"specs/acme.yaml": DOTTED, "specs/parts.yaml": parts, "fixtures/acme/own.yaml": own})
+
+
+def test_components_with_a_dot_in_their_names(run: Run, tmp_path: Path) -> None:
+    """As generators of OpenAPI write those of packages; also of another file."""
+    result = run("explain", "GET", "/acme/v1/jobs", "--data", _dotted(tmp_path))
+    fields = [line.split()[1:] for line in result.stdout.splitlines() if line.startswith("fields")]
+    assert fields == [
+        ["v1.Job", "documented", f"{tmp_path}/specs/acme.yaml:13"],
+        ["v1.Job.id.of", "assumed", f"{tmp_path}/specs/acme.yaml:16"],
+        ["v1.Error", "documented", f"{tmp_path}/specs/parts.yaml:4"],
+    ]
+
+
+def test_a_source_of_a_component_that_is_none_is_told_with_its_line(run: Run, tmp_path: Path) -> None:
+    result = run("check", _dotted(tmp_path, PARTS.replace("ours", "theirs")))
+    told = f'{tmp_path}/specs/parts.yaml:4 components.schemas.v1.Error.x-source: "theirs" does not exist; there are '
+    assert result.stderr.startswith(told)
