@@ -1,12 +1,12 @@
 """What a served request gets: a completion or vectors, what its verb does with resources, or its shape alone."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 from emulator.exchange import Exchange, Refused
 from emulator.mechanisms import cursors, faulty_content, ledger, outbox, resources
 from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.completions import complete
-from emulator.mechanisms.embeddings import MOST_DIMENSIONS, embed
+from emulator.mechanisms.embeddings import MOST_DIMENSIONS, MOST_NUMBERS, embed
 from emulator.mechanisms.expressions import Expression
 from emulator.mechanisms.journal import Note
 from emulator.mechanisms.requests import Reader
@@ -60,22 +60,23 @@ def _streams(ex: Exchange, request: dict[str, Any]) -> bool:
 
 
 def _embed(ex: Exchange, request: dict[str, Any], dimensions: Expression) -> None:
-    size = _vector_size(ex, dimensions)
-    vectors = [embed(prompt, size) for prompt in request["prompts"]]
+    size, prompts = int(dimensions.number(ex.scope)), request["prompts"]
+    if size > MOST_DIMENSIONS:
+        _refuse_field(ex, size, "maximum", MOST_DIMENSIONS)
+    if size * len(prompts) > MOST_NUMBERS:
+        _refuse_field(ex, request["prompt"], "maxItems", MOST_NUMBERS // size)
+    vectors = [embed(prompt, size) for prompt in prompts]
     tokens = request["prompt_tokens"]
     ex.scope["embeddings"] = [{"index": index, "vector": vector} for index, vector in enumerate(vectors)]
     ex.scope["usage"] = {"prompt_tokens": tokens, "completion_tokens": 0, "total_tokens": tokens}
     ex.note("produce", "embedded", texts=len(vectors), dimensions=size)
 
 
-def _vector_size(ex: Exchange, dimensions: Expression) -> int:
-    """How many numbers a vector has. A size that no vector has is the fault of the field that says it."""
-    size = int(dimensions.number(ex.scope))
-    if size > MOST_DIMENSIONS:
-        field = [name for name, value in (ex.scope["body"] or {}).items() if value == size][:1]
-        told = ex.provider.wording.tell([ANY_BODY.violation("maximum", field, size, limit=MOST_DIMENSIONS)], ex.scope)
-        raise Refused("invalid_request", violations=told, errors_by_field=by_field(told))
-    return size
+def _refuse_field(ex: Exchange, wanted: Any, keyword: str, limit: int) -> NoReturn:
+    """More than anybody would wait for is the fault of the field that says it."""
+    field = [name for name, value in (ex.scope["body"] or {}).items() if value == wanted][:1]
+    told = ex.provider.wording.tell([ANY_BODY.violation(keyword, field, wanted, limit=limit)], ex.scope)
+    raise Refused("invalid_request", violations=told, errors_by_field=by_field(told))
 
 
 def _act(ex: Exchange, act: Act) -> None:

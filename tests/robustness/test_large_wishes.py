@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from emulator import make_runtime, make_transport
-from emulator.mechanisms.embeddings import MOST_DIMENSIONS
+from emulator.mechanisms.embeddings import MOST_DIMENSIONS, MOST_NUMBERS
 
 SPEC = """\
 openapi: 3.1.0
@@ -51,3 +51,11 @@ def test_a_vector_of_too_many_numbers_is_an_invalid_request(tmp_path: Path, size
 @pytest.mark.parametrize("size", [1, MOST_DIMENSIONS])
 def test_a_vector_of_as_many_numbers_as_can_be(tmp_path: Path, size: int) -> None:
     assert [len(vector) for vector in _asked(tmp_path, size=size).json()] == [size]
+
+
+@pytest.mark.parametrize("size", [MOST_DIMENSIONS, 4096])
+def test_vectors_of_too_many_numbers_together_are_an_invalid_request(tmp_path: Path, size: int) -> None:
+    most = MOST_NUMBERS // size
+    reply = _asked(tmp_path, text=["a"] * (most + 1), size=size)
+    assert (reply.status_code, reply.json()["error"]["param"]) == (400, "text")
+    assert reply.json()["error"]["message"] == "Invalid value for 'text'."

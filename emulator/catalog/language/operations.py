@@ -23,7 +23,9 @@ class Context(Model):
 class Embed(Model):
     """Vectors of length 1 for the prompts that `read` finds; shapes see them as `embeddings`, with index and vector."""
 
-    dimensions: Expr = Field(description="How many numbers a vector has; a request for more than 16384 is invalid.")
+    dimensions: Expr = Field(
+        description="How many numbers a vector has; a request for more than 16384, or 8388608 in all, is invalid."
+    )
 
 
 class Operation(Model):
