@@ -31,7 +31,7 @@ from emulator.stages.record import record
 from emulator.stages.render import render, render_bare
 from emulator.stages.route import route
 from emulator.stages.settle import settle
-from emulator.stages.steer import steer
+from emulator.stages.steer import pass_over, steer
 from emulator.stages.validate import validate
 
 Stage = Callable[[Exchange], None]
@@ -60,6 +60,8 @@ def run(exchange: Exchange) -> None:
             delay(exchange)
         except Refused as refusal:
             exchange.refusal = Refused(refusal.name, **refusal.facts)  # without the traceback, which holds the exchange
+            if exchange.operation is None:
+                pass_over(exchange)
         except ExpressionError as error:
             fail(exchange, error)
         try:

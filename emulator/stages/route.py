@@ -8,10 +8,14 @@ from emulator.mechanisms import credentials
 from emulator.mechanisms.entropy import Entropy, fingerprint
 from emulator.mechanisms.expressions import Scope
 from emulator.mechanisms.journal import Note
-from emulator.mechanisms.tenants import DEFAULT_TENANT, split_tenant
+from emulator.mechanisms.tenants import DEFAULT_TENANT, TENANT_NAMES, split_tenant
 from emulator.operation import Operation
 from emulator.provider import Provider
 
+_NO_TENANT = (
+    f"what follows the `~` of the key is no name of a tenant, which has {TENANT_NAMES}:"
+    f" the key is taken whole, and the tenant is `{DEFAULT_TENANT}`"
+)
 _MOST_BODIES = 16  # of those whose fingerprints begin alike: 4096 of an operation
 
 
@@ -22,6 +26,8 @@ def route(ex: Exchange) -> None:
     places = runtime.providers[provider_id].base.places
     ex.credential = credential = credentials.find(places, ex.headers, ex.query)
     named = tenant or ex.tenant_name or (credential.tenant if credential is not None else None)
+    if named is None and credential is not None and "~" in credential.key:
+        ex.notices.append(_NO_TENANT)
     ex.tenant = runtime.store.tenant(named or DEFAULT_TENANT)
     ex.provider = provider = runtime.provider(ex.tenant, provider_id)
     match = provider.router.match(ex.method, ex.local_path)

@@ -13,6 +13,7 @@ from emulator.refusals import REFUSALS, RefusalName
 
 _OUTCOMES = frozenset({"x-emulator-fault", "x-emulator-refuse", "prefer"})
 _STEERING = _OUTCOMES | {"x-emulator-scenario", "x-emulator-latency"}
+_SPELT = {name: name.title() for name in sorted(_STEERING)}
 _STATUS = 3  # digits
 _MOST_SHOWN = 200  # characters of what was asked for
 _CODE = re.compile(r"\bcode=\"?([^\s\",;]*)")
@@ -46,14 +47,28 @@ def steer(ex: Exchange) -> None:
             ex.notices.append(f"the key {key} names no refusal and no fault; there are {there}")
 
 
+def pass_over(ex: Exchange) -> None:
+    """Tell of what is asked for by a request that met no operation, or in store for it: nothing comes of that."""
+    key = ex.credential.key if ex.credential is not None else ""
+    asked = [spelt for name, spelt in _SPELT.items() if name in ex.headers and name != "prefer"]
+    if _CODE.search(ex.headers.get("prefer", "")):
+        asked.append("Prefer")
+    if credentials.steered(key) or credentials.faulty(key):
+        asked.append("the key")
+    if asked:
+        ex.notices.append(f"{', '.join(asked)}: this request meets no operation, and only those that do can be steered")
+    if _queued(ex):
+        ex.notices.append("what is queued waits for a request that meets an operation: this one meets none")
+
+
 def _queued(ex: Exchange) -> bool:
-    """Whether a test or the control API has something in store that this request may meet."""
+    """Whether a test or the control API has something in store that this request may meet, or any if it met nothing."""
     for play in ex.tenant.peek("plays", ex.provider.id) or []:
         scenario = ex.provider.played(play)
         step = scenarios.current(play, scenario, ex.now) if scenario is not None else None
         if play["by"] != "control" or step is None or step.open_end:
             continue
-        if step.operation in (None, ex.active.id):
+        if ex.operation is None or step.operation in (None, ex.operation.id):
             return True
     return False
 

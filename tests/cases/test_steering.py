@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from emulator import Emulation, Handle
+from emulator import Emulation, EmulatorServer, Handle
 from emulator.edge import answer
 from emulator.mechanisms.fault_catalogue import OF_REQUESTS
 from emulator.refusals import REFUSALS
@@ -178,6 +178,57 @@ class TestNotHonoured:
 
     def test_what_a_header_cannot_carry_is_replaced(self, asking: Caller) -> None:
         self.is_told(send_raw(asking, "X-Emulator-Refuse", "t\xfcred"), "t?red")
+
+
+NO_OPERATION = "this request meets no operation, and only those that do can be steered"
+
+
+@pytest.mark.emulator(allow_unmatched=True)
+class TestWithoutAnOperation:
+    """The provider's own 404 or 405, and a word on what was asked for."""
+
+    @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("DELETE", "/models", 405)])
+    @pytest.mark.parametrize(
+        ("asked", "told"),
+        [
+            ({"X-Emulator-Refuse": "rate_limited"}, "X-Emulator-Refuse"),
+            ({"X-Emulator-Fault": "reset", "Prefer": "code=500"}, "X-Emulator-Fault, Prefer"),
+            ({"X-Emulator-Scenario": "flaky_then_fine"}, "X-Emulator-Scenario"),
+            ({"Authorization": "Bearer emu-reset"}, "the key"),
+            ({"Authorization": "Bearer emu-rate_limited"}, "the key"),
+        ],
+    )
+    def test_what_is_asked_for(
+        self, handle: Handle, method: str, path: str, status: int, asked: dict[str, str], told: str
+    ) -> None:
+        if "Authorization" in asked:
+            asked = {"Authorization": f"{asked['Authorization']}~{handle.api_key.rpartition('~')[2]}"}
+        reply = httpx.request(method, handle.base_url + path, headers={**handle.headers, **asked})
+        assert (reply.status_code, reply.headers.get_list(NOTICE)) == (status, [f"{told}: {NO_OPERATION}"])
+
+    def test_what_is_queued_is_kept(self, handle: Handle, asking: Caller) -> None:
+        handle.fail("rate_limited")
+        reply = httpx.get(f"{handle.base_url}/nowhere", headers=handle.headers)
+        told = "what is queued waits for a request that meets an operation: this one meets none"
+        assert (reply.status_code, reply.headers[NOTICE]) == (404, told)
+        assert asking.ask().status == 429
+        assert NOTICE not in httpx.get(f"{handle.base_url}/nowhere", headers=handle.headers).headers
+
+    def test_what_is_asked_of_others_only(self, handle: Handle) -> None:
+        headers = {**handle.headers, "Prefer": "return=minimal"}
+        assert NOTICE not in httpx.get(f"{handle.base_url}/nowhere", headers=headers).headers
+
+
+@pytest.mark.parametrize(("key", "told"), [("gc_1~a b", True), ("gc_1~", True), ("gc_1~a", False), ("gc_1", False)])
+def test_a_key_that_ends_in_no_tenants_name(emulator_server: EmulatorServer, key: str, told: bool) -> None:
+    """Written as tests call theirs: `test_x[a b]`."""
+    address = f"{emulator_server.url}/generalcompute/v1/models"
+    reply = httpx.get(address, headers={"Authorization": f"Bearer {key}"})
+    assert (NOTICE in reply.headers) is told
+    if told:
+        assert reply.headers[NOTICE].startswith("what follows the `~` of the key is no name of a tenant, which has ")
+        named = httpx.get(address.replace("/gen", "/~blue/gen", 1), headers={"Authorization": f"Bearer {key}"})
+        assert NOTICE not in named.headers
 
 
 @pytest.mark.parametrize(("provider", "operation"), [(p, o.id) for p, o in OPERATIONS])
