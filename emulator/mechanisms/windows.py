@@ -144,16 +144,18 @@ class FixedWindow(Window):
         return self.start
 
     def left(self, now: float) -> float:
-        within = now + _HALF
-        return self.capacity - self.used if self.start == within - within % self.per else self.capacity
+        return self.capacity - self.used if self.start == self._began(now) else self.capacity
 
     def resets(self, now: float) -> float:
+        return self._began(now) + self.per
+
+    def _began(self, now: float) -> float:
+        """When the period of a moment did."""
         within = now + _HALF
-        return within - within % self.per + self.per
+        return within - within % self.per
 
     def use(self, now: float, cost: float) -> None:
-        within = now + _HALF
-        start = within - within % self.per
+        start = self._began(now)
         if self.start == start:
             self.used += cost
         else:
@@ -225,6 +227,8 @@ class TokenBucket(Window):
     def left(self, now: float) -> float:
         if self.at < 0:
             return self.capacity
+        if now < self.at:  # the clock was set back: it is filled from here on
+            self.at = now
         return min(self.capacity, self.level + (now - self.at) * self.capacity / self.per)
 
     def resets(self, now: float) -> float:

@@ -138,3 +138,18 @@ def test_sixty_a_minute_over_http(emulator: Emulation, bursts: list[tuple[int, i
                 fits = sum(at > now - 60 for at in served) < 60
                 assert client.post("/ai/chat/", json=body).status_code == (200 if fits else 429)
                 served += [now] if fits else []
+
+
+@given(PERIODS, st.integers(1, 9), st.integers(0, 9), st.integers(1, 10**9), st.booleans())
+def test_a_clock_that_is_set_back_leaves_a_bucket_its_level(
+    per: int, capacity: int, used: int, back: int, looked: bool
+) -> None:
+    """It is filled from the new moment on, whether somebody takes from it then or looks only."""
+    limit, cost, now = WINDOWS["token_bucket"](), min(used, capacity), 1_700_000_000.0
+    limit.capacity, limit.per = float(capacity), per / MICRO
+    limit.use(now, cost)
+    before = now - back
+    assert limit.left(before) == capacity - cost
+    limit.use(before, 0) if looked else limit.facts(before)
+    assert limit.left(before) == capacity - cost
+    assert abs(limit.left(before + limit.per) - capacity) < 1e-3  # binary fractions of a clock
