@@ -224,9 +224,8 @@ def _take_end(target: Target, calls: Calls, report: Report) -> None:
     report.note(f"{target.provider.id}: all that was to come: {told}")
     assert calls.last is not None  # schemathesis sees an end only where there was an answer
     operation, request = calls.last
-    command = curl.prepared(target, request)
-    finding = Finding(target.provider.id, operation, "answer", f"{told} after this request", target.hidden(command))
-    report.add(finding, "end")
+    command = target.hidden(curl.prepared(target, request))
+    report.add_end(Finding(target.provider.id, operation, "answer", f"{told} after this request", command))
 
 
 def _look_back(target: Target, report: Report) -> None:

@@ -3,7 +3,7 @@
 import re
 import textwrap
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from xml.etree import ElementTree
 
 EXCLUDED = {
@@ -81,6 +81,14 @@ class Report:
             self.findings.append(finding)
         elif len(finding.curl) < len(self.findings[self._found[key]].curl):
             self.findings[self._found[key]] = finding
+
+    def add_end(self, finding: Finding) -> None:
+        """Keep what ended a run; with a finding of the same request, which then is a part of it, as one."""
+        for place, found in enumerate(self.findings):
+            if found == replace(finding, message=found.message):
+                self.findings[place] = replace(finding, message=f"{finding.message}\n{found.message}")
+                return
+        self.add(finding)
 
     def summary(self) -> str:
         """The report for a terminal."""
