@@ -66,7 +66,7 @@ def fail(runtime: Runtime, tenant_name: str, provider_id: str, step: dict[str, A
     with _open(runtime, tenant_name) as tenant:
         found = provider(runtime, tenant, provider_id)
         if isinstance(refuse, int) and not isinstance(refuse, bool):
-            step = {**step, "refuse": _answered_with(found, refuse, step.get("operation"))}
+            step = {**step, "refuse": _answered_with(found, refuse, step.get("operation")), "status": refuse}
         try:
             _queue(found, tenant, [step])
         except ValueError as error:

@@ -190,7 +190,8 @@ class Handle:
         """Let the next `times` requests meet a refusal (`rate_limited`, or a status such as 429) or a fault.
 
         `operation` and `when` (an expression) narrow down which requests; with a `probability` the seed chooses
-        which of them fail. `facts` are what its text tells (`{"id": "i-7"}`). Raises CommandError.
+        which of them fail. `facts` are what its text tells (`{"id": "i-7"}`). A refusal that an operation never answers
+        with the status is told in a notice. Raises CommandError.
         """
         said = {"refuse": refuse, "operation": operation, "when": when, "fault": fault, "facts": facts}
         step: dict[str, Any] = {"times": times, "probability": probability, **said}

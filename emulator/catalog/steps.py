@@ -33,6 +33,7 @@ def played_step(step: Step, when: Expression | None, where: str, *, paced: bool 
         operation=step.operation,
         when=when,
         refuse=step.refuse,
+        status=step.status,
         facts=dict(step.facts),
         script=script,
         fault=fault,

@@ -27,6 +27,8 @@ class Step:
     operation: str | None
     when: Expression | None
     refuse: RefusalName | None
+    status: int | None
+    """Which of the refusal's replies, of those that the operation has."""
     facts: dict[str, Any]
     script: Script | None
     fault: Fault | None

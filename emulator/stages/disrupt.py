@@ -2,6 +2,7 @@
 
 from emulator.exchange import Exchange, Refused
 from emulator.mechanisms import scenarios
+from emulator.refusals import RefusalName
 
 _STRENGTH = ("control", "header", "default")
 
@@ -27,7 +28,16 @@ def disrupt(ex: Exchange) -> None:
         ex.step_latency = (step.latency, play["by"])
     ex.script = step.script
     if step.refuse is not None:
+        _choose(ex, step.refuse, step)
         raise Refused(step.refuse, **step.facts)
+
+
+def _choose(ex: Exchange, name: RefusalName, step: scenarios.Step) -> None:
+    """Of a refusal's replies the one with the status that is asked for; tell where the operation has none such."""
+    if step.status is None or ex.error_entry(name, step.facts, step.status) is not None:
+        ex.forced_status = step.status
+    else:
+        ex.notices.append(f"{name} is never answered with {step.status} by {ex.active.id}: this is what it has")
 
 
 def _tell_passed(ex: Exchange, plays: scenarios.Plays) -> None:

@@ -242,3 +242,11 @@ class TestRest:
     def test_the_subscription_ends(self, handle: Handle, asking: Caller) -> None:
         handle.play("subscription_ends")
         assert [asking.ask().status for _ in range(3)] == [200, 403, 200]
+
+
+def test_a_status_that_an_operation_never_has_is_told(handle: Handle) -> None:
+    """An invalid request is a 400 of completions and a 422 of assistants."""
+    handle.fail(400)
+    reply = caller(handle, "createAssistant").ask(Accept="application/json")
+    told = "invalid_request is never answered with 400 by createAssistant: this is what it has"
+    assert (reply.status, reply.header("x-emulator-notice")) == (422, told)

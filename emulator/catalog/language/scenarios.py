@@ -43,6 +43,13 @@ class Step(Model):
     operation: str | None = None
     when: Expr | None = None
     refuse: RefusalName | None = None
+    status: int | None = Field(
+        None,
+        ge=100,
+        le=599,
+        strict=True,
+        description="Which of the refusal's replies; an operation that has it with other statuses only says so.",
+    )
     facts: dict[str, Any] = Field(default_factory=dict)
     reply: ScriptedReply | None = None
     fault: Fault | None = None
@@ -59,6 +66,8 @@ class Step(Model):
     def _one_outcome(self) -> "Step":
         if self.refuse is not None and self.reply is not None:
             raise ValueError("a step that refuses has no `reply:`")
+        if self.refuse is None and self.status is not None:
+            raise ValueError("`status:` is one of a refusal's; say which in `refuse:`")
         if self.refuse is not None and self.latency is not None:
             raise ValueError("a step that refuses has no `latency:`: refusals come at once")
         return self
