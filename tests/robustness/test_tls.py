@@ -1,10 +1,12 @@
 """https: who believes it, and that every fault is on it what it is without."""
 
+import asyncio
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import aiohttp
 import httpx
 import openai
 import pytest
@@ -54,6 +56,22 @@ def test_a_client_that_is_not_told_trusts_nobody(handle: Handle, caplog: pytest.
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(f"{handle.base_url}/models".replace("https", "http"))
     assert caplog.records == []
+
+
+@pytest.mark.usefixtures("trusting")
+def test_aiohttp_is_given_the_file(server: EmulatorServer, handle: Handle) -> None:
+    """It looked at the variables when it was imported."""
+
+    async def asked(trusted: ssl.SSLContext | bool) -> int:
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusted)) as session,
+            session.get(f"{handle.base_url}/models", headers=handle.headers) as reply,
+        ):
+            return reply.status
+
+    with pytest.raises(aiohttp.ClientConnectorCertificateError):
+        asyncio.run(asked(True))
+    assert asyncio.run(asked(ssl.create_default_context(cafile=server.tenant().ca_file))) == 200
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1", "generalcompute.localhost"])
