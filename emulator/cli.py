@@ -164,26 +164,37 @@ def serve(
 
     A single provider answers at the root of its port; several answer under /<provider>/.
     """
-    from emulator import server
-
     if state is not None and speed != 1:
         give_up("--state and --speed do not go together: at a new start, it would be of the future", "leave one out")
     variants: dict[str, list[str]] = {}
     for name, chosen in _pairs(variant, "--variant"):
         variants.setdefault(name, []).append(chosen)
+    runtime = _made(
+        providers,
+        data=data,
+        seed=seed,
+        pace=pace,
+        speed=speed,
+        strict_auth=strict_auth,
+        state=state,
+        scenarios=_one_each(scenario, "--scenario"),
+        latency=_one_each(latency, "--latency"),
+        variants=variants,
+    )
+    with closing(runtime.store):
+        running = _listen(runtime, host, port, own_ports=ports, tls=tls_ca or tls)
+        if connections is not None:
+            _disturb(running, connections)
+        _greet(running)
+        running.run(reload_from=list(data) if reload else None)
+
+
+def _made(providers: Sequence[str], *, state: str | None, **wishes: Any) -> Any:
+    """A runtime as it is asked for; what cannot be had is told, with what can."""
+    from emulator import server
+
     try:
-        runtime = server.make_runtime(
-            providers,
-            data=data,
-            seed=seed,
-            pace=pace,
-            speed=speed,
-            strict_auth=strict_auth,
-            state=state,
-            scenarios=_one_each(scenario, "--scenario"),
-            latency=_one_each(latency, "--latency"),
-            variants=variants,
-        )
+        return server.make_runtime(providers, state=state, **wishes)
     except LoadError as error:
         _show_problems(error)
     except KeyError as error:
@@ -192,12 +203,6 @@ def serve(
         give_up(str(error), "`emulator list PROVIDER` shows its scenarios, variants and latency profiles")
     except _state_errors() as error:
         give_up(f"cannot keep state in {state}: {error}", getattr(error, "hint", "choose a file you can write to"))
-    with closing(runtime.store):
-        running = _listen(runtime, host, port, own_ports=ports, tls=tls_ca or tls)
-        if connections is not None:
-            _disturb(running, connections)
-        _greet(running)
-        running.run(reload_from=list(data) if reload else None)
 
 
 def _listen(runtime: Any, host: str, port: int, *, own_ports: bool, tls: bool | str) -> Any:

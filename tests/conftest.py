@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import folders
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -28,9 +29,8 @@ def invented(tmp_path: Path) -> Iterator[Callable[[str, str, str], Emulation]]:
     with ExitStack() as stack:
 
         def serving(name: str, provider: str, spec: str) -> Emulation:
-            for file, text in ((f"fixtures/{name}/provider.yaml", provider), (f"specs/{name}.yaml", spec)):
-                (tmp_path / file).parent.mkdir(parents=True)
-                (tmp_path / file).write_text(text, encoding="utf-8")
-            return stack.enter_context(EmulatorServer(make_runtime([name], data=[tmp_path], pace=0))).tenant()
+            files = {f"fixtures/{name}/provider.yaml": provider, f"specs/{name}.yaml": spec}
+            runtime = make_runtime([name], data=[folders.write(tmp_path, files)], pace=0)
+            return stack.enter_context(EmulatorServer(runtime)).tenant()
 
         yield serving

@@ -13,7 +13,9 @@ from emulator.catalog.checks import check, reachable
 from emulator.catalog.groups import declared_groups, group_path, groups_of
 from emulator.catalog.language import limits as limits_language
 from emulator.catalog.language import operations as operations_language
+from emulator.catalog.language.auth import Auth
 from emulator.catalog.language.document import Document
+from emulator.catalog.language.errors import Errors
 from emulator.catalog.latency import latency_plan
 from emulator.catalog.leaves import Leaves
 from emulator.catalog.openapi import followed
@@ -56,14 +58,19 @@ class Compiler:
         ]  # fmt: skip
         if self.problems or document.auth is None or document.errors is None:
             raise LoadError(self.problems)
+        provider = self._assembled(document, base, document.auth, document.errors)
+        if self.problems:
+            raise LoadError(self.problems)
+        return provider
+
+    def _assembled(self, document: Document, base: str, auth: Auth, errors: Errors) -> Provider:
+        """Of a document without contradictions the provider, unless there are problems then."""
         self.sources = {name: Source(s.ref, s.grade) for name, s in document.sources.items()}
-        auth, errors = document.auth, document.errors
         self.streams = {name: self._stream(name) for name in document.streams}
         self.kinds = {name: resource_type(name, r, self.leaves) for name, r in document.resources.items()}
         self.groups = declared_groups(self.spec.document)
         catalog = {name: self._entries(name) for name in errors.catalog}
-        operations = {o.id: self._operation(o, catalog) for o in self._served()}
-        provider = Provider(
+        return Provider(
             id=document.id,
             title=document.title or document.id,
             origin=document.origin.rstrip("/"),
@@ -75,7 +82,7 @@ class Compiler:
             checks=tuple(document.checks),
             sources=self.sources,
             kinds={name: self.sources[kind.source] for name, kind in document.resources.items()},
-            operations=operations,
+            operations={o.id: self._operation(o, catalog) for o in self._served()},
             router=self._router(),
             aliases={path: self._source(name) for path, name in document.alias_sources.items()},
             places=tuple(Place(a.where, a.name, a.scheme) for a in auth.accept),
@@ -101,9 +108,6 @@ class Compiler:
             compile_steps=lru_cache(maxsize=256)(scenario_from_text),
             read_places=lambda: self.tree.marks,
         )
-        if self.problems:
-            raise LoadError(self.problems)
-        return provider
 
     def _names(self, names: Iterable[str] | None) -> tuple[str, ...] | None:
         return None if names is None else tuple(names)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import folders
+
 PROVIDER = """\
 id: acme
 extends: openai_compatible
@@ -24,8 +26,4 @@ paths:
 def write(folder: Path, files: dict[str, str] | None = None) -> Path:
     """A `--data` folder with Acme, `files` (by path) laid over it."""
     whole = {"fixtures/acme/provider.yaml": PROVIDER, "specs/acme.yaml": SPEC, **(files or {})}
-    for name, text in whole.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return folder
+    return folders.write(folder, whole)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import folders
 import yaml
 
 from emulator import catalog
@@ -35,11 +36,8 @@ def write(
         "paths": {**_CHAT, **MODELS} if paths is None else dict(paths),
         "components": {"securitySchemes": {"bearer": dict(scheme)}},
     }
-    for file, content in {"specs/acme.yaml": spec, "fixtures/acme/provider.yaml": {**_PROVIDER, **sections}}.items():
-        path = folder / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    return folder
+    files = {"specs/acme.yaml": spec, "fixtures/acme/provider.yaml": {**_PROVIDER, **sections}}
+    return folders.write(folder, {file: yaml.safe_dump(it, sort_keys=False) for file, it in files.items()})
 
 
 def load(folder: Path) -> dict[str, ProviderFamily]:

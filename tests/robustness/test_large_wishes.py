@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import folders
 import httpx
 import pytest
 
@@ -33,10 +34,8 @@ operations:
 
 
 def _asked(folder: Path, **body: Any) -> httpx.Response:
-    for name, text in {"fixtures/acme/provider.yaml": PROVIDER, "specs/acme.yaml": SPEC}.items():
-        (folder / name).parent.mkdir(parents=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    transport = make_transport(make_runtime(["acme"], data=[folder]), None)
+    data = folders.write(folder, {"fixtures/acme/provider.yaml": PROVIDER, "specs/acme.yaml": SPEC})
+    transport = make_transport(make_runtime(["acme"], data=[data]), None)
     with httpx.Client(transport=transport, base_url="http://acme.localhost/v1") as client:
         return client.post("/embeddings", json={"text": "Hello", **body})
 
