@@ -25,6 +25,7 @@ WRONG: dict[str, tuple[Call, str]] = {
         "a step is plain JSON: ",
     ),
     "a play of a decimal": (lambda e: e["barrack"].play([{"times": Decimal(1)}]), "a step is plain JSON: "),
+    "a status of no refusal": (lambda e: e["barrack"].play([{"status": 500}]), "`status:` is one of a refusal's; say"),
     "a play of itself": (lambda e: e["barrack"].play(itself()), "a step is plain JSON: "),
     "a play of nothing": (lambda e: e["barrack"].play(None), "steps: "),
     "a play of a step": (lambda e: e["barrack"].play({"refuse": "rate_limited"}), "steps: "),
