@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_PART = r"(\d++(?:\.\d++)?)(ms|s|m|h|d)"
+_PARTS, _DURATION = re.compile(_PART), re.compile(f"(?:{_PART})++")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 LATEST = 253402300799.0  # 9999-12-31T23:59:59Z, the last second a calendar date can name
 
@@ -21,10 +22,9 @@ def parse_duration(text: str | float) -> float:
     """
     if isinstance(text, (int, float)):
         return float(text)
-    parts = _DURATION.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
+    if not _DURATION.fullmatch(text):  # looked at as a whole first: a search begins anew at each of many digits
         raise ValueError(f'"{text}" is not a duration (e.g. 350ms, 60s, 2h)')
-    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    return sum(float(number) * _SECONDS[unit] for number, unit in _PARTS.findall(text))
 
 
 def written_duration(seconds: float) -> str:

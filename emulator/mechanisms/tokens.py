@@ -20,9 +20,9 @@ class TokenRatio:
     def count(self, text: str) -> int:
         return math.ceil(len(text) / self.characters)
 
-    def cut(self, text: str, tokens: int) -> str:
+    def cut(self, text: str, tokens: float) -> str:
         """The longest beginning of `text` that counts at most `tokens`."""
-        return text[: max(int(tokens * self.characters), 0)]
+        return text[: int(min(max(tokens * self.characters, 0), len(text)))]
 
     def prompt(self, texts: list[str]) -> int:
         """Tokens of a chat prompt made of one text a message."""
@@ -49,7 +49,7 @@ def pieces(text: str, spaces: Literal["before", "after"] = "before", blanks: int
 
 def _spaced_words(text: str, spaces: Literal["before", "after"]) -> list[str]:
     """Words with whatever space there is on that side; what has no word there goes with the one on the other."""
-    words: list[str] = _PIECES[spaces].findall(text)
+    words: list[str] = _PIECES[spaces].findall(text.rstrip() if spaces == "before" else text)  # blanks begin no word
     if not words:
         return [text]
     if spare := len(text) - sum(map(len, words)):

@@ -73,6 +73,7 @@ ODD = {
     "surrogate instead of HTTP": r'{"garbage": {"data": "\ud800"}}',
     "surrogate instead of a size": r'{"bad_chunk_size": {"size": "\ud800"}}',
     "not a number": '{"hang": {"duration": NaN}}',
+    "a duration without a unit": f'{{"hang": {{"duration": "{"1" * 60_000}"}}}}',
 }
 
 

@@ -21,7 +21,7 @@ def test_durations(text: str | float, seconds: float) -> None:
     assert parse_duration(text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["", "5", "s", "1 s", "1fortnight", "-5s", "1s ", "1s,2s", "1e3s", "nan"])
+@pytest.mark.parametrize("text", ["", "5", "s", "1 s", "1fortnight", "-5s", "1s ", "1s,2s", "1e3s", "nan", "1s\n"])
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a duration \(e\.g\. 350ms, 60s, 2h\)"):
         parse_duration(text)

@@ -26,12 +26,19 @@ def test_a_piece_is_a_word_with_the_space_before_it_or_after_it() -> None:
     assert pieces("a b", blanks=1) == ["a", "", " b"]
 
 
-@given(RATIOS, TEXTS, st.integers(0, 400))
+def test_a_million_blanks_are_pieced_at_once() -> None:
+    blanks = " \n" * 500_000
+    assert pieces(blanks) == [blanks]
+    assert pieces(f"a b{blanks}") == ["a", f" b{blanks}"]
+    assert pieces(f"{blanks}a", "after") == [f"{blanks}a"]
+
+
+@given(RATIOS, TEXTS, st.one_of(st.integers(0, 400), st.sampled_from([-1, -1e308, 1e308])))
 @settings(deadline=None)
-def test_cut_is_the_longest_beginning_that_counts_at_most_so_much(ratio: TokenRatio, text: str, tokens: int) -> None:
+def test_cut_is_the_longest_beginning_that_counts_at_most_so_much(ratio: TokenRatio, text: str, tokens: float) -> None:
     cut = ratio.cut(text, tokens)
     assert text.startswith(cut)
-    assert ratio.count(cut) <= tokens
+    assert ratio.count(cut) <= max(tokens, 0)
     assert cut == text or ratio.count(text[: len(cut) + 1]) > tokens
 
 
