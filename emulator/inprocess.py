@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from functools import lru_cache
 from sys import is_finalizing
 from typing import Any
@@ -65,9 +65,16 @@ class Pacing:
 
     async def sleep(self, at: float) -> None:
         """The same while others have their turn."""
-        seconds, in_time = self.due(at, asyncio.get_running_loop().time())
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        try:
+            now = asyncio.get_running_loop().time()
+        except RuntimeError:  # it is trio's
+            import anyio
+
+            now, sleep = anyio.current_time(), anyio.sleep
+        seconds, in_time = self.due(at, now)
         if seconds > 0:
-            await asyncio.sleep(seconds)
+            await sleep(seconds)
         if not in_time:
             raise TimeoutError("timed out")
 

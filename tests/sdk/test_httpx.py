@@ -137,10 +137,30 @@ class TestTransport:
         """A stream whose second event is hours away: a transport that collects it first never answers."""
         runtime = package.make_runtime(["barrack"], pace=NO_PACE_TO_WAIT_FOR)
         barrack = Emulation(runtime, "default", "http://any.test", {})["barrack"]
-        barrack.fail(fault={"stall": {"at_event": 1, "duration": "9000h"}})
+        barrack.fail(fault={"stall": {"at_event": 1, "duration": "9000h"}}, times=2)
         url, body = f"{barrack.base_url}/ai/chat/", {**BARRACK, "stream": True}
         request = {"method": "POST", "url": url, "headers": barrack.headers, "json": body}
         return package.make_transport(runtime, None, library), request
+
+    def test_a_client_of_trio_waits_by_its_clock(self, library: Any) -> None:
+        trio, testing = pytest.importorskip("trio"), pytest.importorskip("trio.testing")
+        transport, request = self.stalling(library)
+        patient = {**request, "timeout": None}
+
+        async def ask() -> tuple[list[str], float]:
+            async with library.AsyncClient(transport=transport) as client, client.stream(**patient) as reply:
+                return [line async for line in reply.aiter_lines() if line], trio.current_time()
+
+        async def give_up() -> None:
+            async with library.AsyncClient(transport=transport) as client, client.stream(**request) as reply:
+                await reply.aread()
+
+        began = (clock := testing.MockClock(autojump_threshold=0)).current_time()
+        lines, ended = trio.run(ask, clock=clock)
+        assert lines[-1] == "data: [DONE]"
+        assert ended - began >= 9000 * 3600
+        with pytest.raises(library.ReadTimeout):
+            trio.run(give_up, clock=testing.MockClock(autojump_threshold=0))
 
     def test_a_cut_stream(self, emulator: Emulation, library: Any) -> None:
         barrack = emulator["barrack"]
