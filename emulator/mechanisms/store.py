@@ -207,9 +207,10 @@ class SQLiteStore(Store):
                 self._db.execute("ROLLBACK")
 
     def close(self) -> None:
-        for tenant in list(self._late.values()):
-            self.commit(tenant)
-        self._late.clear()
-        self._db.close()
-        if self._hold is not None:
-            self._hold.close()
+        with self.lock:  # or another thread might be writing: SQLite does not survive that
+            for tenant in list(self._late.values()):
+                self.commit(tenant)
+            self._late.clear()
+            self._db.close()
+            if self._hold is not None:
+                self._hold.close()

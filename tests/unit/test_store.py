@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import threading
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -202,3 +203,24 @@ def test_a_file_is_one_stores_until_it_is_closed(tmp_path: Path) -> None:
         SQLiteStore(tmp_path / "state.sqlite")
     first.close()
     SQLiteStore(tmp_path / "state.sqlite").close()
+
+
+def test_a_store_is_closed_behind_an_exchange_that_is_under_way(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "state.db")
+    about_to = threading.Event()
+
+    def close() -> None:
+        about_to.set()
+        store.close()
+
+    thread = threading.Thread(target=close)
+    with store.lock:
+        thread.start()
+        about_to.wait()
+        for number in range(1000):
+            store.tenant("blue").put(("kind", "key"), number)
+            store.commit(store.tenant("blue"))
+    thread.join()
+    again = SQLiteStore(tmp_path / "state.db")
+    assert again.tenant("blue").peek("kind", "key") == 999
+    again.close()
