@@ -131,6 +131,7 @@ class SQLiteStore(Store):
 
         super().__init__()
         self._busy = sqlite3.OperationalError
+        self._failed, self._closed = sqlite3.DatabaseError, sqlite3.ProgrammingError
         self._hold: Connection | None = None
         self._late: dict[str, Tenant] = {}
         self._db = sqlite3.connect(path, timeout=_PATIENCE, check_same_thread=False, isolation_level=None)
@@ -169,13 +170,15 @@ class SQLiteStore(Store):
                 raise UnusableState(message, "choose a new file, or restore this one") from None
 
     def commit(self, tenant: Tenant) -> None:
-        """What cannot be written now (the file is locked, the disk full) is with the next commit, or at the end."""
+        """What cannot be written now (a locked or broken file, a full disk) is with the next commit, or at the end."""
         if not tenant.touched:
             return
         cells = [(cell_key, self._text(tenant, cell_key)) for cell_key in list(tenant.touched)]
         try:
             self._write(tenant.name, cells)
-        except self._busy as error:
+        except self._closed:
+            raise
+        except self._failed as error:
             log.warning("state is not kept before the next request: %s", error)
             self._late[tenant.name] = tenant
         else:

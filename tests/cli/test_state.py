@@ -94,3 +94,19 @@ def test_a_cell_that_cannot_be_read(run: Run, tmp_path: Path, case: str) -> None
         f"error: cannot keep state in {file}: the cell `variants barrack` of the tenant blue cannot be read\n"
         "hint: choose a new file, or restore this one\n"
     )
+
+
+def test_a_file_that_is_damaged_meanwhile(serve: Serve, tmp_path: Path) -> None:
+    """It is told, and everybody is answered."""
+    file = tmp_path / "state.db"
+    first = serve("--state", file)
+    assert first.get(MODELS).status_code == 200
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        (version,) = other.execute("PRAGMA schema_version").fetchone()
+        other.execute("PRAGMA writable_schema = ON")
+        other.execute("UPDATE sqlite_master SET sql = 'CREATE TABLE cells'")
+        other.execute(f"PRAGMA schema_version = {version + 1}")
+    assert [first.get(MODELS).status_code for _ in range(2)] == [200, 200]
+    assert len(first.journal()) == 3
+    assert "state is not kept before the next request: malformed database schema" in first.errors.read_text()
+    first.stop()
