@@ -54,4 +54,12 @@ def _frozen(self: Any, name: str, *_: Any) -> NoReturn:
     raise AttributeError(f"{type(self).__qualname__}.{name} cannot be changed")
 
 
-_SHARED = {"__repr__": _repr, "__eq__": _equal, "__hash__": _hash, "__setattr__": _frozen, "__delattr__": _frozen}
+def _reduced(self: Any) -> tuple[type[Any], tuple[Any, ...]]:
+    """How it is copied and pickled: made anew, since nothing can be set."""
+    return type(self), _values(self)
+
+
+_SHARED = {
+    "__repr__": _repr, "__eq__": _equal, "__hash__": _hash, "__setattr__": _frozen, "__delattr__": _frozen,
+    "__reduce__": _reduced,
+}  # fmt: skip

@@ -1,5 +1,8 @@
 """Records are what frozen dataclasses are."""
 
+import copy
+import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -50,6 +53,12 @@ def test_equal_by_value_and_class() -> None:
     other: object = Spot(1, 2)
     assert Point(1, 2) != other
     assert {Point(1, 2), Point(1, 2)} == {Point(1, 2)}
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])  # noqa: S301
+def test_copied_and_pickled(again: Callable[[Any], Any]) -> None:
+    point = Point(1, 2, "there")
+    assert again(point) == point
 
 
 @pytest.mark.parametrize("name", ["x", "name", "new"])
