@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import math
+import os
 import signal
 import socket
 import threading
@@ -228,6 +229,7 @@ class EmulatorServer:
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self._stopped = False
+        self._process = os.getpid()
         self.url = self._url(self._listen(port))
 
     def _listen(self, port: int, provider: str | None = None) -> int:
@@ -339,7 +341,9 @@ class EmulatorServer:
                 self.stop()
 
     def stop(self) -> None:
-        """Stop serving, for good, and close the sockets and the store."""
+        """Stop serving, for good, and close the sockets and the store; but not in a process that was forked off."""
+        if os.getpid() != self._process:  # whose event loop and locks are still the first one's
+            return
         self._stopped = True
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True

@@ -1,9 +1,13 @@
 """A server in the background: `start` serves, or says why it does not."""
 
+import os
 import resource
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -75,3 +79,11 @@ def test_ports_of_ones_own_belong_to_providers_that_there_are_and_come_before_th
 def test_a_name_where_a_list_of_variants_belongs_is_told() -> None:
     with pytest.raises(CommandError, match=r"the variants of generalcompute are a list: \['older-models'\]"):
         make_runtime(variants={"generalcompute": "older-models"})
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_a_process_that_is_forked_off_stops_nothing(tmp_path: Path) -> None:
+    script = Path(__file__).parent / "forked.py"
+    command = [sys.executable, "-W", "ignore", str(script), str(tmp_path / "state.db")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)  # noqa: S603
+    assert (done.stdout, done.returncode) == ("200 0 2\n", 0), done.stderr
