@@ -177,7 +177,7 @@ class SlidingWindow(Window):
         return self.log[-1][0] if self.log else _NEVER
 
     def left(self, now: float) -> float:
-        self._forget(to_microseconds(now - self.per))  # the clock's own precision, or float dust delays the reset
+        self._forget(now)
         return self.capacity - self.used
 
     def resets(self, now: float) -> float:
@@ -190,7 +190,7 @@ class SlidingWindow(Window):
             yield at + self.per, self, self.capacity - used
 
     def use(self, now: float, cost: float) -> None:
-        self._forget(to_microseconds(now - self.per))
+        self._forget(now)
         log = self.log
         if log and log[-1][0] >= now:  # what is given back leaves the window with what was taken
             log[-1][1] += cost
@@ -200,15 +200,19 @@ class SlidingWindow(Window):
             log.append([now, cost])
         self.used += cost
 
-    def _forget(self, horizon: float) -> None:
-        """Drop what left the window."""
+    def _forget(self, now: float) -> None:
+        """Drop what left the window, and what is still to come: a clock can be set back."""
         log, gone = self.log, 0
+        horizon = to_microseconds(now - self.per)  # the clock's own precision, or float dust delays the reset
+        while log and log[-1][0] > now:
+            self.used -= log.pop()[1]
         while gone < len(log) and log[gone][0] <= horizon:
             self.used -= log[gone][1]
             gone += 1
         if gone:
             del log[:gone]
-            self.used = self.used if log else 0  # no dust of fractions stays
+        if not log:
+            self.used = 0  # no dust of fractions stays
 
 
 class TokenBucket(Window):
@@ -225,7 +229,7 @@ class TokenBucket(Window):
         return self.at
 
     def left(self, now: float) -> float:
-        if self.at < 0:
+        if not 0 <= self.at <= now:  # or it was used later than now: a clock can be set back
             return self.capacity
         if now < self.at:  # the clock was set back: it is filled from here on
             self.at = now

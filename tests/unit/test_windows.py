@@ -5,6 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 import httpx
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -122,6 +123,19 @@ def test_what_was_given_back_whole_brings_no_room_when_it_leaves() -> None:
         assert limit.offer(now, 5)
         limit.use(limit.window(), now, used - 5)
     assert limit.facts(30 * MICRO)["reset"] == 80
+
+
+@pytest.mark.parametrize("algorithm", ["sliding_window", "fixed_window", "token_bucket"])
+@given(st.integers(3600, 300_000_000).map(MICRO.__mul__), st.integers(1, 5))
+@settings(deadline=None)
+def test_a_clock_that_is_set_back_keeps_nobody_out(algorithm: Algorithm, back: int, capacity: int) -> None:
+    """For longer than a period, that is: what was used later than now is not used yet."""
+    limit, now, per = Admitting(algorithm, capacity, 60 * MICRO), 1_700_000_000 * MICRO, 60 * MICRO
+    while limit.offer(now, 1):
+        pass
+    told = limit.window().refusal((now - back) / MICRO, 1)["retry_after"]
+    assert told <= per / MICRO
+    assert [limit.offer(now - back + per, 1) for _ in range(capacity)] == [True] * capacity
 
 
 @given(st.lists(st.tuples(st.integers(0, 45), st.integers(1, 30)), min_size=2, max_size=6))
