@@ -132,7 +132,9 @@ class Protocol(asyncio.Protocol):
             (self.transport.pause_reading if waiting else self.transport.resume_reading)()
 
     async def _send_later(self, request: Request, answer: Coroutine[Any, Any, Answer]) -> None:
-        self._send(request, *await answer)
+        reply, exchange = await answer
+        if not self.transport.is_closing():  # nothing can be written to one that is closed
+            self._send(request, reply, exchange)
 
     def _send(self, request: Request, reply: Reply, exchange: Exchange | None) -> None:
         try:

@@ -1,12 +1,16 @@
 """Clients that leave, at every stage: the server notices, writes it down, and goes on."""
 
+import asyncio
+import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from wire_client import Wire, answered, chat, outcome, outcomes
+from wire_client import Wire, answered, chat, outcome, outcomes, request
 
 from emulator import Emulation, EmulatorServer, Handle, make_runtime
+from emulator.exchange import Reply
+from emulator.wire.protocol import Answer, Protocol
 
 STREAM: dict[str, Any] = {"stream": True}
 LEAVING = pytest.mark.parametrize("leave", [Wire.hang_up, Wire.reset], ids=["FIN", "RST"])
@@ -112,3 +116,38 @@ def test_a_paced_stream_stops_when_nobody_listens(paced: EmulatorServer, leave: 
     for wire in wires:
         leave(wire)
     assert outcomes(paced, handle) == [{"frames_sent": 0, "hung_up": True}] * 5 + [{"frames_sent": 0, "hung_up": False}]
+
+
+def test_before_a_reply_that_comes_later() -> None:
+    """As the control API's do: nobody is there to write it to."""
+    uvloop, failures = pytest.importorskip("uvloop"), []
+
+    async def talk() -> None:
+        loop, left = asyncio.get_running_loop(), asyncio.Event()
+        connections: set[Any] = set()
+        tasks: set[asyncio.Task[None]] = set()
+        loop.set_exception_handler(lambda _, context: failures.append(context["message"]))
+
+        async def later() -> Answer:
+            await left.wait()
+            return Reply(), None
+
+        def protocol() -> Protocol:
+            return Protocol(lambda *_: later(), connections, tasks, loop)
+
+        async with await loop.create_server(protocol, "127.0.0.1", 0) as server:
+            _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            writer.write(request("GET", "/_emulator/health"))
+            while not tasks:
+                await asyncio.sleep(0)
+            writer.transport.abort()
+            while connections:
+                await asyncio.sleep(0)
+            left.set()
+            while tasks:
+                await asyncio.sleep(0)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(talk())
+        gc.collect()  # which is when a task tells of an error that nobody looked at
+    assert failures == []
