@@ -1,6 +1,6 @@
 """The journal entry: what was asked, what was answered, and why."""
 
-from sys import intern
+from functools import lru_cache
 
 from emulator.exchange import Exchange
 from emulator.mechanisms import journal
@@ -10,7 +10,7 @@ from emulator.mechanisms.journal import SENT_WHOLE, Entry
 def record(ex: Exchange) -> None:
     """Append the entry and let the store keep what the exchange changed."""
     operation, refusal, reply = ex.operation, ex.refusal, ex.reply
-    matched, path = operation is not None, intern(ex.local_path)
+    matched, path = operation is not None, _shared(ex.local_path)
     ex.entry = entry = Entry(ex.now, ex.method, path, ex.headers, ex.body, reply.status, matched)
     entry.secret = ex.provider.secret_headers
     entry.provider = ex.provider.id
@@ -35,3 +35,9 @@ def record_unaddressed(ex: Exchange, tenant_name: str, path: str) -> None:
     entry.secret = entry.secret.union(*(family.base.secret_headers for family in ex.runtime.providers.values()))
     journal.append(tenant, entry)
     ex.runtime.store.commit(tenant)
+
+
+@lru_cache(journal.MOST_ENTRIES)  # what is interned, Python 3.12 keeps for ever
+def _shared(path: str) -> str:
+    """One string for all that are equal."""
+    return path

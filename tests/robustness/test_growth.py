@@ -1,6 +1,7 @@
 """Nothing grows without bound, however many requests come, of whatever kind."""
 
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -99,6 +100,19 @@ def test_what_tests_asked_for_leaves_when_it_is_over(runtime: Runtime) -> None:
     assert told() == [None, "missed", "exhausted"]
     assert [play["index"] for play in tenant.cells["plays", provider.id]] == [0, 1]
     assert len(commands.unfinished(runtime, "default")) == 1
+
+
+def test_ever_new_paths(runtime: Runtime) -> None:
+    """Equal ones are one string, and none is kept for ever: Python 3.12 does that with what is interned."""
+    provider, operation = completion()
+    asked = example(provider, operation, provider.api_key)
+    for _ in range(2):
+        asked.path = f"/{provider.id}/" + "-".join(["ever", "new"])
+        answer(runtime, asked)
+    tenant = runtime.store.tenant("default")
+    first, second = (tenant.peek("journal", number).path for number in "12")
+    assert first is second
+    assert sys.getrefcount(first) < 2**31
 
 
 def test_ever_new_keys() -> None:
