@@ -1,12 +1,14 @@
 """Certificates for https on this machine: an authority of the emulator's own, and what it signs."""
 
+import os
 import re
 import ssl
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from emulator.mechanisms.clock import utc
 
@@ -71,14 +73,37 @@ class Authority:
         return trustme.CA.from_pem(self.file.read_bytes(), self._key_file.read_bytes())
 
     def _made(self) -> "trustme.CA":
-        import trustme
+        if self._folder is not None:
+            authority = _new()
+            self.file.write_bytes(authority.cert_pem.bytes())
+            return authority
+        self._key_file.touch(mode=0o600)
+        with self._key_file.open("r+b") as key:
+            _alone(key)
+            if self.file.exists():  # somebody else was first
+                return self._found()
+            authority = _new()
+            key.truncate()
+            key.write(authority.private_key_pem.bytes())
+            key.flush()
+            unfinished = self.file.with_name(f"{self.file.name}.{os.getpid()}")
+            unfinished.write_bytes(authority.cert_pem.bytes())
+            unfinished.replace(self.file)
+            return authority
 
-        authority = trustme.CA(organization_name="emulator, for tests on this machine")
-        if self._folder is None:
-            self._key_file.touch(mode=0o600)
-            self._key_file.write_bytes(authority.private_key_pem.bytes())
-        self.file.write_bytes(authority.cert_pem.bytes())
-        return authority
+
+def _new() -> "trustme.CA":
+    import trustme
+
+    return trustme.CA(organization_name="emulator, for tests on this machine")
+
+
+def _alone(file: BinaryIO) -> None:
+    """Wait until nobody else has the file, and have it until it is closed: servers may start at once."""
+    with suppress(ImportError, OSError):  # Windows, and file systems without locks
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def own_hosts(host: str, providers: Iterable[str]) -> list[str]:

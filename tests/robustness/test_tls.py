@@ -3,7 +3,10 @@
 import asyncio
 import ssl
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import aiohttp
@@ -144,3 +147,20 @@ def test_the_official_client_has_an_error(handle: Handle, name: str) -> None:
         pytest.raises((openai.APIConnectionError, httpx.TransportError)),
     ):
         client.chat.completions.create(model=handle.models[0], messages=MESSAGES)
+
+
+def test_servers_that_start_at_once_share_the_authority_they_keep(tmp_path: Path) -> None:
+    file, start = tmp_path / "ca.pem", Barrier(4)
+
+    def made(_: int) -> EmulatorServer:
+        runtime = make_runtime(["generalcompute"], pace=0)
+        start.wait()
+        return EmulatorServer(runtime, tls=file)
+
+    with ThreadPoolExecutor(4) as pool:
+        servers = list(pool.map(made, range(4)))
+    trust = ssl.create_default_context(cafile=file)
+    for server in [*servers, EmulatorServer(make_runtime(["generalcompute"], pace=0), tls=file)]:
+        with server:
+            assert httpx.get(f"{server.url}/generalcompute/health", verify=trust).status_code == 200
+    assert sorted(tmp_path.iterdir()) == [file, tmp_path / "ca.pem.key"]
