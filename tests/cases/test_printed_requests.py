@@ -1,4 +1,4 @@
-"""The requests that the four provider pages print, sent as printed, get the reply that is printed beside them.
+"""The requests that the providers' pages print, sent as printed, get the reply that is printed beside them.
 
 Only scheme and host are the emulator's. What a page prints as a placeholder is sent as the placeholder.
 """
@@ -36,6 +36,17 @@ BARRACK_REPLY = {
     "choices": [{"index": 0, "error": {"role": "assistant", "content": "…"}, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 25, "completion_tokens": 42, "total_tokens": 67},
 }
+
+BARRACK_PRICING_QUERY = "?currency&gpu_count&gpu_model&resource_type&tier&volume_size_gb&volume_type"
+BARRACK_PRICING_REQUEST = b"""{
+    "tier": "legacy",
+    "currency": "USD",
+    "resource_type": "volumes",
+    "volume_size_gb": 100,
+    "volume_type": "SSD",
+    "gpu_model": "string",
+    "gpu_count": 1
+}"""
 
 GENERALCOMPUTE_REQUEST = b"""
 {
@@ -160,6 +171,13 @@ class TestBarrack:
     def test_the_curl_line_as_printed_where_no_key_is_needed(self, emulator: Emulation) -> None:
         emulator["barrack"].use("keyless")
         self.is_the_reply(send("POST", emulator["barrack"].origin + "/api/ai/chat/", JSON, BARRACK_REQUEST))
+
+    def test_the_curl_line_of_pricing_names_the_model_of_a_gpu_by_a_placeholder(self, emulator: Emulation) -> None:
+        barrack = emulator["barrack"]
+        url = barrack.origin + "/api/pricing/" + BARRACK_PRICING_QUERY
+        reply = send("POST", url, {**JSON, **barrack.headers}, BARRACK_PRICING_REQUEST)
+        assert (reply.status, list(reply.json)) == (200, ["success", "message", "pricing_data", "request_id"])
+        assert list(reply.json["pricing_data"]) == ["volumes", "snapshots", "gpus", "metadata"]
 
     def is_the_reply(self, reply: RawReply) -> None:
         is_as_documented(reply, BARRACK_REPLY, "object", "model")
