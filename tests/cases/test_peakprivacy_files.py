@@ -61,6 +61,13 @@ class TestUpload:
         ]
         assert len({f["id"] for f in made}) == 3
 
+    @pytest.mark.parametrize("media_type", ["application/octet-stream", "application/json"])
+    def test_the_curl_line_of_the_page_uploads_json(self, asking: Caller, media_type: str) -> None:
+        parts = [multipart.file("{}", name, media_type) for name in ("data1.json", "data2.json", "file3.json")]
+        reply = asking.ask(body=multipart.form(parts))
+        assert reply.status == 200
+        assert [(f["ext"], f["size"], f["mimetype"]) for f in reply.json] == [("json", 2, "application/json")] * 3
+
     def test_with_requests_which_tells_no_type(self, handle: Handle) -> None:
         files = [("files[]", (name, b"\r\n--\0\xff")) for name in ("scan.PNG", "letter.docx", "x.pdf")]
         headers = {**handle.headers, "Api-token": NEW}
