@@ -187,8 +187,10 @@ def unfinished(emulator: Emulation, caller: Caller) -> RawReply:
     return caller.ask()
 
 
-def model_not_deployed(emulator: Emulation, caller: Caller) -> RawReply:
-    """A run of an agent whose model is no longer there."""
+def model_not_there(emulator: Emulation, caller: Caller) -> RawReply:
+    """An agent of a model that nobody has, or a run of one whose model is no longer there."""
+    if caller.operation.id in ("createAgent", "updateAgent"):
+        return another_model(emulator, caller)
     creating = another(caller, "createAgent")
     agent = creating.ask(body={**(creating.body or {}), "model": "nugen-flash-instruct"}).json["data"]
     caller.url = caller.url.replace("support_agent", agent["name"]).replace("agent_000000000000001", agent["id"])
@@ -298,7 +300,7 @@ CAUSES: dict[str, dict[RefusalName, Cause]] = {
         "not_found": unknown_to_platform,
         "conflict": taken_on_platform,
         "illegal_state": unfinished,
-        "unknown_model": model_not_deployed,
+        "unknown_model": model_not_there,
     },
     "peakprivacy": {
         **ANY_PROVIDER,

@@ -199,6 +199,16 @@ def _printed_usage(asking: Caller) -> None:
     assert "total_usage" in another(asking, "getAgentUsage").ask().json["data"]
 
 
+def _camel_case_agents(asking: Caller) -> None:
+    made = another(asking, "createAgent").ask().json["data"]
+    (_, listed) = another(asking, "listAgents").ask().json["agents"]
+    assert listed == made
+    assert list(made) == [
+        "id", "name", "description", "baseModel", "baseModelName", "createdDate", "status", "creator", "endpoint",
+        "usageCount", "lastUsed", "performanceMetrics", "systemPrompt", "uncertaintyThreshold",
+    ]  # fmt: skip
+
+
 def _bare_model_id(asking: Caller) -> None:
     assert another(asking, "deployModel").ask().json == "model_leases_alignment_000000000000002"
 
@@ -275,6 +285,7 @@ SHOWS: dict[tuple[str, str], Callable[[Caller], None]] = {
     ("nugen", "agents-stream"): _agents_stream,
     ("nugen", "printed-usage"): _printed_usage,
     ("nugen", "bare-model-id"): _bare_model_id,
+    ("nugen", "camel-case-agents"): _camel_case_agents,
     ("nugen", "quota-429"): _quota_429,
     ("nugen", "confidence-score"): _confidence_score,
     ("nugen", "lower-case-statuses"): _lower_case_statuses,

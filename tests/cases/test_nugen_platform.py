@@ -39,6 +39,9 @@ class Platform:
     def post(self, path: str, body: Any = None) -> Any:
         return self._done(self.ask("POST", path, body))
 
+    def delete(self, path: str) -> Any:
+        return self._done(self.ask("DELETE", path))
+
     def wait(self, duration: str) -> None:
         self.emulation.clock.advance(duration)
 
@@ -97,7 +100,7 @@ class TestModels:
         assert done["end_time"] == "2027-01-15T08:02:00"
         assert UNDEPLOYED in {m["id"] for m in nugen.get("/agents/available_models")}
 
-        assert nugen.post(f"/models/undeploy-model/{UNDEPLOYED}") == {"model_id": UNDEPLOYED}
+        assert nugen.delete(f"/models/undeploy-model/{UNDEPLOYED}") == UNDEPLOYED
         assert nugen.get(f"/models/undeploy-model/{UNDEPLOYED}/status")["status"] == "PENDING"
         assert nugen.refused("POST", f"/models/deploy-model/{UNDEPLOYED}") == (
             400,
@@ -125,13 +128,15 @@ class TestModels:
         assert (found["status"], list(found["result"])) == ("FAILED", ["deployment_status", "error"])
         assert self.state(nugen, model) == "READY"
 
+    def test_what_is_undeployed_is_not_undeployed_again(self, nugen: Platform) -> None:
+        status, detail = nugen.refused("DELETE", f"/models/undeploy-model/{UNDEPLOYED}")
+        assert (status, detail) == (400, "Model cannot be undeployed. Current status: UNDEPLOYED")
+
     @pytest.mark.parametrize("model", ["gpt-oss-20b", "nobodys"])
-    @pytest.mark.parametrize(("method", "path"), [("POST", ""), ("GET", "/status")])
-    def test_what_is_not_the_accounts_own_is_not_found(
-        self, nugen: Platform, model: str, method: str, path: str
-    ) -> None:
-        for verb in ("deploy", "undeploy"):
-            assert nugen.refused(method, f"/models/{verb}-model/{model}{path}") == (404, "Model not found")
+    def test_what_is_not_the_accounts_own_is_not_found(self, nugen: Platform, model: str) -> None:
+        for method, verb in (("POST", "deploy"), ("DELETE", "undeploy")):
+            assert nugen.refused(method, f"/models/{verb}-model/{model}") == (404, "Model not found")
+            assert nugen.refused("GET", f"/models/{verb}-model/{model}/status") == (404, "Model not found")
 
     def state(self, nugen: Platform, model: str) -> str:
         (found,) = [m for m in nugen.get("/models/aligned")["domain_aligned_models"] if m["id"] == model]
@@ -182,6 +187,36 @@ class TestAgents:
         assert (gone.status, gone.body) == (204, b"")
         assert (gone.header("content-type"), gone.header("content-length")) == (None, None)
         assert nugen.refused("GET", f"/agents/{made['id']}") == (404, "Agent not found")
+
+    def test_the_requests_of_the_pages(self, nugen: Platform) -> None:
+        printed = {
+            "agent_name": "Customer Support Agent",
+            "agent_description": "An agent designed to handle customer support queries",
+            "model": "nugen-flash-instruct",
+            "max_token": 1000,
+            "temperature": 0.7,
+            "instructions": "You are a helpful customer support assistant.",
+            "demonstrations": [{}],
+        }
+        made = nugen.post("/agents/create", printed)["data"]
+        assert (made["name"], made["base_model_name"]) == ("customer_support_agent", "Nugen Flash Instruct")
+        shown = [{"input": "How do I reset my password?", "output": "By the link."}]
+        changed = nugen.ask("PATCH", f"/agents/{made['id']}", {**printed, "agent_name": None, "demonstrations": shown})
+        assert nugen._done(changed)["data"]["name"] == "customer_support_agent"
+
+    def test_what_an_agent_has_without_being_told(self, nugen: Platform) -> None:
+        made = nugen.post("/agents/create", agent())["data"]
+        assert (made["system_prompt"], made["temperature"]) == ("You are a helpful AI assistant.", 0.7)
+        nothing = dict.fromkeys(
+            ("agent_name", "agent_description", "model", "max_token", "temperature", "instructions")
+        )
+        assert nugen._done(nugen.ask("PATCH", f"/agents/{made['id']}", nothing))["data"] == made
+
+    def test_a_model_that_the_account_has_not_makes_no_agent(self, nugen: Platform) -> None:
+        status, detail = nugen.refused("POST", "/agents/create", agent(model="nobodys"))
+        assert (status, "nobodys" in detail) == (400, True)
+        assert nugen.refused("PATCH", "/agents/agent_000000000000001", {"model": "nobodys"})[0] == 400
+        assert len(nugen.get("/agents")["agents"]) == 1
 
     def test_usage_counts_runs_and_tokens_of_agents_that_are_gone_too(self, nugen: Platform) -> None:
         assert nugen.get("/agents/usage") == {
