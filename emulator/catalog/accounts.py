@@ -157,6 +157,7 @@ def act(declared: language.Act, kinds: Mapping[str, ResourceType], leaves: Leave
         else Paging(
             leaves.expression(page.number, (*at, "page", "number")),
             leaves.optional(page.cursor, (*at, "page", "cursor")),
+            leaves.optional(page.offset, (*at, "page", "offset")),
             leaves.expression(page.size, (*at, "page", "size")),
             page.default,
             page.most,

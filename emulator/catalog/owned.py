@@ -231,6 +231,8 @@ def act(document: Document, act: Act, path: DocumentPath) -> Iterator[Finding]:
         yield path, f"`{act.verb}` needs `item:`, an expression for the id"
     if act.verb == "call" and act.call is None:
         yield path, "`call` needs `call:`, the transition to make"
+    if act.page is not None and act.page.cursor is not None and act.page.offset is not None:
+        yield (*path, "page", "offset"), "is for pages without a cursor"
     if act.book is not None:
         yield from _book(document, act, path)
     named = [("resource", act.resource), *(("others", name) for name in act.others), *(("parts", n) for n in act.parts)]

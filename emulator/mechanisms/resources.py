@@ -250,6 +250,8 @@ class Paging:
     number: Expression
     cursor: Expression | None
     """Instead of the number, see `cursors`."""
+    offset: Expression | None
+    """Instead of the number: how many items stand before the page."""
     size: Expression
     default: int
     most: int
@@ -267,11 +269,18 @@ def page_size(paging: Paging, scope: Scope) -> int:
 def page(
     items: Items, paging: Paging | None, scope: Scope, *, newest_first: bool = False
 ) -> tuple[list[Item], dict[str, int]]:
-    """The items of the page asked for, and `{number, size, total, pages}`. Pages count from 1."""
+    """The items of the page asked for, and `{number, size, total, pages}`, or with an offset `{offset, size, total}`.
+
+    Pages count from 1.
+    """
     total, ordered = len(items), reversed(items) if newest_first else iter(items)
     if paging is None:
         return list(ordered), {"number": 1, "size": total, "total": total, "pages": 1}
     size = page_size(paging, scope)
+    if paging.offset is not None:
+        offset = max(int(paging.offset.number(scope, 0)), 0)
+        first = min(offset, total)
+        return list(islice(ordered, first, first + size)), {"offset": offset, "size": size, "total": total}
     number = max(int(paging.number.number(scope, 1)), 1)
     facts = {"number": number, "size": size, "total": total, "pages": -(-total // size)}
     first = min((number - 1) * size, total)

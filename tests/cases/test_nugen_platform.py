@@ -415,27 +415,81 @@ EVALUATION = {"model_id": DEPLOYED, "benchmark_id": "benchmark_000000000000001"}
 
 class TestEvaluations:
     def test_an_evaluation_from_start_to_end(self, nugen: Platform) -> None:
-        made = nugen.post("/evaluations", {**EVALUATION, "model_id_2": SMALL})
-        assert (list(made), made["status"]) == (["evaluation_id", "status"], "PROCESSING")
+        made = nugen.post("/evaluations", EVALUATION)
+        assert list(made) == ["evaluation_id", "model_id", "status", "benchmark_id", "created_at", "message"]
+        assert (made["status"], made["created_at"]) == ("PROCESSING", "2027-01-15T08:00:00")
         path = f"/evaluations/{made['evaluation_id']}"
-        assert nugen.get(f"{path}/status")["end_time"] is None
+        nugen.wait("1m")
+        assert nugen.get(f"{path}/status") == {
+            "evaluation_id": made["evaluation_id"],
+            "status": "PROCESSING",
+            "benchmark_id": "benchmark_000000000000001",
+            "progress": "1/2 questions",
+            "questions_completed": 1,
+            "total_questions": 2,
+            "avg_time_per_question": 60.0,
+            "eta_seconds": 60,
+            "start_time": "2027-01-15T08:00:00",
+            "end_time": None,
+        }
         assert nugen.refused("GET", f"{path}/results")[0] == 400
-        nugen.wait("2m")
-        assert nugen.get(f"{path}/status")["status"] == "READY"
+        nugen.wait("1m")
+        done = nugen.get(f"{path}/status")
+        assert (done["status"], done["progress"], done["eta_seconds"]) == ("READY", "2/2 questions", None)
         results = nugen.get(f"{path}/results")
-        assert (results["method"], results["baseline_model_id"], results["raw_answers_count"]) == (
-            "eval-compare",
-            SMALL,
-            4,
-        )
+        assert list(results) == [
+            "evaluation_id", "model_id", "benchmark_id", "status", "method", "raw_answers_count", "completed_at",
+            "metrics",
+        ]  # fmt: skip
+        assert (results["method"], results["raw_answers_count"]) == ("eval", 2)
+        assert (results["completed_at"], len(results["metrics"])) == ("2027-01-15T08:02:00", 8)
         assert all(0 <= score <= 1 for score in results["metrics"].values())
         first, *_ = nugen.get("/models/aligned")["domain_aligned_models"]
         assert first["evaluation_data"] == {"evaluation_id": made["evaluation_id"], "status": "READY"}
 
+    def test_two_models_are_compared(self, nugen: Platform) -> None:
+        made = nugen.post("/evaluations", {**EVALUATION, "model_id_2": SMALL, "custom_metrics": ["accuracy"]})
+        nugen.wait("2m")
+        results = nugen.get(f"/evaluations/{made['evaluation_id']}/results")
+        assert list(results)[7:] == ["model_id_2", "base_model", "eval_model", "comparison"]
+        assert (results["method"], results["model_id_2"], results["raw_answers_count"]) == ("eval-compare", SMALL, 4)
+        base, evaluated = results["base_model"], results["eval_model"]
+        assert (base["model_id"], evaluated["model_id"]) == (DEPLOYED, SMALL)
+        rows = results["comparison"]["metrics"]
+        assert [(row["base"], row["evaluated"]) for row in rows] == [
+            (base["metrics"][row["metric"]], evaluated["metrics"][row["metric"]]) for row in rows
+        ]
+        gains = [row["improvement_%"] for row in rows]
+        assert gains[0] == round((rows[0]["evaluated"] / rows[0]["base"] - 1) * 100, 2)
+        assert results["comparison"]["summary"] == {
+            "avg_improvement": round(sum(gains) / 8, 2),
+            "max_improvement": max(gains),
+            "min_improvement": min(gains),
+        }
+
+    def test_the_evaluations_of_the_account(self, nugen: Platform) -> None:
+        made = [nugen.post("/evaluations", EVALUATION)["evaluation_id"] for _ in range(3)]
+        page = nugen.get("/evaluations?status=PROCESSING&limit=2&offset=1")
+        assert list(page) == ["user_id", "evaluations", "total", "limit", "offset"]
+        assert (page["total"], page["limit"], page["offset"]) == (3, 2, 1)
+        assert [one["evaluation_id"] for one in page["evaluations"]] == made[1:]
+        assert {one["metrics"] for one in page["evaluations"]} == {None}
+        seeded, *_ = nugen.get("/evaluations?status=READY")["evaluations"]
+        assert list(seeded) == [
+            "evaluation_id", "model_id", "benchmark_id", "status", "judge_provider", "created_at", "metrics",
+        ]  # fmt: skip
+        assert list(seeded["metrics"]) == ["base_model", "eval_model"]
+        assert nugen.get(f"/evaluations?model_id={DEPLOYED}")["total"] == 4
+        beyond = nugen.get("/evaluations?offset=9")
+        assert (beyond["evaluations"], beyond["total"], beyond["limit"], beyond["offset"]) == ([], 5, 10, 9)
+        for query in ("limit=0", "limit=101", "offset=-1", "status=DONE"):
+            assert nugen.refused("GET", f"/evaluations?{query}")[0] == 422
+
     def test_one_can_fail(self, nugen: Platform) -> None:
         made = nugen.post("/evaluations", {**EVALUATION, "evaluation_name": "emu-evaluation-failure"})
         nugen.wait("2m")
-        assert nugen.get(f"/evaluations/{made['evaluation_id']}/status")["status"] == "FAILED"
+        found = nugen.get(f"/evaluations/{made['evaluation_id']}/status")
+        assert (found["status"], found["progress"], found["eta_seconds"]) == ("FAILED", None, None)
 
 
 def test_keys_are_accounts(nugen: Platform) -> None:

@@ -396,6 +396,11 @@ BROKEN = {
         "{book: server, verb: list, page: {cursor: query.p}}",
         "listServerUsage.act.page.cursor: is for resources; the entries of a book have page numbers",
     ),
+    "two ways of paging": _operations(
+        "{resource: disk, verb: list, filter: {server: query.server}, page: *paged}",
+        "{resource: disk, verb: list, page: {cursor: query.p, offset: query.p}}",
+        "listDisks.act.page.offset: is for pages without a cursor",
+    ),
     "several bodies without a use": _operations(
         "{resource: tag, verb: delete, item: params.tag}",
         "{resource: tag, verb: delete, item: params.tag, each: body.tags}",

@@ -94,6 +94,9 @@ class Page(Model):
     cursor: Expr | None = Field(
         None, description="Pages by cursor: `page.next` and `page.previous` are cursors, or null; no number."
     )
+    offset: Expr | None = Field(
+        None, description="Pages by how many items stand before them: `page.offset`; no number."
+    )
     size: Expr = "query.limit"
     default: int = Field(20, ge=1)
     most: int = Field(100, ge=1)
