@@ -188,7 +188,9 @@ def unfinished(emulator: Emulation, caller: Caller) -> RawReply:
 
 
 def model_not_there(emulator: Emulation, caller: Caller) -> RawReply:
-    """An agent of a model that nobody has, or a run of one whose model is no longer there."""
+    """A model that nobody has or that cannot be aligned, or a run of an agent whose model is no longer there."""
+    if caller.operation.id == "createAlignmentProject":
+        return caller.ask(body={**(caller.body or {}), "base_model": "gpt-oss-20b"})
     if caller.operation.id in ("createAgent", "updateAgent"):
         return another_model(emulator, caller)
     creating = another(caller, "createAgent")

@@ -345,7 +345,14 @@ class TestBenchmarks:
             "start_time": "2027-01-15T08:00:00",
             "end_time": "2027-01-15T08:00:30",
         }
-        questions = nugen.get(f"/benchmark/{benchmark}/data")["questions"]
+        data = nugen.get(f"/benchmark/{benchmark}/data")
+        assert list(data) == [
+            "benchmark_id", "benchmark_name", "status", "num_questions", "created_at", "updated_at", "source", "s3_key",
+            "s3_url", "documents", "questions", "metadata", "error",
+        ]  # fmt: skip
+        assert (data["num_questions"], data["documents"]) == (3, ["doc_000000000000001"])
+        assert (data["created_at"], data["updated_at"]) == ("2027-01-15T08:00:00", "2027-01-15T08:00:30")
+        questions = data["questions"]
         assert [list(question) for question in questions] == [["question_num", "question", "answer"]] * 3
         assert [question["question_num"] for question in questions] == [1, 2, 3]
 
@@ -353,12 +360,29 @@ class TestBenchmarks:
         fields = [multipart.text("Mine", "name"), multipart.text("doc_000000000000001", "document_id")]
         questions = multipart.file("[]", "q.json", "application/json", "file")
         made = nugen.post("/benchmark/upload", multipart.form([questions, *fields]))
-        assert made["status"] == "READY"
-        assert nugen.get(f"/benchmark/status/{made['benchmark_id']}")["benchmark_name"] == "Mine"
+        assert list(made) == ["id", "name", "status", "num_questions", "questions"]
+        assert (made["name"], made["status"], len(made["questions"])) == ("Mine", "READY", made["num_questions"])
+        assert nugen.get(f"/benchmark/status/{made['id']}")["benchmark_name"] == "Mine"
+        *_, listed = nugen.get("/benchmark/list")["benchmarks"]
+        assert listed == {
+            "id": made["id"],
+            "benchmark_name": "Mine",
+            "status": "READY",
+            "documents": ["doc_000000000000001"],
+            "num_questions": made["num_questions"],
+            "created_at": "2027-01-15T08:00:00",
+            "updated_at": "2027-01-15T08:00:00",
+        }
+
+    def test_the_documents_of_one_must_exist(self, nugen: Platform) -> None:
+        assert nugen.refused("POST", "/benchmark/create", {"documents": ["doc_1"]}) == (400, "No such document")
 
     def test_documents_must_be_ready(self, nugen: Platform) -> None:
         documents = nugen.post("/documents", files("a.txt"))["document_ids"]
-        assert nugen.refused("POST", "/benchmark/create", {"documents": documents})[0] == 400
+        detail = "A document is not ready. Current status: PROCESSING"
+        assert nugen.refused("POST", "/benchmark/create", {"documents": documents}) == (400, detail)
+        project = {"name": "x", "base_model": SMALL, "document_ids": documents}
+        assert nugen.refused("POST", "/alignment-project/create", project) == (400, detail)
         nugen.wait("10s")
         assert nugen.post("/benchmark/create", {"documents": documents})["status"] == "PROCESSING"
 
@@ -378,18 +402,34 @@ class TestAlignment:
         assert (list(made), made["status"]) == (["alignment_id", "status"], "PROCESSING")
         path = f"/alignment-project/status/{made['alignment_id']}"
         begun = nugen.get(path)
-        assert list(begun) == ["alignment_id", "status", "start_time", "end_time", "error", "data"]
-        assert (begun["end_time"], begun["data"]["model_id"]) == (None, None)
+        assert list(begun) == ["status", "data", "start_time", "end_time"]
+        assert (begun["status"], begun["end_time"]) == ("PROCESSING", None)
+        model = f"model_rents_2027_{made['alignment_id']}"
+        assert begun["data"] == {
+            "id": made["alignment_id"],
+            "name": "Rents 2027",
+            "base_model": SMALL,
+            "status": "PROCESSING",
+            "created_date": "2027-01-15T08:00:00",
+            "completed_date": None,
+            "documents": ["doc_000000000000001"],
+            "document_count": 1,
+            "creator": "developer@example.com",
+            "performance_metrics": None,
+            "progress": 0,
+            "estimated_completion": None,
+            "error": None,
+            "evaluation_id": None,
+            "model_id": model,
+        }
         assert len(nugen.get("/models/aligned")["domain_aligned_models"]) == 3
-        nugen.wait("10m")
-        model = nugen.get(path)["data"]["model_id"]
-        assert model == f"model_rents_2027_{made['alignment_id']}"
+        nugen.wait("5m")
+        assert nugen.get(path)["data"]["progress"] == 50
+        nugen.wait("5m")
         project = nugen.get(f"/alignment-project/{made['alignment_id']}")
-        assert (project["status"], project["model_id"], project["document_ids"]) == (
-            "READY",
-            model,
-            body["document_ids"],
-        )
+        done = {"status": "READY", "completed_date": "2027-01-15T08:10:00", "progress": 100}
+        assert project == nugen.get(path)["data"] == {**begun["data"], **done}
+        assert nugen.get("/alignment-project")["alignment_projects"][-1] == project
         assert nugen.get("/models/aligned")["domain_aligned_models"][-1]["status"] == "READY"
 
         nugen.post(f"/models/deploy-model/{model}")
@@ -398,8 +438,16 @@ class TestAlignment:
         nugen.wait("2m")
         assert nugen.post("/agents/run-agents/lease_reader/run", {"message": "Hi"})["model"] == model
 
+    def test_some_models_cannot_be_aligned(self, nugen: Platform) -> None:
+        for model in ("gpt-oss-20b", DEPLOYED):
+            body = {"name": "x", "base_model": model, "document_ids": ["doc_000000000000001"]}
+            detail = f"Model '{model}' cannot be aligned"
+            assert nugen.refused("POST", "/alignment-project/create", body) == (400, detail)
+
     def test_one_can_fail_and_has_no_model(self, nugen: Platform) -> None:
         assert aligned(nugen, "emu-align-failure") == "None"
+        failed = nugen.get("/alignment-project")["alignment_projects"][-1]
+        assert (failed["status"], failed["progress"], failed["error"]) == ("FAILED", None, "Alignment failed")
         assert len(nugen.get("/models/aligned")["domain_aligned_models"]) == 3
 
     @pytest.mark.parametrize(
