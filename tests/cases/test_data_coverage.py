@@ -199,6 +199,11 @@ def _printed_usage(asking: Caller) -> None:
     assert "total_usage" in another(asking, "getAgentUsage").ask().json["data"]
 
 
+def _bare_document_ids(asking: Caller) -> None:
+    (document,) = another(asking, "uploadDocuments").ask().json
+    assert re.fullmatch("doc_[0-9]{15}", document)
+
+
 def _camel_case_agents(asking: Caller) -> None:
     made = another(asking, "createAgent").ask().json["data"]
     (_, listed) = another(asking, "listAgents").ask().json["agents"]
@@ -285,6 +290,7 @@ SHOWS: dict[tuple[str, str], Callable[[Caller], None]] = {
     ("nugen", "agents-stream"): _agents_stream,
     ("nugen", "printed-usage"): _printed_usage,
     ("nugen", "bare-model-id"): _bare_model_id,
+    ("nugen", "bare-document-ids"): _bare_document_ids,
     ("nugen", "camel-case-agents"): _camel_case_agents,
     ("nugen", "quota-429"): _quota_429,
     ("nugen", "confidence-score"): _confidence_score,

@@ -306,6 +306,12 @@ class TestDocuments:
         nugen.wait("10s")
         assert nugen.get(f"/documents/{document}") == {"status": "READY", "document_id": document}
 
+    def test_one_is_deleted(self, nugen: Platform) -> None:
+        gone = nugen.delete("/documents/doc_000000000000001")
+        assert (list(gone), gone["document_id"]) == (["document_id", "message"], "doc_000000000000001")
+        assert nugen.refused("DELETE", "/documents/doc_000000000000001") == (404, "Document not found")
+        assert nugen.refused("GET", "/documents/doc_000000000000001") == (404, "Task not found")
+
     def test_several_at_once_all_or_none(self, nugen: Platform) -> None:
         a, b = nugen.post("/documents", files("a.txt", "b.txt"))["document_ids"]
         status, detail = nugen.refused("POST", "/documents", files("c.txt", "b.txt"))
@@ -393,6 +399,31 @@ def aligned(nugen: Platform, name: str) -> str:
     alignment = nugen.post("/alignment-project/create", project)["alignment_id"]
     nugen.wait("10m")
     return str(nugen.get(f"/alignment-project/status/{alignment}")["data"]["model_id"])
+
+
+class TestNewerPaths:
+    def test_from_a_document_to_an_aligned_model(self, nugen: Platform) -> None:
+        (document,) = nugen.post("/documents/create", files("a.txt"))["documents"]
+        nugen.wait("10s")
+        assert nugen.get(f"/documents/{document}/status") == {"status": "READY", "document_id": document}
+        benchmark = nugen.post("/benchmarks/create", {"documents": [document], "num_questions": 20})["benchmark_id"]
+        nugen.wait("30s")
+        assert nugen.get(f"/benchmarks/{benchmark}/status")["status"] == "READY"
+        body = {"name": "Leases", "base_model": SMALL, "document_ids": [document], "benchmark_id": benchmark}
+        alignment = nugen.post("/alignment-projects/create", body)["alignment_id"]
+        nugen.wait("10m")
+        assert nugen.get(f"/alignment-projects/{alignment}/status") == {
+            "alignment_id": alignment,
+            "status": "READY",
+            "queue_position": None,
+            "degraded": None,
+            "stage_failures": None,
+            "stop_requested_at": None,
+            "error": None,
+            "updated_at": "2027-01-15T08:10:40",
+        }
+        assert nugen.refused("POST", "/documents/create", files("a.txt"))[0] == 409
+        assert nugen.refused("GET", "/alignment-projects/alignment_1/status") == (404, "Task not found")
 
 
 class TestAlignment:
