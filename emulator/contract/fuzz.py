@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from schemathesis.engine import events
     from schemathesis.engine.recorder import Request, ScenarioRecorder
 
-_BEYOND_SCHEMA = frozenset({"unknown_model", "context_overflow", "body_too_large", "conflict", "illegal_state"})
+_BEYOND_SCHEMA = frozenset(
+    {"unknown_model", "context_overflow", "body_too_large", "not_found", "conflict", "illegal_state"}
+)
 """Refusals of requests that are right as far as a schema can say."""
 _ACCEPTANCE = "positive_data_acceptance"
 _OF_THE_PAST: tuple[RefusalName, ...] = ("conflict", "illegal_state")
@@ -191,7 +193,7 @@ class Oracle:
             return not self._own and exchange.operation is not None and exchange.operation.act is not None
         name = exchange.refusal.name
         guarded = any(what == "guard" for _, what, _ in exchange.trace)
-        return guarded or name in _BEYOND_SCHEMA or (name == "not_found" and not self._own)
+        return guarded or name in _BEYOND_SCHEMA
 
 
 def check(target: Target, schema: "BaseSchema", report: Report, progress: Callable[[str], object]) -> None:

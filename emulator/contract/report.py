@@ -15,9 +15,9 @@ EXCLUDED = {
 ALLOWED = {
     "missing_required_header": "a missing `Authorization` may be answered with whatever status the provider "
     "has for missing credentials; schemathesis knows only 401",
-    "positive_data_acceptance": "a generated body that its schema allows may still name an unknown model, not fit "
-    "the model's context, meet a guard between fields and resources, or come when a name is taken or a state does "
-    "not allow it, if the emulator says so too; examples of the spec are not excused. "
+    "positive_data_acceptance": "a generated body that its schema allows may still name an unknown model or resource, "
+    "not fit the model's context, meet a guard between fields and resources, or come when a name is taken or a state "
+    "does not allow it, if the emulator says so too; examples of the spec are not excused. "
     "And 402, like 429, is about the account and not the data",
     "ignored_auth": "not held against an emulator that takes any key: serve it with --strict-auth to have it checked",
 }
