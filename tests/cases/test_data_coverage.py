@@ -399,6 +399,12 @@ def test_the_bare_paths_reach_the_operations_they_stand_for(emulator: Emulation)
 # nothing is left out
 
 
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_schema_says_where_its_keys_are_from(provider: str) -> None:
+    schemas = PROVIDERS[provider].document["components"]["schemas"]
+    assert [name for name, schema in schemas.items() if "x-source" not in schema] == []
+
+
 def test_every_limit_has_a_way_to_use_it_up() -> None:
     assert {*EXHAUST, *BY_RESTART} == {(p, rule.name) for p, rule in LIMITS}
 
