@@ -115,7 +115,18 @@ class TestModels:
         model = "model_wills_alignment_000000000000003"
         found = nugen.get("/models/aligned")["domain_aligned_models"][-1]
         assert (found["id"], found["status"], found["deployment_status"]) == (model, "EVALUATED", "UNDEPLOYED")
-        assert found["evaluation_data"] == {"evaluation_id": "eval_000000000000002", "status": "READY"}
+        compared = nugen.get("/evaluations/eval_000000000000002/results")
+        assert found["evaluation_data"] == {
+            "evaluation_id": "eval_000000000000002",
+            "status": "READY",
+            "metrics": {},
+            "raw_answers_count": 4,
+            "completed_at": "2026-07-01T08:02:00",
+            "created_at": "2026-07-01T08:00:00",
+            "method": "eval-compare",
+            "baseline_model_id": SMALL,
+            **{key: compared[key] for key in ("base_model", "eval_model", "comparison")},
+        }
         nugen.post(f"/models/deploy-model/{model}")
         nugen.wait("2m")
         assert self.state(nugen, model) == "DEPLOYED"
@@ -524,7 +535,13 @@ class TestEvaluations:
         assert (results["completed_at"], len(results["metrics"])) == ("2027-01-15T08:02:00", 8)
         assert all(0 <= score <= 1 for score in results["metrics"].values())
         first, *_ = nugen.get("/models/aligned")["domain_aligned_models"]
-        assert first["evaluation_data"] == {"evaluation_id": made["evaluation_id"], "status": "READY"}
+        assert list(first["evaluation_data"]) == [
+            "evaluation_id", "status", "metrics", "raw_answers_count", "completed_at", "created_at", "method",
+        ]  # fmt: skip
+        assert first["evaluation_data"]["metrics"] == results["metrics"]
+        begun = nugen.post("/evaluations", EVALUATION)["evaluation_id"]
+        first, *_ = nugen.get("/models/aligned")["domain_aligned_models"]
+        assert first["evaluation_data"] == {"evaluation_id": begun, "status": "PROCESSING"}
 
     def test_two_models_are_compared(self, nugen: Platform) -> None:
         made = nugen.post("/evaluations", {**EVALUATION, "model_id_2": SMALL, "custom_metrics": ["accuracy"]})
