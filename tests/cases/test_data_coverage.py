@@ -273,6 +273,17 @@ def _hundred_dollars(asking: Caller) -> None:
     assert _balance(asking, "gc_agent_1") == 100
 
 
+def _usage_with_speed(asking: Caller) -> None:
+    usage = asking.ask().json["usage"]
+    assert list(usage)[3:] == ["time_to_first_token", "total_latency", "completion_tokens_per_sec"]
+    assert 0 < usage["time_to_first_token"] < usage["total_latency"]
+
+
+def _models_as_printed(asking: Caller) -> None:
+    first, *_ = another(asking, "listModels").ask().json["data"]
+    assert first == {"id": "gpt-4-1106-preview", "object": "model", "created": 0, "owned_by": "OpenAI"}
+
+
 SHOWS: dict[tuple[str, str], Callable[[Caller], None]] = {
     ("barrack", "message"): _message,
     ("barrack", "both"): _both,
@@ -284,6 +295,8 @@ SHOWS: dict[tuple[str, str], Callable[[Caller], None]] = {
     ("generalcompute", "without-models-list"): _without_models_list,
     ("generalcompute", "may-2026-prices"): _may_prices,
     ("generalcompute", "hundred-dollar-credit"): _hundred_dollars,
+    ("generalcompute", "usage-with-speed"): _usage_with_speed,
+    ("peakprivacy", "models-as-printed"): _models_as_printed,
     ("nugen", "without-object"): _without_object,
     ("nugen", "streaming"): _streaming,
     ("nugen", "max-tokens-2000"): _longer,
