@@ -270,6 +270,14 @@ class TestAgents:
         assert nugen.get("/agents")["agents"] == []
         assert len(nugen.get("/agents?include_inactive=true")["agents"]) == 1
 
+    @pytest.mark.parametrize("path", ["/agents/run-agents/support_agent/run", "/agents/agent_000000000000001/run/"])
+    def test_an_inactive_agent_does_not_run_until_it_is_active_again(self, nugen: Platform, path: str) -> None:
+        nugen.ask("PATCH", "/agents/agent_000000000000001", {"status": "INACTIVE"})
+        assert nugen.refused("POST", path, {"message": "Hi"}) == (404, "Agent not found")
+        assert nugen.get("/agents/usage")["data"]["totalUsage"] == 0
+        nugen.ask("PATCH", "/agents/agent_000000000000001", {"status": "ACTIVE"})
+        assert nugen.post(path, {"message": "Hi"})["agent_id"] == "agent_000000000000001"
+
     @pytest.mark.parametrize(
         ("model", "name"), [("nugen-flash-instruct", "nugen-flash-instruct"), (UNDEPLOYED, UNDEPLOYED)]
     )
