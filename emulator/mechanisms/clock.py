@@ -44,6 +44,11 @@ def iso8601(seconds: float) -> str:
     return _written(int(seconds), "%Y-%m-%dT%H:%M:%SZ")
 
 
+def iso8601_micros(seconds: float) -> str:
+    """`2024-01-01T00:00:00.250000` for Unix seconds, in UTC, with its microseconds and without a zone."""
+    return f"{_written(int(seconds), '%Y-%m-%dT%H:%M:%S')}.{int(seconds % 1 * 1_000_000):06}"
+
+
 def http_date(seconds: float) -> str:
     """`Mon, 01 Jan 2024 00:00:00 GMT` for Unix seconds (RFC 9110, IMF-fixdate)."""
     return _written(int(seconds), "%a, %d %b %Y %H:%M:%S GMT")

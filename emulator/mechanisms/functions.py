@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Any, Protocol
 
-from emulator.mechanisms.clock import http_date, iso8601
+from emulator.mechanisms.clock import http_date, iso8601, iso8601_micros
 from emulator.mechanisms.entropy import Entropy
 from emulator.mechanisms.paths import walk
 
@@ -126,6 +126,7 @@ LOOKING = frozenset({"find", "referring"})
 PURE: dict[str, Callable[..., Any]] = {
     "iso8601": iso8601,
     "iso8601_without_zone": lambda seconds: iso8601(seconds).removesuffix("Z"),
+    "iso8601_micros": iso8601_micros,
     "http_date": http_date,
     "ceil": math.ceil,
     "min": min,
@@ -141,6 +142,7 @@ PURE: dict[str, Callable[..., Any]] = {
     "numbers": _numbers,
     "lower": lambda value: _text(value).lower(),
     "left": lambda value, count: _text(value)[: int(count)],
+    "replace": lambda text, old, new: _text(text).replace(_text(old), _text(new)),
     "masked": _masked,
     "snake_case": _snake_case,
 }

@@ -195,7 +195,7 @@ def model_not_there(emulator: Emulation, caller: Caller) -> RawReply:
         return another_model(emulator, caller)
     creating = another(caller, "createAgent")
     agent = creating.ask(body={**(creating.body or {}), "model": "nugen-flash-instruct"}).json["data"]
-    caller.url = caller.url.replace("support_agent", agent["name"]).replace("agent_000000000000001", agent["id"])
+    caller.url = caller.url.replace("support_agent", agent["name"]).replace("support--00000001", agent["id"])
     return caller.ask()
 
 

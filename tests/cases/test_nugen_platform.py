@@ -82,6 +82,7 @@ class TestModels:
             "downloadable", "evaluation_data", "conversation_saving_enabled",
         ]  # fmt: skip
         assert first["endpoint"].endswith(f"/api/v3/inference/completions/{DEPLOYED}")
+        assert first["created_date"] == "2026-07-01 08:00:00.000000"
 
     def test_a_deployment_from_start_to_end(self, nugen: Platform) -> None:
         assert nugen.post(f"/models/deploy-model/{UNDEPLOYED}") == {"model_id": UNDEPLOYED}
@@ -89,7 +90,7 @@ class TestModels:
             "model_id": UNDEPLOYED,
             "status": "PENDING",
             "result": {"deployment_status": "DEPLOYING"},
-            "start_time": "2027-01-15T08:00:00",
+            "start_time": "2027-01-15T08:00:00.000000",
             "end_time": None,
         }
         assert self.state(nugen, UNDEPLOYED) == "DEPLOYING"
@@ -97,7 +98,7 @@ class TestModels:
         nugen.wait("2m")
         done = nugen.get(f"/models/deploy-model/{UNDEPLOYED}/status")
         assert (done["status"], done["result"]) == ("COMPLETED", {"deployment_status": "DEPLOYED"})
-        assert done["end_time"] == "2027-01-15T08:02:00"
+        assert done["end_time"] == "2027-01-15T08:02:00.000000"
         assert UNDEPLOYED in {m["id"] for m in nugen.get("/agents/available_models")}
 
         assert nugen.delete(f"/models/undeploy-model/{UNDEPLOYED}") == UNDEPLOYED
@@ -121,8 +122,8 @@ class TestModels:
             "status": "READY",
             "metrics": {},
             "raw_answers_count": 4,
-            "completed_at": "2026-07-01T08:02:00",
-            "created_at": "2026-07-01T08:00:00",
+            "completed_at": "2026-07-01T08:02:00.000000",
+            "created_at": "2026-07-01T08:00:00.000000",
             "method": "eval-compare",
             "baseline_model_id": SMALL,
             **{key: compared[key] for key in ("base_model", "eval_model", "comparison")},
@@ -161,8 +162,8 @@ class TestAgents:
             url, headers = nugen.handle.origin + path, {**nugen.handle.headers, "Content-Type": "application/json"}
             body = json.dumps(agent(agent_name=path)).encode() if "create" in path else None
             assert send("POST" if body else "GET", url, headers, body).status == 200
-        run = f"{nugen.handle.origin}/agents/agent_000000000000001/run/"
-        assert send("POST", run, headers, b'{"message": "Hi"}').json["agent_id"] == "agent_000000000000001"
+        run = f"{nugen.handle.origin}/agents/support--00000001/run/"
+        assert send("POST", run, headers, b'{"message": "Hi"}').json["agent_id"] == "support--00000001"
         assert [entry.operation for entry in nugen.handle.journal] == [
             "createAgent", "createAgent", "listAvailableModels", "getAgentUsage", "runAgentEndpoint",
         ]  # fmt: skip
@@ -176,7 +177,9 @@ class TestAgents:
         ]  # fmt: skip
         assert (made["name"], made["status"], made["temperature"]) == ("lease_reader", "ACTIVE", 0.7)
         assert (made["base_model_name"], made["usage_count"], made["last_used"]) == ("Qwen3 8B", 0, None)
-        assert nugen.get("/agents")["agents"][-1] == nugen.get(f"/agents/{made['id']}")["data"] == made
+        assert nugen.get("/agents")["agents"][0] == nugen.get(f"/agents/{made['id']}")["data"] == made
+
+        assert made["created_date"] == "2027-01-15T08:00:00.000000Z"
 
         nugen.wait("1h")
         by_name = nugen.post("/agents/run-agents/lease_reader/run", {"message": "What is a sublease?"})
@@ -187,7 +190,7 @@ class TestAgents:
         by_id = nugen.post(f"/agents/{made['id']}/run/", {"message": "What is a sublease?"})
         assert by_id["usage"]["input_tokens"] == by_name["usage"]["input_tokens"]
         used = nugen.get(f"/agents/{made['id']}")["data"]
-        assert (used["usage_count"], used["last_used"]) == (2, "2027-01-15T10:00:00")
+        assert (used["usage_count"], used["last_used"]) == (2, "2027-01-15T10:00:00.000000Z")
 
         changed = nugen._done(
             nugen.ask("PATCH", f"/agents/{made['id']}", {"agent_name": "Sub Lessor", "temperature": 0})
@@ -198,6 +201,20 @@ class TestAgents:
         assert (gone.status, gone.body) == (204, b"")
         assert (gone.header("content-type"), gone.header("content-length")) == (None, None)
         assert nugen.refused("GET", f"/agents/{made['id']}") == (404, "Agent not found")
+
+    @pytest.mark.parametrize(
+        ("name", "begins"),
+        [("My First Agent", "my-first-"), ("my_fourth", "my-fourt-"), ("test", "test-"), ("testing_b", "testing--")],
+    )
+    def test_ids_of_agents_begin_like_their_names(self, nugen: Platform, name: str, begins: str) -> None:
+        made = nugen.post("/agents/create", agent(agent_name=name))["data"]["id"]
+        assert (made.startswith(begins), len(made), made) == (True, 17, made.lower())
+
+    def test_the_newest_agent_is_listed_first(self, nugen: Platform) -> None:
+        for name in ("one", "two"):
+            nugen.wait("1m")
+            nugen.post("/agents/create", agent(agent_name=name))
+        assert [found["name"] for found in nugen.get("/agents")["agents"]] == ["two", "one", "support_agent"]
 
     def test_the_requests_of_the_pages(self, nugen: Platform) -> None:
         printed = {
@@ -226,7 +243,7 @@ class TestAgents:
     def test_a_model_that_the_account_has_not_makes_no_agent(self, nugen: Platform) -> None:
         status, detail = nugen.refused("POST", "/agents/create", agent(model="nobodys"))
         assert (status, "nobodys" in detail) == (400, True)
-        assert nugen.refused("PATCH", "/agents/agent_000000000000001", {"model": "nobodys"})[0] == 400
+        assert nugen.refused("PATCH", "/agents/support--00000001", {"model": "nobodys"})[0] == 400
         assert len(nugen.get("/agents")["agents"]) == 1
 
     def test_usage_counts_runs_and_tokens_of_agents_that_are_gone_too(self, nugen: Platform) -> None:
@@ -266,17 +283,17 @@ class TestAgents:
             assert (status, "already exists" in detail) == (400, True)
 
     def test_inactive_agents_are_listed_when_asked_for(self, nugen: Platform) -> None:
-        nugen.ask("PATCH", "/agents/agent_000000000000001", {"status": "INACTIVE"})
+        nugen.ask("PATCH", "/agents/support--00000001", {"status": "INACTIVE"})
         assert nugen.get("/agents")["agents"] == []
         assert len(nugen.get("/agents?include_inactive=true")["agents"]) == 1
 
-    @pytest.mark.parametrize("path", ["/agents/run-agents/support_agent/run", "/agents/agent_000000000000001/run/"])
+    @pytest.mark.parametrize("path", ["/agents/run-agents/support_agent/run", "/agents/support--00000001/run/"])
     def test_an_inactive_agent_does_not_run_until_it_is_active_again(self, nugen: Platform, path: str) -> None:
-        nugen.ask("PATCH", "/agents/agent_000000000000001", {"status": "INACTIVE"})
+        nugen.ask("PATCH", "/agents/support--00000001", {"status": "INACTIVE"})
         assert nugen.refused("POST", path, {"message": "Hi"}) == (404, "Agent not found")
         assert nugen.get("/agents/usage")["data"]["totalUsage"] == 0
-        nugen.ask("PATCH", "/agents/agent_000000000000001", {"status": "ACTIVE"})
-        assert nugen.post(path, {"message": "Hi"})["agent_id"] == "agent_000000000000001"
+        nugen.ask("PATCH", "/agents/support--00000001", {"status": "ACTIVE"})
+        assert nugen.post(path, {"message": "Hi"})["agent_id"] == "support--00000001"
 
     @pytest.mark.parametrize(
         ("model", "name"), [("nugen-flash-instruct", "nugen-flash-instruct"), (UNDEPLOYED, UNDEPLOYED)]
@@ -287,7 +304,7 @@ class TestAgents:
         assert nugen.refused("POST", "/agents/run-agents/lease_reader/run", {"message": "Hi"}) == (500, detail)
         assert nugen.get("/agents/usage")["data"]["totalUsage"] == 0
 
-    @pytest.mark.parametrize("path", ["/agents/run-agents/support_agent/run", "/agents/agent_000000000000001/run/"])
+    @pytest.mark.parametrize("path", ["/agents/run-agents/support_agent/run", "/agents/support--00000001/run/"])
     def test_a_used_up_quota_is_a_402_or_in_replies_a_429(self, nugen: Platform, path: str) -> None:
         for variants, status in ((), 402), (("quota-429",), 429):
             nugen.handle.use(*variants)
@@ -367,8 +384,8 @@ class TestBenchmarks:
             "benchmark_id": benchmark,
             "benchmark_name": f"generated_{benchmark}",
             "status": "READY",
-            "start_time": "2027-01-15T08:00:00",
-            "end_time": "2027-01-15T08:00:30",
+            "start_time": "2027-01-15T08:00:00.000000",
+            "end_time": "2027-01-15T08:00:30.000000",
         }
         data = nugen.get(f"/benchmark/{benchmark}/data")
         assert list(data) == [
@@ -376,7 +393,7 @@ class TestBenchmarks:
             "s3_url", "documents", "questions", "metadata", "error",
         ]  # fmt: skip
         assert (data["num_questions"], data["documents"]) == (3, ["doc_000000000000001"])
-        assert (data["created_at"], data["updated_at"]) == ("2027-01-15T08:00:00", "2027-01-15T08:00:30")
+        assert (data["created_at"], data["updated_at"]) == ("2027-01-15T08:00:00.000000", "2027-01-15T08:00:30.000000")
         questions = data["questions"]
         assert [list(question) for question in questions] == [["question_num", "question", "answer"]] * 3
         assert [question["question_num"] for question in questions] == [1, 2, 3]
@@ -395,8 +412,8 @@ class TestBenchmarks:
             "status": "READY",
             "documents": ["doc_000000000000001"],
             "num_questions": made["num_questions"],
-            "created_at": "2027-01-15T08:00:00",
-            "updated_at": "2027-01-15T08:00:00",
+            "created_at": "2027-01-15T08:00:00.000000",
+            "updated_at": "2027-01-15T08:00:00.000000",
         }
 
     def test_the_documents_of_one_must_exist(self, nugen: Platform) -> None:
@@ -439,7 +456,7 @@ class TestNewerPaths:
             "stage_failures": None,
             "stop_requested_at": None,
             "error": None,
-            "updated_at": "2027-01-15T08:10:40",
+            "updated_at": "2027-01-15T08:10:40.000000",
         }
         assert nugen.refused("POST", "/documents/create", files("a.txt"))[0] == 409
         assert nugen.refused("GET", "/alignment-projects/alignment_1/status") == (404, "Task not found")
@@ -460,7 +477,7 @@ class TestAlignment:
             "name": "Rents 2027",
             "base_model": SMALL,
             "status": "PROCESSING",
-            "created_date": "2027-01-15T08:00:00",
+            "created_date": "2027-01-15T08:00:00.000000",
             "completed_date": None,
             "documents": ["doc_000000000000001"],
             "document_count": 1,
@@ -477,7 +494,7 @@ class TestAlignment:
         assert nugen.get(path)["data"]["progress"] == 50
         nugen.wait("5m")
         project = nugen.get(f"/alignment-project/{made['alignment_id']}")
-        done = {"status": "READY", "completed_date": "2027-01-15T08:10:00", "progress": 100}
+        done = {"status": "READY", "completed_date": "2027-01-15T08:10:00.000000", "progress": 100}
         assert project == nugen.get(path)["data"] == {**begun["data"], **done}
         assert nugen.get("/alignment-project")["alignment_projects"][-1] == project
         assert nugen.get("/models/aligned")["domain_aligned_models"][-1]["status"] == "READY"
@@ -515,7 +532,7 @@ class TestEvaluations:
     def test_an_evaluation_from_start_to_end(self, nugen: Platform) -> None:
         made = nugen.post("/evaluations", EVALUATION)
         assert list(made) == ["evaluation_id", "model_id", "status", "benchmark_id", "created_at", "message"]
-        assert (made["status"], made["created_at"]) == ("PROCESSING", "2027-01-15T08:00:00")
+        assert (made["status"], made["created_at"]) == ("PROCESSING", "2027-01-15T08:00:00.000000")
         path = f"/evaluations/{made['evaluation_id']}"
         nugen.wait("1m")
         assert nugen.get(f"{path}/status") == {
@@ -527,7 +544,7 @@ class TestEvaluations:
             "total_questions": 2,
             "avg_time_per_question": 60.0,
             "eta_seconds": 60,
-            "start_time": "2027-01-15T08:00:00",
+            "start_time": "2027-01-15T08:00:00.000000",
             "end_time": None,
         }
         assert nugen.refused("GET", f"{path}/results")[0] == 400
@@ -540,7 +557,7 @@ class TestEvaluations:
             "metrics",
         ]  # fmt: skip
         assert (results["method"], results["raw_answers_count"]) == ("eval", 2)
-        assert (results["completed_at"], len(results["metrics"])) == ("2027-01-15T08:02:00", 8)
+        assert (results["completed_at"], len(results["metrics"])) == ("2027-01-15T08:02:00.000000", 8)
         assert all(0 <= score <= 1 for score in results["metrics"].values())
         first, *_ = nugen.get("/models/aligned")["domain_aligned_models"]
         assert list(first["evaluation_data"]) == [
