@@ -165,7 +165,7 @@ def unknown_to_platform(emulator: Emulation, caller: Caller) -> RawReply:
 
 def taken_on_platform(emulator: Emulation, caller: Caller) -> RawReply:
     """A name that another agent has, or a document that is there."""
-    if caller.operation.id == "updateAgent":
+    if caller.operation.id in ("updateAgent", "updateAgentLegacy"):
         return caller.ask(body={"agent_name": another(caller, "createAgent").ask().json["data"]["name"]})
     caller.ask()
     return caller.ask()
@@ -191,7 +191,7 @@ def model_not_there(emulator: Emulation, caller: Caller) -> RawReply:
     """A model that nobody has or that cannot be aligned, or a run of an agent whose model is no longer there."""
     if caller.operation.id == "createAlignmentProject":
         return caller.ask(body={**(caller.body or {}), "base_model": "gpt-oss-20b"})
-    if caller.operation.id in ("createAgent", "updateAgent"):
+    if caller.operation.id in ("createAgent", "updateAgent", "createAgentLegacy", "updateAgentLegacy"):
         return another_model(emulator, caller)
     creating = another(caller, "createAgent")
     agent = creating.ask(body={**(creating.body or {}), "model": "nugen-flash-instruct"}).json["data"]

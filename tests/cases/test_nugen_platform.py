@@ -158,15 +158,48 @@ class TestModels:
 
 class TestAgents:
     def test_the_paths_of_older_pages(self, nugen: Platform) -> None:
-        for path in ("/api/v3/agents/create/", "/agents/create/", "/agents/available_models/", "/agents/usage/"):
+        for path in ("/api/v3/agents/create/", "/agents/usage/"):
             url, headers = nugen.handle.origin + path, {**nugen.handle.headers, "Content-Type": "application/json"}
             body = json.dumps(agent(agent_name=path)).encode() if "create" in path else None
             assert send("POST" if body else "GET", url, headers, body).status == 200
         run = f"{nugen.handle.origin}/agents/support--00000001/run/"
         assert send("POST", run, headers, b'{"message": "Hi"}').json["agent_id"] == "support--00000001"
-        assert [entry.operation for entry in nugen.handle.journal] == [
-            "createAgent", "createAgent", "listAvailableModels", "getAgentUsage", "runAgentEndpoint",
-        ]  # fmt: skip
+        asked = [entry.operation for entry in nugen.handle.journal]
+        assert asked == ["createAgent", "getAgentUsage", "runAgentEndpoint"]
+
+    def test_an_agent_where_agents_first_were(self, nugen: Platform) -> None:
+        old = f"{nugen.handle.origin}/agents"
+        headers = {**nugen.handle.headers, "Content-Type": "application/json"}
+        models = send("GET", f"{old}/available_models/", headers).json
+        assert (list(models), "qwen3-8b" in models["available_models"]) == (["available_models", "default_model"], True)
+
+        shown = [{"user_input": "What is a lease?", "model_output": "A contract."}]
+        told = agent(instructions="Be brief.", demonstrations=shown)
+        made = send("POST", f"{old}/create/", headers, json.dumps(told).encode()).json
+        assert list(made.items()) == [
+            ("agent_name", "Lease Reader"),
+            ("agent_description", "Reads leases"),
+            ("max_token", 1000),
+            ("model", "qwen3-8b"),
+            ("temperature", 0.7),
+            ("instructions", "Be brief."),
+            ("demonstrations", shown),
+            ("id", made["id"]),
+            ("status", "active"),
+            ("created_at", "2027-01-15T08:00:00.000000"),
+            ("updated_at", "2027-01-15T08:00:00.000000"),
+            ("username", "developer@example.com"),
+        ]
+        assert send("GET", f"{old}/", headers).json == ["support--00000001", made["id"]]
+        assert nugen.get(f"/agents/{made['id']}")["data"]["name"] == "lease_reader"
+
+        nugen.wait("1m")
+        changed = send("PATCH", f"{old}/{made['id']}", headers, b'{"temperature": 0.8}').json
+        assert changed == {**made, "temperature": 0.8, "updated_at": "2027-01-15T08:01:00.000000"}
+        assert send("GET", f"{old}/{made['id']}", headers).json == changed
+        gone = send("DELETE", f"{old}/{made['id']}", headers)
+        assert (gone.status, gone.body) == (204, b"")
+        assert send("GET", f"{old}/{made['id']}", headers).status == 404
 
     def test_an_agent_from_start_to_end(self, nugen: Platform) -> None:
         made = nugen.post("/agents/create", agent(instructions="Be brief."))["data"]
