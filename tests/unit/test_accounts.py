@@ -1,6 +1,7 @@
 """The engine behind accounts: what happens does not depend on who looks, or how often."""
 
 import json
+import math
 from collections.abc import Iterable
 from contextlib import suppress
 from decimal import Decimal
@@ -17,7 +18,7 @@ from emulator.mechanisms import ledger
 from emulator.mechanisms.account_rules import AccountRules
 from emulator.mechanisms.accounts import Account
 from emulator.mechanisms.entropy import Entropy
-from emulator.mechanisms.expressions import Expression, Scope
+from emulator.mechanisms.expressions import Expression, ExpressionError, Scope
 from emulator.mechanisms.meters import Meter, Rate
 from emulator.mechanisms.resources import Conflict, Fields, Hold, Item, Reference, ResourceType
 from emulator.mechanisms.states import Call, StateMachine, Timed
@@ -112,17 +113,23 @@ RULES = AccountRules(
 class Life:
     """An account's data, and all that ever happened to it."""
 
-    def __init__(self, opening: str, data: dict[str, Any] | None = None) -> None:
+    def __init__(self, opening: str, data: dict[str, Any] | None = None, rules: AccountRules = RULES) -> None:
         self.opening = opening
+        self.rules = rules
         self.data: dict[str, Any] = data if data is not None else {}
         self.events: list[dict[str, Any]] = []
+        self.written = False
+        """Whether it was said that the data have changed, for a store to keep them."""
 
     def at(self, moment: float, body: Any = None) -> Account:
         """The account as a request at a moment finds it."""
         scope = Scope(Entropy(moment), {"body": body, "opening": self.opening})
-        account = Account(RULES, self.data, scope, moment)
+        account = Account(self.rules, self.data, scope, moment, self._write)
         self.events += account.events
         return account
+
+    def _write(self) -> None:
+        self.written = True
 
     def entries(self, book: str) -> list[dict[str, Any]]:
         return list(ledger.entries(self.data, book).values())
@@ -140,6 +147,11 @@ class Life:
 
 
 HOLDING = RULES.kinds["machine"].holds[0].states
+
+
+def replaced(rules: AccountRules, **others: Any) -> AccountRules:
+    return AccountRules(**{name: others.get(name, getattr(rules, name)) for name in AccountRules.__annotations__})
+
 
 Step = tuple[str, int, int]
 NUMBERS = st.integers(0, 3)
@@ -394,6 +406,122 @@ def test_an_id_that_is_always_the_same_is_taken_and_no_endless_search() -> None:
     with pytest.raises(Conflict) as caught:
         create(life.at(START, given), machines)
     assert caught.value.facts["field"] == "id"
+
+
+@given(OPENINGS, PLANS)
+def test_every_change_is_one_that_a_store_is_told_of(opening: str, plan: list[tuple[float, Step]]) -> None:
+    life, moment = Life(opening), START
+    life.at(START)
+    assert life.written
+    kept, life.written = json.dumps(life.data), False
+    for gap, step in plan:
+        moment += gap
+        with suppress(Conflict):
+            act(life.at(moment, body(step)), step)
+        now = json.dumps(life.data)
+        assert life.written or now == kept
+        kept, life.written = now, False
+
+
+@given(st.lists(st.sampled_from([0.1, 0.3, 0.7, 1.1]), min_size=1, max_size=8), st.integers(0, 999_999))
+def test_what_follows_by_time_comes_at_the_clocks_own_microsecond(waits: list[float], fraction: int) -> None:
+    """No dust of binary fractions makes it a moment later, however many states there are on the way."""
+    timed = {str(n): (Timed(wait, str(n + 1), None),) for n, wait in enumerate(waits)}
+    lamp = kind("lamp", {}, states=StateMachine("0", timed, {}))
+    life = Life("1", rules=replaced(RULES, kinds={"lamp": lamp}, meters={}, depletion={}))
+    begin = 1_764_547_200_000_000 + fraction
+    made = create(life.at(begin / 1e6, {"id": "l1"}), lamp)
+    for number, wait in enumerate(waits):
+        begin += round(wait * 1e6)
+        life.at((begin - 1) / 1e6)
+        assert made["status"] == str(number)
+        life.at(begin / 1e6)
+        assert made["status"] == str(number + 1)
+
+
+@pytest.mark.parametrize("paid", ["0.25", "3"])
+def test_money_that_was_paid_in_can_be_used_up_again(paid: str) -> None:
+    life, machine = Life("0.01"), RULES.kinds["machine"]
+    item = create(life.at(START, {"id": "m1", "price": "9"}), machine, "RUNNING")  # 0.05 a minute
+    account = life.at(START + 3600)
+    assert (item["status"], account.balance <= 0) == ("HALTED", True)
+    left = account.pay_in(Decimal(paid))
+    assert left > 0
+    account.call(machine, item, "wake")
+    minutes = math.ceil(left / Decimal("0.05"))
+    life.at(START + 3620 + minutes * 60 - 1)
+    assert item["status"] == "RUNNING"
+    life.at(START + 3620 + minutes * 60)
+    assert item["status"] == "HALTING"
+
+
+def test_who_pays_what_is_owed_and_no_more_is_still_without_credit() -> None:
+    life, machine = Life("0.01"), RULES.kinds["machine"]
+    item = create(life.at(START, {"id": "m1", "price": "9"}), machine, "RUNNING")
+    account = life.at(START + 60)
+    account.charge("talk", Decimal(5), {})
+    account = life.at(START + 100)
+    account.pay_in(-account.balance)
+    account.call(machine, item, "wake")
+    life.at(START + 120)
+    assert item["status"] == "HALTING", "it is not served a whole minute for nothing"
+
+
+def test_an_account_that_cannot_be_opened_is_none_and_says_so_each_time() -> None:
+    twice = {"machine": ({"id": "m1", "price": 1}, {"id": "m1", "price": 1})}
+    life = Life("1000", rules=replaced(RULES, initial=twice))
+    for moment in (START, START + 60):
+        with pytest.raises((ExpressionError, Conflict), match="conflict"):
+            life.at(moment)
+        assert life.data == {}
+
+
+def test_what_an_account_begins_with_leaves_the_request_as_it_was() -> None:
+    life = Life("1000", rules=replaced(RULES, initial={"machine": ({"id": "m1", "price": 1},)}))
+    account = life.at(START, {"id": "m2", "price": "3"})
+    assert create(account, RULES.kinds["machine"])["price"] == "3"
+    assert sorted(account.collection("machine")["items"]) == ["m1", "m2"]
+
+
+def test_an_id_that_somebody_has_is_drawn_anew() -> None:
+    ticket = kind("ticket", {}, id=template("${digits(1)}"))
+    life = Life("1", rules=replaced(RULES, kinds={"ticket": ticket}, meters={}, depletion={}))
+    made = [create(life.at(START + n), ticket)["id"] for n in range(9)]
+    assert len({*made}) == 9
+
+
+def test_a_unique_field_that_is_a_number_is_found_by_it() -> None:
+    port = kind("port", {"number": "${body.number}"}, unique=("number",))
+    life = Life("1", rules=replaced(RULES, kinds={"port": port}, meters={}, depletion={}))
+    made = create(life.at(START, {"id": "p1", "number": 443}), port)
+    assert [life.at(START).find("port", number, "number") for number in (443, 80)] == [made, None]
+
+
+def test_a_reference_that_is_cleared_makes_no_call_that_the_state_forbids() -> None:
+    machine, free = kind("machine", {}), Reference("machine", "machine", "clear", "detach")
+    states = StateMachine("in-use", {}, {"lock": Call(("in-use",), "locked"), "detach": Call(("in-use",), "free")})
+    disk = kind("disk", {"machine": "${body.machine}"}, references=(free,), states=states)
+    life = Life("1", rules=replaced(RULES, kinds={"machine": machine, "disk": disk}, meters={}, depletion={}))
+    owner = create(life.at(START, {"id": "m1"}), machine)
+    disks = [create(life.at(START, {"id": name, "machine": "m1"}), disk) for name in ("d1", "d2")]
+    account = life.at(START)
+    account.call(disk, disks[1], "lock")
+    account.delete(machine, owner)
+    assert [(item["machine"], item["status"]) for item in disks] == [(None, "free"), (None, "locked")]
+
+
+def test_expressions_see_the_money_after_a_charge() -> None:
+    account = Life("3").at(START)
+    account.charge("talk", Decimal("0.5"), {})
+    assert account.scope["account"] == {"balance": "2.5", "paid_in": "0", "spent": "0.5", "currency": "USD"}
+
+
+def test_what_happened_meanwhile_is_no_item_of_the_request() -> None:
+    life = Life("1000")
+    create(life.at(START, {"id": "m1", "price": "1"}), RULES.kinds["machine"])
+    account = life.at(START + 20)
+    assert [event["to"] for event in account.events] == ["RUNNING"]
+    assert account.scope["item"] is None
 
 
 def test_a_charge_that_uses_the_money_up_leaves_the_expressions_where_they_were() -> None:
