@@ -34,6 +34,7 @@ limits:
   headers:
     x-reset-after: "${ceil(limits.sliding.reset_after)}"
     x-reset: "${iso8601(limits.sliding.reset)}"
+    x-pool-reset-after: "${ceil(limits.pooled.pool.reset_after)}"
 errors:
   catalog:
     rate_limited:
@@ -126,6 +127,8 @@ def test_what_is_told_of_a_limit(emulations: dict[float, Emulation], speed: floa
     emulation.clock.freeze(NOON)
     with httpx.Client(transport=emulation.transport()) as client:
         reply = models(client, emulation, rule="sliding")
+        pooled = [models(client, emulation, rule="pooled").headers["x-pool-reset-after"] for _ in range(2)]
+    assert pooled == ["0", str(math.ceil(60 / speed))]
     assert reply.headers["x-reset-after"] == str(math.ceil(70 / speed))
     assert reply.headers["x-reset"] == "2027-01-15T12:01:10Z"
     assert reply.headers["date"] == "Fri, 15 Jan 2027 12:00:00 GMT"

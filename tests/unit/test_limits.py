@@ -128,6 +128,8 @@ def test_who_waits_as_long_as_it_is_told_is_served_and_nobody_before(
         if not limit.admits(now, wanted):
             told = limit.refusal(now, wanted)
             assert told["ran_out"] == ("pool" if pooled else "share")
+            assert told.items() >= limit.facts(now).items(), "how it stands is told, too"
+            assert told["retry_after"] == round(told["retry_after"], 6)
             assert told["retry_after"] > 0
             assert told["retry_after"] <= per + 1e-5 or settling == "up", "no more than all was used"
             assert not limit.admits(round(now + told["retry_after"] - 1e-6, 6), wanted)
