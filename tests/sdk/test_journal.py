@@ -55,7 +55,8 @@ def test_what_is_reset_is_not_lost(emulator: Emulation, http: httpx.Client) -> N
     for path in ("/nugen/nowhere", "/generalcompute/nowhere", HEALTH):
         http.get(path)
     emulator["generalcompute"].reset()
-    assert emulator["generalcompute"].journal.left == 0
+    assert (emulator["generalcompute"].journal, emulator["generalcompute"].journal.left) == ([], 0)
+    assert [entry.path for entry in emulator["nugen"].journal] == ["/nowhere"]
     assert emulator.unmatched() == ["nugen: GET /nowhere -> 404 unknown_route"]
     assert emulator["nugen"].journal.left == 0
     httpx.delete(f"{emulator.address}/~{emulator.tenant}/_emulator/journal")
@@ -80,6 +81,19 @@ def test_of_many_unmatched_requests_the_first_are_told(emulator: Emulation, http
         f"nugen: GET /nowhere/{MOST_TOLD - 1} -> 404 unknown_route",
         "barrack: GET /nowhere -> 404 unknown_route",
         "nugen: and 5 more",
+    ]
+
+
+@pytest.mark.emulator(allow_unmatched=True)
+def test_unmatched_requests_are_told_in_their_order_and_no_longer_than_a_line(
+    emulator: Emulation, http: httpx.Client
+) -> None:
+    for path in ("/nugen/a", "/generalcompute/b", "/nugen/c" + "c" * 5000):
+        http.get(path)
+    assert emulator.unmatched() == [
+        "nugen: GET /a -> 404 unknown_route",
+        "generalcompute: GET /b -> 404 unknown_route",
+        f"nugen: GET /{'c' * 999} -> 404 unknown_route",
     ]
 
 

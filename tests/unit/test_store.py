@@ -93,6 +93,15 @@ def test_the_journal_holds_the_newest_thousand() -> None:
     assert [e["number"] for e in kept] == list(range(6, journal.MOST_ENTRIES + 6))
 
 
+def test_a_long_body_that_left_takes_no_room_from_the_one_in_its_place() -> None:
+    tenant, body = Store().tenant("t"), b"x" * (journal.MOST_LONG // 2 + 1)
+    for number in range(journal.MOST_ENTRIES + 1):
+        sent = body if number in (0, journal.MOST_ENTRIES) else b""
+        journal.append(tenant, journal.Entry(0.0, "POST", "/", {}, sent, status=200, matched=True))
+    newest = journal.entries(tenant)[-1]["request"]
+    assert (len(newest["body"]), newest["cut"]) == (len(body), False)
+
+
 def test_long_bodies_of_a_kept_journal_are_cut(tmp_path: Path) -> None:
     body = b"x" * (journal.MOST_LONG // 2 + 1)
     for _ in range(2):
