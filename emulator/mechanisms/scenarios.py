@@ -17,7 +17,7 @@ from emulator.refusals import RefusalName
 
 @record
 class Step:
-    """What happens to `times` matching requests (None: to all that follow)."""
+    """What happens to `times` matching requests (None: to all that follow, or while it lasts)."""
 
     times: int | None
     lasts: float | None
@@ -38,13 +38,9 @@ class Step:
     where: str
 
     @property
-    def plain(self) -> bool:
-        return self.refuse is None and self.script is None and self.fault is None and self.latency is None
-
-    @property
     def open_end(self) -> bool:
-        """Whether the step is the "and then as usual" that ends a scenario."""
-        return self.plain and self.times is None and self.lasts is None
+        """Whether the step is the "and then as usual" that ends a scenario: any other is met so often, or so long."""
+        return self.times is None and self.lasts is None
 
 
 @record
