@@ -408,19 +408,30 @@ def test_an_id_that_is_always_the_same_is_taken_and_no_endless_search() -> None:
     assert caught.value.facts["field"] == "id"
 
 
-@given(OPENINGS, PLANS)
-def test_every_change_is_one_that_a_store_is_told_of(opening: str, plan: list[tuple[float, Step]]) -> None:
-    life, moment = Life(opening), START
+@pytest.mark.parametrize(
+    ("name", "wait"),
+    [(name, 0) for name in ("make", "halt", "end", "disk", "grow", "attach", "lease", "talk", "pay", "look", "remove")]
+    + [("time", wait) for wait in (10, 70, 600)],
+)
+def test_every_change_is_one_that_a_store_is_told_of(name: str, wait: float) -> None:
+    """The first look at a kind is one, too; ten seconds in which no interval ends are none."""
+    life = Life("1000")
     life.at(START)
     assert life.written
+    for made in (("make", 1, 1), ("disk", 1, 1)):
+        act(life.at(START, body(made)), made)
+    account = life.at(START + 20)
+    if name != "look":
+        account.collection("lease")
     kept, life.written = json.dumps(life.data), False
-    for gap, step in plan:
-        moment += gap
-        with suppress(Conflict):
-            act(life.at(moment, body(step)), step)
-        now = json.dumps(life.data)
-        assert life.written or now == kept
-        kept, life.written = now, False
+    step = (name, 2 if name in ("make", "disk") else 1, 1)
+    account = life.at(START + 20 + wait, {**body(step), "size": 700})
+    act(account, step)
+    if name == "look":
+        account.collection("lease")
+    if name == "remove":
+        account.delete(RULES.kinds["disk"], account.collection("disk")["items"]["d1"])
+    assert life.written is (json.dumps(life.data) != kept) is (wait != 10)
 
 
 @given(st.lists(st.sampled_from([0.1, 0.3, 0.7, 1.1]), min_size=1, max_size=8), st.integers(0, 999_999))
