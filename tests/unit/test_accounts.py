@@ -478,6 +478,30 @@ def test_who_pays_what_is_owed_and_no_more_is_still_without_credit() -> None:
     assert item["status"] == "HALTING", "it is not served a whole minute for nothing"
 
 
+def test_nothing_is_charged_ahead_for_what_is_still_to_come() -> None:
+    life = Life("1000")
+    create(life.at(START, {"id": "m1", "price": "1"}), RULES.kinds["machine"], "RUNNING")
+    create(life.at(START, {"id": "l1", "machine": "m1"}), RULES.kinds["lease"])  # it ends at 500 seconds
+    for minute in range(1, 8):
+        life.at(START + 60 * minute)
+        assert [entry["minutes"] for entry in life.entries("machine")] == [minute]
+
+
+def test_what_is_removed_costs_no_more_from_that_moment_on() -> None:
+    life, disk = Life("1000"), RULES.kinds["disk"]
+    item = create(life.at(START, {"id": "d1", "size": 100}), disk)
+    life.at(START + 100).delete(disk, item)
+    life.at(START + 86400)
+    (entry,) = life.entries("disk")
+    assert (entry["until"], entry["intervals"], entry["status"]) == (START + 100, 1, "completed")
+
+
+def test_what_an_account_without_money_begins_with_is_called_at_once() -> None:
+    running = {"machine": ({"id": "m1", "price": 1, "status": "RUNNING"},)}
+    account = Life("0", rules=replaced(RULES, initial=running)).at(START)
+    assert account.collection("machine")["items"]["m1"]["status"] == "HALTING"
+
+
 def test_an_account_that_cannot_be_opened_is_none_and_says_so_each_time() -> None:
     twice = {"machine": ({"id": "m1", "price": 1}, {"id": "m1", "price": 1})}
     life = Life("1000", rules=replaced(RULES, initial=twice))
