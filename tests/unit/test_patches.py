@@ -78,9 +78,11 @@ BODY: dict[str, Any] = {
         (op("body", "remove", path="n"), (), {k: v for k, v in BODY.items() if k != "n"}),
         (op("body", "remove", path="choices.*.message"), ("choices", 0), {"i": "0"}),
         (op("body", "replace", "${value} or two", path="id"), ("id",), "1 or two"),
+        (op("body", "replace", "${value}!", path="choices.*.i"), ("choices", 1, "i"), "1!"),
         (op("body", "replace", "x", path="missing"), (), BODY),
         (op("body", "move", path="choices.*.message", to="error"), ("choices", 1), {"i": "1"}),
         (op("body", "retype", path="choices.*.i", to="integer"), ("choices", 1, "i"), 1),
+        (op("body", "retype", path="id", to="integer"), ("id",), 1),
         (op("body", "retype", path="id", to="string"), ("id",), "1"),
         (op("body", "retype", path="id", to="number"), ("id",), 1.0),
         (op("body", "retype", path="id", to="boolean"), ("id",), True),
@@ -139,12 +141,22 @@ def test_a_value_that_does_not_fit_is_told(patch: Patch, reason: str) -> None:
         patches.patch_body(body, patch, scope())
 
 
+def test_what_lies_below_a_body_is_another_ones_too_and_stays() -> None:
+    kept: dict[str, Any] = {"choices": [{"message": {"text": "a", "x": None}}]}
+    body = {**kept}
+    patches.patch_body(body, op("body", "remove", path="choices.*.message.text"), scope())
+    assert body == {"choices": [{"message": {"x": None}}]}
+    assert kept == {"choices": [{"message": {"text": "a", "x": None}}]}
+
+
 def test_move_and_add_keep_the_key_order() -> None:
     body = {"index": 0, "message": "hi", "finish": "stop"}
     patches.patch_body(body, op("body", "move", path="message", to="error"), scope())
     assert list(body.items()) == [("index", 0), ("error", "hi"), ("finish", "stop")]
     patches.patch_body(body, op("body", "add", "${parent.error}", path="message", after="error"), scope())
     assert list(body.items()) == [("index", 0), ("error", "hi"), ("message", "hi"), ("finish", "stop")]
+    patches.patch_body(body, op("body", "add", "bye", path="message", after="index"), scope())
+    assert list(body.items()) == [("index", 0), ("message", "bye"), ("error", "hi"), ("finish", "stop")]
 
 
 @pytest.mark.parametrize("body", [None, "text", 7, [], [1], {}])

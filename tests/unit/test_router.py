@@ -55,19 +55,22 @@ def test_the_order_of_declaration_does_not_matter(order: list[tuple[str, str, st
     assert match.operation == "all"
 
 
-def test_an_unknown_method_names_the_known_ones() -> None:
-    match = Router(ROUTES, either_slash=False).match("PATCH", "/v1/files/17")
+@pytest.mark.parametrize("path", ["/v1/files/17", "/v1/files/all"])
+def test_an_unknown_method_names_the_known_ones(path: str) -> None:
+    match = Router([*ROUTES, ("DELETE", "/v1/files/all", "clear")], either_slash=False).match("PATCH", path)
     assert match is not None
     assert (match.operation, match.allowed) == (None, ("DELETE", "GET"))
 
 
 def test_methods_compare_without_case() -> None:
     assert found("/v1/files", "post") == ("create", {})
+    assert found("/v1/files/17", "delete") == ("delete", {"id": "17"})
 
 
 @pytest.mark.parametrize("path", ["/v1/files", "/v1/files/", "/v1/files//"])
 def test_either_slash(path: str) -> None:
     assert found(path, "POST", either_slash=True) == ("create", {})
+    assert found(f"/v2{path}", "POST", either_slash=True) is None
 
 
 def test_either_slash_of_a_path_that_is_declared_with_one() -> None:

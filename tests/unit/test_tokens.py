@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from emulator.mechanisms.tokens import TokenRatio, pieces
@@ -34,6 +34,8 @@ def test_a_million_blanks_are_pieced_at_once() -> None:
 
 
 @given(RATIOS, TEXTS, st.one_of(st.integers(0, 400), st.sampled_from([-1, -1e308, 1e308])))
+@example(TokenRatio(4), "two tokens", 2)
+@example(TokenRatio(4), "none", 0)
 @settings(deadline=None)
 def test_cut_is_the_longest_beginning_that_counts_at_most_so_much(ratio: TokenRatio, text: str, tokens: float) -> None:
     cut = ratio.cut(text, tokens)
