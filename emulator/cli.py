@@ -14,7 +14,7 @@ import click
 
 from emulator.catalog import LoadError
 from emulator.commands import CommandError
-from emulator.terminal import Commands, give_up, show_tables
+from emulator.terminal import Commands, give_up, given, one_each, pairs, show_tables
 
 
 def _show_problems(error: LoadError, code: int = 1) -> NoReturn:
@@ -23,34 +23,6 @@ def _show_problems(error: LoadError, code: int = 1) -> NoReturn:
     count = len(error.problems)
     told = "each line names file, line, path and what would be right; `emulator schema` has the language"
     give_up(f"{count} problem{'s' if count > 1 else ''} in the data", told, code)
-
-
-def _pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
-    pairs = [tuple(value.split("=", 1)) for value in values]
-    for value, pair in zip(values, pairs, strict=True):
-        if len(pair) != 2 or not all(pair):
-            give_up(f"`{option} {value}` is not PROVIDER=NAME", f"for example {option} acme=flaky")
-    return [(pair[0], pair[1]) for pair in pairs]
-
-
-def _one_each(values: Sequence[str], option: str) -> dict[str, str]:
-    """What is chosen for each provider, once."""
-    pairs = _pairs(values, option)
-    chosen = dict(pairs)
-    if len(chosen) < len(pairs):
-        twice = next(name for name, _ in pairs if [first for first, _ in pairs].count(name) > 1)
-        give_up(f"`{option}` names {twice} more than once", "choose one; tests can ask for others, one after another")
-    return chosen
-
-
-def _given(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    """A value that is neither empty nor `nan`."""
-    for one in value if isinstance(value, tuple) else (value,):
-        if one == "" or one != one:
-            raise click.BadParameter(
-                "it is empty; leave it out, or give it a value" if one == "" else "it is no number"
-            )
-    return value
 
 
 def _nobody(error: KeyError) -> NoReturn:
@@ -80,7 +52,7 @@ _DATA = click.option(
     multiple=True,
     metavar="DIR",
     type=click.Path(),
-    callback=_given,
+    callback=given,
     help="A folder with fixtures/ and specs/ of your own; may be repeated.",
 )
 
@@ -97,7 +69,7 @@ def main() -> None:
 
 @main.command(short_help="Serve providers until interrupted.")
 @click.argument("providers", nargs=-1)
-@click.option("--host", default="127.0.0.1", show_default=True, callback=_given, help="Address to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, callback=given, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, help="Port of all providers; a single one is at its root.")
 @click.option("--ports", is_flag=True, help="Give each provider a port of its own as well, counting up from --port.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all chance: with one seed, only times differ.")
@@ -110,7 +82,7 @@ def main() -> None:
 @click.option(
     "--pace",
     type=click.FloatRange(min=0, max=1e9),
-    callback=_given,
+    callback=given,
     default=1.0,
     show_default=True,
     help="Scale of all delays of the data: streams, latency; 0 sends at once.",
@@ -118,7 +90,7 @@ def main() -> None:
 @click.option(
     "--speed",
     type=click.FloatRange(min=0, min_open=True, max=1e6),
-    callback=_given,
+    callback=given,
     default=1.0,
     show_default=True,
     help="How many times faster time runs: clock, windows, delays, and the waits that clients are told.",
@@ -128,7 +100,7 @@ def main() -> None:
     "--state",
     metavar="FILE",
     type=click.Path(dir_okay=False),
-    callback=_given,
+    callback=given,
     help="Keep state in this SQLite file.",
 )
 @click.option("--tls", is_flag=True, help="Serve https, with a certificate made at the start.")
@@ -136,7 +108,7 @@ def main() -> None:
     "--tls-ca",
     metavar="FILE",
     type=click.Path(dir_okay=False),
-    callback=_given,
+    callback=given,
     help="Keep what clients have to trust in this file, and find it there again; serves https.",
 )
 @click.option("--reload", is_flag=True, help="Take in changed data while serving; state is kept.")
@@ -167,7 +139,7 @@ def serve(
     if state is not None and speed != 1:
         give_up("--state and --speed do not go together: at a new start, it would be of the future", "leave one out")
     variants: dict[str, list[str]] = {}
-    for name, chosen in _pairs(variant, "--variant"):
+    for name, chosen in pairs(variant, "--variant"):
         variants.setdefault(name, []).append(chosen)
     runtime = _made(
         providers,
@@ -177,8 +149,8 @@ def serve(
         speed=speed,
         strict_auth=strict_auth,
         state=state,
-        scenarios=_one_each(scenario, "--scenario"),
-        latency=_one_each(latency, "--latency"),
+        scenarios=one_each(scenario, "--scenario"),
+        latency=one_each(latency, "--latency"),
         variants=variants,
     )
     with closing(runtime.store):
@@ -259,7 +231,7 @@ def _greet(running: Any) -> None:
 
 
 @main.command(short_help="Check data, yours or the packaged.")
-@click.argument("folders", nargs=-1, type=click.Path(), callback=_given)
+@click.argument("folders", nargs=-1, type=click.Path(), callback=given)
 def check(folders: tuple[str, ...]) -> None:
     """Check the data of FOLDERS (each with fixtures/ and specs/, or resources/), or without any the packaged data.
 
@@ -369,7 +341,7 @@ def schema() -> None:
     help="Generated cases per operation and phase.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the generated cases.")
-@click.option("--junit", metavar="FILE", type=click.Path(dir_okay=False), callback=_given, help="Write a JUnit report.")
+@click.option("--junit", metavar="FILE", type=click.Path(dir_okay=False), callback=given, help="Write a JUnit report.")
 @_DATA
 def contract(
     providers: tuple[str, ...], url: str | None, max_examples: int, seed: int, junit: str | None, data: tuple[str, ...]

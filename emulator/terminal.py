@@ -1,4 +1,4 @@
-"""What commands share at a terminal: giving up, output that cannot be written, tables."""
+"""What commands share at a terminal: giving up, values of options, output that cannot be written, tables."""
 
 import errno
 import os
@@ -15,6 +15,35 @@ def give_up(message: str, hint: str = "", code: int = 2) -> NoReturn:
     if hint:
         click.echo(f"hint: {hint}", err=True)
     sys.exit(code)
+
+
+def pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
+    """What is chosen for providers, as PROVIDER=NAME says it."""
+    found = [tuple(value.split("=", 1)) for value in values]
+    for value, pair in zip(values, found, strict=True):
+        if len(pair) != 2 or not all(pair):
+            give_up(f"`{option} {value}` is not PROVIDER=NAME", f"for example {option} acme=flaky")
+    return [(pair[0], pair[1]) for pair in found]
+
+
+def one_each(values: Sequence[str], option: str) -> dict[str, str]:
+    """What is chosen for each provider, once."""
+    found = pairs(values, option)
+    chosen = dict(found)
+    if len(chosen) < len(found):
+        twice = next(name for name, _ in found if [first for first, _ in found].count(name) > 1)
+        give_up(f"`{option}` names {twice} more than once", "choose one; tests can ask for others, one after another")
+    return chosen
+
+
+def given(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """A value that is neither empty nor `nan`."""
+    for one in value if isinstance(value, tuple) else (value,):
+        if one == "" or one != one:
+            raise click.BadParameter(
+                "it is empty; leave it out, or give it a value" if one == "" else "it is no number"
+            )
+    return value
 
 
 class Commands(click.Group):
