@@ -316,8 +316,8 @@ def test_components_with_a_dot_in_their_names(run: Run, tmp_path: Path) -> None:
     result = run("explain", "GET", "/acme/v1/jobs", "--data", _dotted(tmp_path))
     fields = [line.split()[1:] for line in result.stdout.splitlines() if line.startswith("fields")]
     assert fields == [
-        ["v1.Job", "documented", f"{tmp_path}/specs/acme.yaml:13"],
-        ["v1.Job.id.of", "assumed", f"{tmp_path}/specs/acme.yaml:16"],
+        ["v1.Job", "documented", f"{tmp_path}/specs/acme.yaml:14"],
+        ["v1.Job.id.of", "assumed", f"{tmp_path}/specs/acme.yaml:17"],
         ["v1.Error", "documented", f"{tmp_path}/specs/parts.yaml:4"],
     ]
 
