@@ -4,6 +4,7 @@ And providers that do not exist, served from two files.
 """
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,6 +22,8 @@ settings.load_profile("suite")
 def pytest_configure(config: pytest.Config) -> None:
     kept = getattr(config, "cache", None)
     os.environ.setdefault("EMULATOR_CACHE", "" if kept is None else str(kept.mkdir("emulator")))
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by a shell that runs the tests in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # what they start has to hear Ctrl+C
 
 
 @pytest.fixture
