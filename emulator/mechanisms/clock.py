@@ -46,7 +46,8 @@ def iso8601(seconds: float) -> str:
 
 def iso8601_micros(seconds: float) -> str:
     """`2024-01-01T00:00:00.250000` for Unix seconds, in UTC, with its microseconds and without a zone."""
-    return f"{_written(int(seconds), '%Y-%m-%dT%H:%M:%S')}.{int(seconds % 1 * 1_000_000):06}"
+    whole, rest = divmod(microseconds(seconds), 1_000_000)
+    return f"{_written(whole, '%Y-%m-%dT%H:%M:%S')}.{rest:06}"
 
 
 def http_date(seconds: float) -> str:
