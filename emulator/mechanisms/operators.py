@@ -148,15 +148,20 @@ def _of_texts(left: Any, right: Any, ask: Callable[[Any, Any], bool]) -> bool:
 
 
 def _double(value: Any) -> float:
-    if value.__class__ is not float and value.__class__ is not int:
-        raise TypeError("only CEL converts this")
-    return float(value)
+    if value.__class__ is float or value.__class__ is int or _is_whole(value):
+        return float(value)
+    raise TypeError("only CEL converts this")
 
 
 def _int(value: Any) -> int:
-    if value.__class__ is int or (value.__class__ is str and value.isascii() and value.isdigit()):
+    if value.__class__ is int or _is_whole(value):
         return _whole(int(value))
     raise TypeError("only CEL converts this")
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether it is text of digits alone."""
+    return value.__class__ is str and value.isascii() and value.isdigit()
 
 
 def _string(value: Any) -> str:
