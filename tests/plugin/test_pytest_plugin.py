@@ -8,6 +8,7 @@ from textwrap import dedent
 
 import openai  # noqa: F401 - see emulator.server
 import pytest
+from others import WITHOUT_OTHERS
 from pytest import Pytester, RunResult
 
 import emulator.server  # noqa: F401 - compiled modules load once a process, and pytester forgets those it saw loading
@@ -44,7 +45,7 @@ def project(pytester: Pytester) -> Pytester:
 def outcome(project: Pytester, source: str, *options: str) -> RunResult:
     project.makepyfile(HELPERS + dedent(source))
     # in a process of its own: pytester would take back what the run imported, and leave libraries in two copies
-    return project.runpytest_subprocess("-p", "no:schemathesis", "-p", "no:cacheprovider", *options)
+    return project.runpytest_subprocess(*WITHOUT_OTHERS, *options)
 
 
 def test_the_example_of_the_design(project: Pytester) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from others import WITHOUT_OTHERS
 
 from emulator import EmulatorServer, make_runtime
 
@@ -37,7 +38,7 @@ def test_the_examples_run_as_printed(pytester: pytest.Pytester) -> None:
     examples = _examples("python")
     assert len(examples) == 5
     pytester.makepyfile(**{f"test_example_{i}": example for i, example in enumerate(examples)})
-    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=5)
+    pytester.runpytest_subprocess(*WITHOUT_OTHERS).assert_outcomes(passed=5)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
@@ -87,6 +88,6 @@ def test_a_mistyped_provider_is_a_complaint(pytester: pytest.Pytester) -> None:
             assert httpx.get(address + "/inference/chat_text").status_code == 404
         """
     )
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess(*WITHOUT_OTHERS)
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*no operation answers: no provider: GET /nugget/inference/chat_text -> 404*"])
