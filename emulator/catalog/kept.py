@@ -89,21 +89,19 @@ class Kept:
 
     def _with_variants(self, name: str, variants: tuple[str, ...]) -> Provider:
         """Raises LoadError when the files, which are needed now, are not what they were."""
-        provider = self._provider(name, variants)
-        if provider is None:
-            provider = self._compiled(name, variants)
-            self._keep(_title(name, variants), provider)
-        return provider
+        return self._provider(name, variants) or self._compiled(name, variants)
 
     def _compiled(self, name: str, variants: tuple[str, ...]) -> Provider:
-        """The provider, made of its files. Raises LoadError when they are not what they were."""
+        """The provider, made of its files and kept. Raises LoadError when they are not what they were."""
         from emulator.catalog import library
 
         if self._outdated():
             place, message = self.roots[-1].shown or "fixtures", "changed since it was loaded; start anew"
             raise LoadError([Problem(place, "", message)])
         families, _ = library.load(self.roots, [name])
-        return families[name].with_variants(variants)
+        provider = families[name].with_variants(variants)
+        self._keep(_title(name, variants), provider)
+        return provider
 
 
 def _title(name: str, variants: tuple[str, ...]) -> str:

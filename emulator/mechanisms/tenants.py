@@ -5,10 +5,10 @@ import re
 DEFAULT_TENANT = "default"
 TENANT_NAMES = "letters, digits, `_`, `.` and `-`"
 """What the name of a tenant is made of, as paths and keys carry it."""
-_NAME = "[A-Za-z0-9_.-]+"
-_IN_PATH = re.compile(rf"/~({_NAME})(?=/|$)")
-_IN_KEY = re.compile(rf"(.*)~({_NAME})", re.DOTALL)
-_UNFIT = re.compile(r"[^A-Za-z0-9_.-]+")
+_FIT = "A-Za-z0-9_.-"
+_IN_PATH = re.compile(rf"/~([{_FIT}]+)(?=/|$)")
+_IN_KEY = re.compile(rf"(.*)~([{_FIT}]+)", re.DOTALL)
+_UNFIT = re.compile(rf"[^{_FIT}]+")
 
 
 def split_tenant(path: str) -> tuple[str | None, str]:

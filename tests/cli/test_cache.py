@@ -163,12 +163,14 @@ def test_what_few_ask_for_is_made_anew_when_it_cannot_be_trusted(cache: Path, da
     start(cache, data)
     told = explained(cache, data)
     apart = next(file for file in files(cache) if file.name == "acme+apart")
+    whole = apart.read_bytes()
     if spoil == "cut":
-        apart.write_bytes(apart.read_bytes()[:-40])
+        apart.write_bytes(whole[:-40])
     else:
         apart.unlink()
     assert start(cache, data) == ("acme", set())
     assert explained(cache, data) == told
+    assert apart.read_bytes() == whole
     assert re.search(r"^behaviour .* fixtures/openai_compatible/.*:[0-9]+$", told, re.MULTILINE)
 
 
