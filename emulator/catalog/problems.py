@@ -1,6 +1,7 @@
 """Pydantic's errors in the words of the fixture language: the place, and what would be right."""
 
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -13,9 +14,14 @@ def validated(model: type[BaseModel], tree: Tree) -> tuple[Any, list[Problem]]:
     try:
         return model.model_validate(tree.data), []
     except ValidationError as error:
-        schema = model.model_json_schema()
+        schema = _json_schema(model)
         found = [_problem(e, tree, schema) for e in error.errors(include_url=False)]
         return None, list(dict.fromkeys(found))
+
+
+@cache  # pydantic makes it anew each time, which takes longer than everything else about a mistake
+def _json_schema(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema()
 
 
 def _problem(error: Any, tree: Tree, schema: dict[str, Any]) -> Problem:

@@ -55,10 +55,10 @@ def echo(tmp_path: Path) -> Iterator[EmulatorServer]:
 
 
 def test_clean_is_exit_0(tmp_path: Path) -> None:
-    done = _contract("nugen", "--max-examples", 2, "--junit", "junit.xml", cwd=tmp_path)
+    done = _contract("peakprivacy", "--max-examples", 2, "--junit", "junit.xml", cwd=tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["junit.xml"], "nothing else is left behind"
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(r"^nugen +\d+ +\d+ +0$", done.stdout, re.MULTILINE)
+    assert re.search(r"^peakprivacy +\d+ +\d+ +0$", done.stdout, re.MULTILINE)
     assert re.search(r"^no findings in \d+ cases, seed 0$", done.stdout, re.MULTILINE)
     assert "not checked: max_response_time: " in done.stdout
     root = ElementTree.parse(tmp_path / "junit.xml").getroot()  # noqa: S314
