@@ -247,33 +247,38 @@ def test_scenarios_and_variants_of_the_marker(project: Pytester) -> None:
     result.assert_outcomes(passed=4)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (
-            "allow_everything=True",
-            "knows allow_unmatched, allow_unfinished, scenarios, variants, latency, only; not allow_eve",
-        ),
-        (
-            "True",
-            "knows allow_unmatched, allow_unfinished, scenarios, variants, latency, only; not positional arguments",
-        ),
-        ("b=1, a=2", "only; not a, b"),
-        ("scenarios={'barrack': 'nope'}", "barrack has no scenario 'nope'; there are: flaky_then_fine, "),
-        ("variants={'barrack': 'nope'}", "barrack has no variant 'nope'; there are: message, both"),
-        ("latency={'barrack': 'nope'}", "barrack has no latency profile 'nope'; there are: instant, "),
-        ("scenarios='x'", "scenarios is a mapping: scenarios={'provider': 'name'}"),
-        ("variants=['barrack']", "variants is a mapping: variants={'provider': 'name'}"),
-        ("latency='steady'", "latency is a mapping: latency={'provider': 'name'}"),
-        ("variants={'barrack': 5}", "`use` takes names: use('both')"),
-        ("latency={'barrack': ['steady']}", "`latency` takes the name of a profile"),
-        ("scenarios={'nope': 'x'}", "no provider is called 'nope'; there are barrack, generalcompute"),
-    ],
-)
-def test_a_wrong_marker_says_what_would_be_right(project: Pytester, arguments: str, message: str) -> None:
-    result = outcome(project, f"@pytest.mark.emulator({arguments})\ndef test_it(emulator):\n    pass\n")
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([f"*{message}*"])
+WRONG_MARKERS = [
+    (
+        "allow_everything=True",
+        "knows allow_unmatched, allow_unfinished, scenarios, variants, latency, only; not allow_eve",
+    ),
+    (
+        "True",
+        "knows allow_unmatched, allow_unfinished, scenarios, variants, latency, only; not positional arguments",
+    ),
+    ("b=1, a=2", "only; not a, b"),
+    ("scenarios={'barrack': 'nope'}", "barrack has no scenario 'nope'; there are: flaky_then_fine, "),
+    ("variants={'barrack': 'nope'}", "barrack has no variant 'nope'; there are: message, both"),
+    ("latency={'barrack': 'nope'}", "barrack has no latency profile 'nope'; there are: instant, "),
+    ("scenarios='x'", "scenarios is a mapping: scenarios={'provider': 'name'}"),
+    ("variants=['barrack']", "variants is a mapping: variants={'provider': 'name'}"),
+    ("latency='steady'", "latency is a mapping: latency={'provider': 'name'}"),
+    ("variants={'barrack': 5}", "`use` takes names: use('both')"),
+    ("latency={'barrack': ['steady']}", "`latency` takes the name of a profile"),
+    ("scenarios={'nope': 'x'}", "no provider is called 'nope'; there are barrack, generalcompute"),
+]
+
+
+def test_a_wrong_marker_says_what_would_be_right(project: Pytester) -> None:
+    tests = (
+        f"@pytest.mark.emulator({arguments})\ndef test_{n}(emulator):\n    pass\n"
+        for n, (arguments, _) in enumerate(WRONG_MARKERS)
+    )
+    result = outcome(project, "\n\n".join(tests))
+    result.assert_outcomes(errors=len(WRONG_MARKERS))
+    result.stdout.fnmatch_lines(
+        [line for n, (_, message) in enumerate(WRONG_MARKERS) for line in (f"*setup of test_{n} *", f"*{message}*")]
+    )
     result.stdout.no_fnmatch_line("*Traceback*")
     result.stdout.no_fnmatch_line("*pytest_plugin.py*")
 
