@@ -22,6 +22,7 @@ settings.load_profile("suite")
 def pytest_configure(config: pytest.Config) -> None:
     kept = getattr(config, "cache", None)
     os.environ.setdefault("EMULATOR_CACHE", "" if kept is None else str(kept.mkdir("emulator")))
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each process that tests start compiles all modules anew
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by a shell that runs the tests in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)  # what they start has to hear Ctrl+C
 
