@@ -58,6 +58,13 @@ def _families(
 _LIKE_DATA = (".yaml", ".yml", ".json")
 
 
+def _like_data(folder: Path) -> Iterator[Path]:
+    """The files below a folder that look like data."""
+    for file in map(Path, files_below(folder)):
+        if file.suffix.lower() in _LIKE_DATA and not file.name.startswith("."):
+            yield file
+
+
 @dataclass(frozen=True, slots=True)
 class _Folder:
     root: DataRoot
@@ -76,9 +83,6 @@ class Library:
         for root in roots:
             fixtures = root.path / "fixtures"
             if not fixtures.is_dir():
-                if not (root.path / "resources").is_dir():
-                    message = "has no fixtures/ folder; put fixtures/<id>/*.yaml there, or resources/<id>.yaml"
-                    self.problems.append(Problem(root.shown, "", message))
                 continue
             for path in sorted(p for p in fixtures.iterdir() if p.is_dir() and any(p.glob("*.yaml"))):
                 if path.name in self._folders:
@@ -104,14 +108,19 @@ class Library:
         return [name for name in self.concrete() if name in named or self._folders[name].root.shown]
 
     def unread(self) -> Iterator[Problem]:
-        """Files in the user's folders that look like data and are never read."""
+        """Files in the user's folders that look like data and are never read, and folders without any such file."""
         for root in self.roots:
-            for folder in ("fixtures", "resources") if root.shown else ():
-                for file in map(Path, files_below(root.path / folder)):
-                    if file.suffix.lower() in _LIKE_DATA and not file.name.startswith("."):
-                        message = self._unread(folder, file.relative_to(root.path / folder))
-                        if message:
-                            yield Problem(root.show(file), "", f"is not read: {message}")
+            if not root.shown:
+                continue
+            folders = [folder for folder in ("fixtures", "resources") if (root.path / folder).is_dir()]
+            files = [(folder, file) for folder in folders for file in _like_data(root.path / folder)]
+            for folder, file in files:
+                message = self._unread(folder, file.relative_to(root.path / folder))
+                if message:
+                    yield Problem(root.show(file), "", f"is not read: {message}")
+            if not files:
+                found = f"nothing in {' and '.join(f'{f}/' for f in folders)}" if folders else "no fixtures/ folder"
+                yield Problem(root.shown, "", f"has {found}; put fixtures/<id>/*.yaml there, or resources/<id>.yaml")
 
     def _unread(self, folder: str, file: Path) -> str:
         """Why a file of a folder is not read, and what would be; empty for one that is."""

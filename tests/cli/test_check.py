@@ -520,6 +520,24 @@ def test_folder_without_fixtures(run: Run, tmp_path: Path, name: str) -> None:
     assert result.stderr.startswith(f"{tmp_path / name} has no fixtures/ folder; put fixtures/<id>/*.yaml there,")
 
 
+@pytest.mark.parametrize(
+    ("folders", "told"),
+    [
+        (["fixtures"], "has nothing in fixtures/"),
+        (["fixtures/acme"], "has nothing in fixtures/"),
+        (["resources"], "has nothing in resources/"),
+        (["fixtures", "resources"], "has nothing in fixtures/ and resources/"),
+    ],
+)
+def test_a_folder_with_nothing_in_it(run: Run, tmp_path: Path, folders: list[str], told: str) -> None:
+    for folder in folders:
+        (tmp_path / folder).mkdir(parents=True)
+    expected = f"{tmp_path} {told}; put fixtures/<id>/*.yaml there, or resources/<id>.yaml"
+    for command in (("check", tmp_path), ("list", "--data", tmp_path)):
+        result = run(*command)
+        assert (result.exit_code, result.stderr.splitlines()[:-2]) == (1, [expected])
+
+
 @pytest.mark.parametrize("command", [("list",), ("serve",), ("contract",)])
 def test_a_wrong_folder_is_told_before_a_provider_that_it_does_not_have(
     run: Run, tmp_path: Path, command: tuple[str]
