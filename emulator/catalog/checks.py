@@ -11,6 +11,7 @@ from emulator.catalog.constants import constant, constants
 from emulator.catalog.groups import declared_groups, group_path
 from emulator.catalog.language.document import Document
 from emulator.catalog.language.errors import Entry
+from emulator.catalog.language.faults import Fault
 from emulator.catalog.language.operations import Operation
 from emulator.catalog.latency import latency
 from emulator.catalog.owned import Finding, act, owned, reachable_by_act, unknown
@@ -217,19 +218,36 @@ def _refusals(document: Document, spec: Spec) -> Iterator[Finding]:
     if document.errors is None:
         return
     catalog = document.errors.catalog
-    for title, scenario in document.scenarios.items():
-        for i, step in enumerate(scenario.steps):
-            if step.refuse is not None and step.refuse not in catalog:
-                yield ("scenarios", title, i, "refuse"), unknown(step.refuse, catalog)
-    for i, quirk in enumerate(document.quirks):
-        for j, asked in enumerate(quirk.do if quirk.target == "request" else ()):
-            if asked.op in ("require_header", "reject_field") and asked.refuse not in catalog:
-                yield ("quirks", i, "do", j, "refuse"), unknown(asked.refuse, catalog)
+    yield from _meant(document, catalog)
     for name in ("unknown_route", "method_not_allowed"):
         if name not in catalog:
             yield ("errors", "catalog"), f"needs `{name}`: any client can send such a request"
     for operation in spec.operations.values():
         yield from _replies(document, operation, catalog)
+
+
+def _meant(document: Document, catalog: Mapping[RefusalName, list[Entry]]) -> Iterator[Finding]:
+    """What steps and quirks refuse has a reply."""
+    for title, scenario in document.scenarios.items():
+        for i, step in enumerate(scenario.steps):
+            if step.refuse is not None and step.refuse not in catalog:
+                yield ("scenarios", title, i, "refuse"), unknown(step.refuse, catalog)
+            if step.fault is not None:
+                yield from _told_by(step.fault, ("scenarios", title, i, "fault"), catalog)
+    for i, quirk in enumerate(document.quirks):
+        for j, asked in enumerate(quirk.do if quirk.target == "request" else ()):
+            if asked.op in ("require_header", "reject_field") and asked.refuse not in catalog:
+                yield ("quirks", i, "do", j, "refuse"), unknown(asked.refuse, catalog)
+        for j, declared in enumerate(quirk.do if quirk.target == "fault" else ()):
+            yield from _told_by(declared, ("quirks", i, "do", j), catalog)
+
+
+def _told_by(declared: Fault, path: DocumentPath, catalog: Mapping[RefusalName, list[Entry]]) -> Iterator[Finding]:
+    """The refusal whose body a fault sends has one."""
+    fault = declared.chosen()
+    for name, argument in fault.kind.arguments.items():
+        if argument.kind == "refusal" and fault[name] not in catalog:
+            yield (*path, fault.name, name), unknown(fault[name], catalog)
 
 
 def _replies(

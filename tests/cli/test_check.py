@@ -354,6 +354,16 @@ BROKEN = {
         "scenarios:\n  tired:\n    - {}\n    - {refuse: conflict}\n",
         '4 scenarios.tired[1].refuse: "conflict" does not exist; there are ',
     ),
+    "error event of a refusal without a reply, in a scenario": _file(
+        "scenarios",
+        "scenarios:\n  tired:\n    - {}\n    - fault:\n        error_event:\n          refuse: conflict\n",
+        '6 scenarios.tired[1].fault.error_event.refuse: "conflict" does not exist; there are ',
+    ),
+    "error event of a refusal without a reply, in a quirk": _file(
+        "quirks",
+        "quirks:\n  - {id: odd, target: fault, source: convention, do: [{error_event: {refuse: conflict}}]}\n",
+        '2 quirks[0].do[0].error_event.refuse: "conflict" does not exist; there are ',
+    ),
     "variant that drops an unknown quirk": _file(
         "variants",
         "variants:\n  calm:\n    summary: calm\n    source: convention\n    drop_quirks: [shouting]\n",
