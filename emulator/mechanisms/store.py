@@ -9,6 +9,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("emulator")
 
 CellKey = tuple[str, str]
+_FORMAT = 1
+"""Of the files that are written here, which say so (`user_version`); those of before say 0, and are the same."""
 _PATIENCE = 1.0  # seconds that everybody waits for a file that somebody else writes to
 IN_FLIGHT = "in_flight"
 """The kind of cells that say what goes on at the moment: no file keeps them."""
@@ -122,8 +125,8 @@ class SQLiteStore(Store):
 
     The file is this store's alone until it is closed or its process ends; others may read it meanwhile.
 
-    Raises sqlite3.Error for a file that cannot be opened or is no database, UnusableState for one that another store
-    holds, and for one with a cell that is no JSON.
+    Raises sqlite3.Error for a file that cannot be opened or is no database, UnusableState for one of a newer format,
+    for one that another store holds, and for one with a cell that is no JSON.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -136,13 +139,22 @@ class SQLiteStore(Store):
         self._late: dict[str, Tenant] = {}
         self._db = sqlite3.connect(path, timeout=_PATIENCE, check_same_thread=False, isolation_level=None)
         try:
+            self._known_format()  # before anything is written
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._hold = self._held()
             self._read()
+            with suppress(self._busy):  # the next start says it, then
+                self._db.execute(f"PRAGMA user_version={_FORMAT}")
         except (sqlite3.Error, OSError):
             self.close()
             raise
+
+    def _known_format(self) -> None:
+        (found,) = self._db.execute("PRAGMA user_version").fetchone()
+        if found not in range(_FORMAT + 1):
+            message = f"its format is {found}, and this emulator knows {_FORMAT}"
+            raise UnusableState(message, "use the emulator that wrote it, which is newer, or choose a new file")
 
     def _held(self) -> "Connection":
         """A lock for as long as it is open, on a file of its own: one on the database would keep readers out, too."""

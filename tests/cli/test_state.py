@@ -96,6 +96,34 @@ def test_a_cell_that_cannot_be_read(run: Run, tmp_path: Path, case: str) -> None
     )
 
 
+def test_a_file_of_a_newer_format(run: Run, tmp_path: Path) -> None:
+    """It is refused before anything of it is changed."""
+    file = tmp_path / "state.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as kept:
+        kept.execute("CREATE TABLE cells (tenant TEXT, whatever BLOB)")
+        kept.execute("PRAGMA user_version=2")
+    before = file.read_bytes()
+    result = run("serve", "--port", "0", "--state", file)
+    assert (result.exit_code, result.stderr) == (
+        2,
+        f"error: cannot keep state in {file}: its format is 2, and this emulator knows 1\n"
+        "hint: use the emulator that wrote it, which is newer, or choose a new file\n",
+    )
+    assert file.read_bytes() == before
+
+
+def test_a_file_without_a_format_is_taken_and_says_it_from_then_on(serve: Serve, tmp_path: Path) -> None:
+    file = tmp_path / "state.db"
+    for count in (1, 2):
+        served = serve("--state", file)
+        assert served.get(MODELS).status_code == 200
+        assert len(served.journal()) == count
+        served.stop()
+        with closing(sqlite3.connect(file, isolation_level=None)) as kept:
+            assert kept.execute("PRAGMA user_version").fetchone() == (1,)
+            kept.execute("PRAGMA user_version=0")
+
+
 def test_a_file_that_is_damaged_meanwhile(serve: Serve, tmp_path: Path) -> None:
     """It is told, and everybody is answered."""
     file = tmp_path / "state.db"
