@@ -15,7 +15,10 @@ def validated(model: type[BaseModel], tree: Tree) -> tuple[Any, list[Problem]]:
         return model.model_validate(tree.data), []
     except ValidationError as error:
         schema = _json_schema(model)
-        found = [_problem(e, tree, schema) for e in error.errors(include_url=False)]
+        found = [
+            Problem(tree.place(path), show_path(path), _message(e, path, schema))
+            for path, e in _merged(error.errors(include_url=False), tree)
+        ]
         return None, list(dict.fromkeys(found))
 
 
@@ -24,12 +27,48 @@ def _json_schema(model: type[BaseModel]) -> dict[str, Any]:
     return model.model_json_schema()
 
 
-def _problem(error: Any, tree: Tree, schema: dict[str, Any]) -> Problem:
+_QUOTE = "'"
+_UNCOUNTED = ("text", "true or false")
+_NOUNS = {
+    "list": ("list_type", "tuple_type"),
+    "mapping": ("dict_type", "model_type", "model_attributes_type"),
+    "text": ("string_type",),
+    "number": ("float_type", "float_parsing", "finite_number", "decimal_type", "decimal_parsing"),
+    "whole number": ("int_type", "int_parsing", "int_from_float", "int_parsing_size"),
+    "true or false": ("bool_type", "bool_parsing"),
+}
+_KINDS = {kind: noun for noun, kinds in _NOUNS.items() for kind in kinds}
+"""Pydantic's names of a value of the wrong kind, and what would be right."""
+_BOUNDS = {
+    "greater_than": "above {gt:.15g}",
+    "greater_than_equal": "at least {ge:.15g}",
+    "less_than": "below {lt:.15g}",
+    "less_than_equal": "at most {le:.15g}",
+    "string_pattern_mismatch": "like {pattern}",
+}
+
+
+def _merged(errors: list[Any], tree: Tree) -> list[tuple[DocumentPath, Any]]:
+    """The errors with their paths.
+
+    A value that may be of several kinds has one, whose context has them as `kinds`; none where what is wrong is in it.
+    """
+    merged: dict[Any, tuple[DocumentPath, Any]] = {}
+    for number, error in enumerate(errors):
+        path, noun = _path_of(error, tree), _KINDS.get(error["type"])
+        if noun is None:
+            merged[number] = path, error
+        else:
+            _, first = merged.setdefault(path, (path, {**error, "ctx": {"kinds": {}}}))
+            first["ctx"]["kinds"][noun] = True
+    within = {path[:depth] for path, _ in merged.values() for depth in range(len(path))}
+    return [found for key, found in merged.items() if key not in within]
+
+
+def _path_of(error: Any, tree: Tree) -> DocumentPath:
     path = _path_in(tree.data, error["loc"])
     named = error["type"] == "extra_forbidden" and path[-1:] != error["loc"][-1:]  # a fault by its name alone
-    if error["type"] == "missing" or named:
-        path = (*path, error["loc"][-1])
-    return Problem(tree.place(path), show_path(path), _message(error, path, schema))
+    return (*path, error["loc"][-1]) if error["type"] == "missing" or named else path
 
 
 def _path_in(data: Any, loc: tuple[Any, ...]) -> DocumentPath:
@@ -56,15 +95,26 @@ def _message(error: Any, path: DocumentPath, schema: dict[str, Any]) -> str:
         expected = context.get("expected") or context.get("expected_tags", "")
         return f"{_shown(context.get('tag', value))} is not known; use {expected}"
     if kind == "union_tag_not_found":
-        return f"needs {context.get('discriminator')}"
-    if kind == "model_type":
-        return f"{_shown(value)}: must be a mapping"
+        return f"needs `{context['discriminator'].strip(_QUOTE)}`"
     if kind == "value_error":
         return str(context.get("error", error["msg"]))
-    return f"{_shown(value)}: {error['msg'][:1].lower()}{error['msg'][1:]}"
+    return f"{_shown(value)}: {_wanted(kind, context) or error['msg']}"
+
+
+def _wanted(kind: str, context: dict[str, Any]) -> str:
+    """What a value must be; empty for what no model of the language asks for."""
+    if kinds := context.get("kinds"):
+        nouns = [noun for noun in _NOUNS if noun in kinds and not (noun == "whole number" and "number" in kinds)]
+        return f"must be {' or '.join(noun if noun in _UNCOUNTED else f'a {noun}' for noun in nouns)}"
+    if kind == "too_short":
+        return f"must have at least {context['min_length']} item{'s' * (context['min_length'] != 1)}"
+    return f"must be {_BOUNDS[kind].format(**context)}" if kind in _BOUNDS else ""
 
 
 def _shown(value: Any) -> str:
+    """A value as YAML has it."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower().replace("none", "null")
     text = f'"{value}"' if isinstance(value, str) else repr(value)
     return text if len(text) <= 60 else text[:57] + "…"
 

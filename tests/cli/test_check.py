@@ -194,8 +194,38 @@ BROKEN = {
         "https://api.acme.test", "api.acme.test", '4 origin: "api.acme.test" is no scheme and '
     ),
     "an origin with a path": _provider("acme.test\n", "acme.test/v1\n", '4 origin: "https://api.acme.test/v1" is no '),
-    "no room for a prompt": _provider("131072", "0", "6 models[0].context: 0: input should be greater than "),
-    "a room that is none": _provider("131072", "true", "6 models[0].context: True: input should be a valid integer"),
+    "no room for a prompt": _provider("131072", "0", "6 models[0].context: 0: must be above 0"),
+    "a room that is none": _provider("131072", "true", "6 models[0].context: true: must be a whole number"),
+    "an id that is none": _provider("id: acme", "id: Acme Inc", '1 id: "Acme Inc": must be like ^[a-z][a-z0-9_-]*$'),
+    "a number that is text": _provider("131072", "large", '6 models[0].context: "large": must be a whole number'),
+    "text that is a list": _provider("https://api.acme.test", "[]", "4 origin: []: must be text"),
+    "a list that is text": _limits("limits:\n", "checks: all\nlimits:\n", '1 checks: "all": must be a list'),
+    "a mapping that is a list": _file("shapes", "shapes: []\n", "1 shapes: []: must be a mapping"),
+    "a switch that is none": _provider(
+        "id: acme\n", "id: acme\ntrailing_slash: 5\n", "2 trailing_slash: 5: must be true or false"
+    ),
+    "an expression that is a list": _limits(
+        "capacity: 60", "capacity: []", "5 limits.rules[0].capacity: []: must be text or a number or true or false"
+    ),
+    "a quirk without a target": _quirk("    target: headers\n", "", "2 quirks[0]: needs `target`"),
+    "an op without a name": _quirk("op: set, ", "", "5 quirks[0].do[0]: needs `op`"),
+    "an op that is a number": _quirk("[{op: set", "[5, {op: set", "5 quirks[0].do[0]: 5: must be a mapping"),
+    "two moments that are one number": _file(
+        "latency",
+        "latency:\n  profiles:\n    odd: {source: convention, first_token: {uniform: 5}}\n",
+        "3 latency.profiles.odd.first_token.uniform: 5: must be a list",
+    ),
+    "an alias of two keys, of which one is wrong": _provider(
+        "id: acme\n",
+        "id: acme\naliases: {/models: {to: 5, source: convention}}\n",
+        "2 aliases./models.to: 5: must be text",
+    ),
+    "an alias without its key": _provider(
+        "id: acme\n", "id: acme\naliases: {/models: {source: convention}}\n", "2 aliases./models.to: is missing"
+    ),
+    "a bound": _provider(
+        "id: acme\n", "id: acme\ntokens: {characters: -1}\n", "2 tokens.characters: -1: must be above 0"
+    ),
     "a key behind any key": _file(
         "auth",
         'auth:\n  credentials:\n    - {match: "*", principal: {}}\n    - {match: "old-*", principal: {}}\n',
@@ -238,7 +268,7 @@ BROKEN = {
     "a status that is none": _file(
         "quirks",
         "quirks:\n  - {id: odd, target: status, source: convention, do: [{op: replace, status: 1000}]}\n",
-        "2 quirks[0].do[0].status: 1000: input should be less than or equal to 599",
+        "2 quirks[0].do[0].status: 1000: must be at most 599",
     ),
     "an alias of a path that is there": _provider(
         "id: acme\n",
@@ -374,9 +404,9 @@ BROKEN = {
         "variants:\n  calm:\n    summary: calm\n    source: convention\n    overlay: {absent: [createSong]}\n",
         '5 absent: "createSong" does not exist; there are createChatCompletion, listModels',
     ),
-    "an overlay without quirks": _variant("{quirks: null}", "5 quirks: None: input should be a valid list"),
-    "an overlay whose quirks are text": _variant("{quirks: odd}", '5 quirks: "odd": input should be a valid list'),
-    "an overlay whose models are text": _variant("{models: odd}", '5 models: "odd": input should be a valid list'),
+    "an overlay without quirks": _variant("{quirks: null}", "5 quirks: null: must be a list"),
+    "an overlay whose quirks are text": _variant("{quirks: odd}", '5 quirks: "odd": must be a list'),
+    "an overlay whose models are text": _variant("{models: odd}", '5 models: "odd": must be a list'),
     "an overlay with a quirk without an id": _variant(
         "{quirks: [{target: body, source: convention, do: []}]}", "5 quirks[0].id: is missing"
     ),

@@ -152,13 +152,11 @@ BROKEN = {
         "server.states.timed[1]: never comes: the way from provisioning above it has no `when:`",
         "after: 1m",
     ),
-    "a way at once": _resources(
-        "after: 30s,", "after: 0s,", "server.states.timed[0].after: 0.0: input should be greater than 0"
-    ),
+    "a way at once": _resources("after: 30s,", "after: 0s,", "server.states.timed[0].after: 0.0: must be above 0"),
     "no first state": _resources(
         "first: provisioning",
         "first: []",
-        "server.states.first: []: list should have at least 1 item after validation, not 0",
+        "server.states.first: []: must have at least 1 item",
     ),
     # stocks
     "hold of no resource": _resources(
@@ -250,7 +248,7 @@ BROKEN = {
     "no rates": _prices(
         "rates:\n        - {states: [free, attached], price: 7.2, quantity: item.gb, unit: 100}",
         "rates: []",
-        "meters.disk.rates: []: list should have at least 1 item after validation, not 0",
+        "meters.disk.rates: []: must have at least 1 item",
         "rates: []",
     ),
     "depletion of no resource": _prices(

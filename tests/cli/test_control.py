@@ -222,7 +222,7 @@ REFUSED: dict[str, tuple[str, object, str]] = {
         {**GENERAL, "refuse": 418},
         "generalcompute never answers 418; there are 400, 401",
     ),
-    "fail with a truth": ("fail", {**GENERAL, "refuse": True}, "refuse: True is not known"),
+    "fail with a truth": ("fail", {**GENERAL, "refuse": True}, "refuse: true is not known"),
     "fail with a fault for a refusal": (
         "fail",
         {**GENERAL, "refuse": "reset"},
