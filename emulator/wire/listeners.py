@@ -5,6 +5,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from typing import Any
 
 from emulator.mechanisms.entrances import Entrance, Setting
@@ -55,7 +56,8 @@ class Listener(Entrance):
     def close(self) -> None:
         """Let nobody in any more, on the loop or when it is over."""
         self._stop_accepting()
-        self._loop = None
+        with self._lock:
+            self._loop = None
         self.lift()
         self._release()
         self._socket.close()
@@ -64,23 +66,26 @@ class Listener(Entrance):
         """Nothing: whoever closes waits for the connections itself."""
 
     def _on_loop(self, act: Callable[[], None]) -> None:
-        """Act in the loop's thread, and return when it is done; nothing before there is a loop."""
-        loop = self._loop
-        if loop is None:
-            return
+        """Act in the loop's thread, and return when it is done; nothing while there is no loop, or no longer one."""
         try:
-            here = asyncio.get_running_loop() is loop
+            running = asyncio.get_running_loop()
         except RuntimeError:
-            here = False
-        if here:
+            running = None
+        if running is not None and running is self._loop:
             act()
             return
 
         async def acting() -> None:
-            act()
+            if self._loop is not None:  # else the port was closed before it came to this
+                act()
             await asyncio.sleep(0)  # what was closed is so when the loop has come to it
 
-        asyncio.run_coroutine_threadsafe(acting(), loop).result()
+        with self._lock:  # a loop that is told before the port is closed still comes to it
+            if self._loop is None:
+                return
+            acted = asyncio.run_coroutine_threadsafe(acting(), self._loop)
+        with contextlib.suppress(CancelledError):  # with all that the loop leaves at its end
+            acted.result()
 
     def _follow(self) -> None:
         """Let the socket be as the fault in force wants it.

@@ -5,6 +5,7 @@ import resource
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,3 +88,28 @@ def test_a_process_that_is_forked_off_stops_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "ignore", str(script), str(tmp_path / "state.db")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)  # noqa: S603
     assert (done.stdout, done.returncode) == ("200 0 2\n", 0), done.stderr
+
+
+def test_connections_that_are_disturbed_while_the_server_stops() -> None:
+    """Whoever disturbs them neither fails nor waits for what nobody will do any more."""
+    raised: list[BaseException] = []
+
+    def disturb(server: EmulatorServer, stopped: threading.Event, at_it: threading.Event) -> None:
+        emulation = server.tenant()
+        try:
+            while not stopped.is_set():
+                emulation.connections("accept_and_hang").lift()
+                at_it.set()
+        except BaseException as error:
+            raised.append(error)
+
+    for _ in range(10):
+        stopped, at_it = threading.Event(), threading.Event()
+        with made() as server:
+            thread = threading.Thread(target=disturb, args=(server, stopped, at_it), daemon=True)
+            thread.start()
+            assert at_it.wait(10)
+        stopped.set()
+        thread.join(10)
+        assert not thread.is_alive()
+    assert raised == []
