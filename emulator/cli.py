@@ -6,8 +6,9 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from signal import SIGTERM
 from typing import Any, NoReturn
 
 import click
@@ -153,8 +154,11 @@ def serve(
         latency=one_each(latency, "--latency"),
         variants=variants,
     )
-    with closing(runtime.store):
+    from emulator.server import ended_by
+
+    with closing(runtime.store), suppress(KeyboardInterrupt), ended_by(SIGTERM), ExitStack() as stack:
         running = _listen(runtime, host, port, own_ports=ports, tls=tls_ca or tls)
+        stack.callback(running.stop)
         if connections is not None:
             _disturb(running, connections)
         _greet(running)
@@ -208,7 +212,6 @@ def _disturb(running: Any, fault: str) -> None:
     try:
         commands.connections(running.runtime, fault)
     except CommandError as error:
-        running.stop()
         give_up(str(error), "`emulator explain fault` shows the faults")
 
 

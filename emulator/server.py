@@ -192,7 +192,7 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def _ended_by(sign: signal.Signals) -> Iterator[None]:
+def ended_by(sign: signal.Signals) -> Iterator[None]:
     """Let a signal interrupt as Ctrl+C does; uvicorn raises it again behind itself, which would end the process."""
     if threading.current_thread() is not threading.main_thread():  # no other may say what signals do
         yield
@@ -331,7 +331,7 @@ class EmulatorServer:
         stop = threading.Event()
         if reload_from is not None:
             threading.Thread(target=reload_on_change, args=(self.runtime, reload_from, stop), daemon=True).start()
-        with _ended_by(signal.SIGTERM):
+        with ended_by(signal.SIGTERM):
             try:
                 server.run()
             except KeyboardInterrupt:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -374,3 +375,15 @@ def test_broken_data_is_exit_1_with_the_place(run: Run, tmp_path: Path) -> None:
     assert problem.startswith(f"{folder}/fixtures/acme/limits.yaml:2 limits.rules: ")
     assert count == "error: 1 problem in the data"
     assert hint.startswith("hint: ")
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_with_the_first_line_of_the_greeting(how: signal.Signals) -> None:
+    """Sockets listen by then, so somebody may take the server for ready, and end it."""
+    command = [sys.executable, "-m", "emulator", "serve", "--port", "0", "--tls"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("emulator on https://")
+        process.send_signal(how)
+        _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, "")
