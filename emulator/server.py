@@ -209,6 +209,7 @@ class EmulatorServer:
 
     `url` serves every provider by path prefix; `root(provider)` is a port of the provider's own. With `tls` the
     addresses are https, and `ca_file` is what clients have to trust; a path instead of True says where it is kept.
+    Without a `host` it listens on every IPv4 address.
     """
 
     def __init__(
@@ -220,8 +221,9 @@ class EmulatorServer:
         """
         self.runtime = runtime
         self.app = EmulatorApp(runtime)
-        self._host = host
-        self._authority = Authority(None if tls is True else tls, own_hosts(host, runtime.providers)) if tls else None
+        self._host = host or "0.0.0.0"  # noqa: S104  # what a socket takes it for, with a name
+        hosts = own_hosts(self._host, runtime.providers)
+        self._authority = Authority(None if tls is True else tls, hosts) if tls else None
         self.ca_file = self._authority.file if self._authority else None
         self._listeners: list[Listener] = []
         runtime.entrances = self._listeners

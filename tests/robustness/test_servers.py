@@ -3,6 +3,7 @@
 import os
 import resource
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -42,6 +43,13 @@ def test_what_serves_already_may_be_started() -> None:
         assert served(server) == 200
     with pytest.raises(httpx.ConnectError):
         served(server)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_no_host_is_every_address(tls: bool) -> None:
+    with EmulatorServer(make_runtime(["generalcompute"], pace=0), host="", tls=tls) as server:
+        verify = ssl.create_default_context(cafile=server.ca_file) if tls else True
+        assert httpx.get(f"{server['generalcompute'].origin}/health", verify=verify).status_code == 200
 
 
 def test_a_stopped_server_does_not_start() -> None:
