@@ -27,6 +27,25 @@ SECRET = frozenset({"authorization", "cookie", "proxy-authorization"})
 """Headers that carry credentials of any provider."""
 
 
+class LongHead(dict[str, str]):
+    """Headers that have more than `SHORT` characters together, of which the journal keeps the beginning.
+
+    Whoever reads a request from a socket tells: to count those of every request would cost more than to keep them.
+    """
+
+    def beginning(self) -> dict[str, str]:
+        """As much as is kept; of a value that is cut the end, and of headers that are left out the number, is told."""
+        kept: dict[str, str] = {}
+        room = SHORT
+        for name, value in self.items():
+            room -= len(name)
+            if room <= 0:
+                return {**kept, "…": f"{len(self) - len(kept)} more"}
+            kept[name] = value if len(value) <= room else f"{value[:room]}…"
+            room -= len(value)
+        return kept
+
+
 class Entry:
     """One exchange, kept as it was; most are never read, so plain data is made of it when somebody does."""
 
@@ -50,7 +69,7 @@ class Entry:
         self.at = at
         self.method = method
         self.path = path
-        self.headers = headers
+        self.headers = headers.beginning() if headers.__class__ is LongHead else headers
         self.secret = SECRET
         """The headers, in lower case, that are not to be shown."""
         self.body = body

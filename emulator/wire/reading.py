@@ -9,9 +9,12 @@ from urllib.parse import unquote
 
 import httptools
 
+from emulator.mechanisms.journal import SHORT, LongHead
+
 MOST_BODY = 64 * 1024 * 1024
 """Bytes of a body that are read; of a longer one, the length is."""
 _MOST_TARGET = 65535  # bytes of an address
+_MOST_SHARED = 100  # characters of a header's name that all who use it share
 _MOST_OTHER = 8 * 1024 * 1024  # bytes of a request without one of its body among them
 
 GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -50,11 +53,14 @@ class RequestReader:
         """Whether a request has begun and not ended."""
         self.expecting = False
         """Whether its client waits for a sign before it sends the body."""
+        self._fed = 0
+        """Bytes of what came last."""
         self._parser = httptools.HttpRequestParser(self)
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # it may come, and is nobody's
 
     def feed(self, data: bytes) -> None:
         """Take in what came. Raises MalformedRequest; requests before that stay whole."""
+        self._fed = len(data)
         try:
             self._feed(data)
         except httptools.HttpParserError as error:
@@ -100,8 +106,16 @@ class RequestReader:
 
     def on_headers_complete(self) -> None:
         self._head, self._headers = self._headers, {}  # what comes behind the body are trailers, which nobody reads
+        if self._other + self._fed > SHORT:
+            self._measure()
         if "expect" in self._head:
             self.expecting = self._head["expect"].lower() == "100-continue" and self._parser.get_http_version() != "1.0"
+
+    def _measure(self) -> None:
+        """Tell whether it is the head that is long, or the body behind it."""
+        if sum(len(name) + len(value) for name, value in self._head.items()) > SHORT:
+            self._head = LongHead(self._head)
+            _name.cache_clear()  # of names that are as long as that
 
     def on_body(self, body: bytes) -> None:
         self._size += len(body)
@@ -144,7 +158,8 @@ def by_raw_name(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 @lru_cache(1024)  # there are few, and the journal keeps them a thousand times
 def _name(written: bytes) -> str:
-    return intern(written.lower().decode("latin-1"))
+    name = written.lower().decode("latin-1")
+    return intern(name) if len(name) <= _MOST_SHARED else name  # what is interned, Python 3.12 keeps for ever
 
 
 @lru_cache(1024)

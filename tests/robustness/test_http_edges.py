@@ -1,6 +1,6 @@
 """HTTP at its edges: old versions, pipelines, garbage, strange methods and paths."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -8,6 +8,7 @@ import pytest
 from wire_client import PROVIDERS, Reply, Wire, answered, chat, operation_of, request, target_of, with_header
 
 from emulator import Emulation, EmulatorServer
+from emulator.mechanisms.journal import SHORT
 
 pytestmark = pytest.mark.emulator(allow_unmatched=True)
 STREAM: dict[str, Any] = {"stream": True, "anonymize": False}
@@ -255,6 +256,27 @@ def test_what_is_no_http_gets_a_marked_400_and_the_door(emulator_server: Emulato
 def test_oversized_headers(emulator: Emulation, emulator_server: EmulatorServer, lines: list[str]) -> None:
     asked = with_header(chat(emulator_server, emulator["barrack"]), "\r\n".join(lines))
     assert answered(emulator_server.url, asked).status == 200
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize(
+    ("lines", "kept"),
+    [
+        ([f"X-Long: {'a' * 2_000_000}"], lambda headers: headers["x-long"].endswith("aaa…")),
+        ([f"X-Long: {'a' * 60_000}"], lambda headers: headers["x-long"] == "a" * 60_000),
+        ([f"X-{i}: {'a' * 100}" for i in range(5000)], lambda headers: int(headers["…"].removesuffix(" more")) > 4000),
+        (["A" * 2_000_000 + ": a", "B: b"], lambda headers: headers["…"] == "2 more"),
+    ],
+)
+def test_of_oversized_headers_the_journal_keeps_the_beginning(
+    emulator: Emulation, emulator_server: EmulatorServer, provider: str, lines: list[str], kept: Callable[[Any], bool]
+) -> None:
+    asked = with_header(chat(emulator_server, emulator[provider]), "\r\n".join(lines))
+    assert answered(emulator_server.url, asked).status == 200
+    headers = emulator[provider].journal[0].raw["request"]["headers"]
+    assert sum(len(name) + len(value) for name, value in headers.items()) < SHORT + 100
+    assert "content-type" in headers
+    assert kept(headers)
 
 
 @pytest.mark.parametrize(
