@@ -34,7 +34,7 @@ def load(roots: Sequence[DataRoot], only: Sequence[str] = ()) -> tuple[dict[str,
 def checked(roots: Sequence[DataRoot]) -> dict[str, ProviderFamily]:
     """The user's providers, or without folders of a user all, with each variant. Raises LoadError."""
     library = Library(roots)
-    wanted = library.own() if any(root.shown for root in roots) else library.concrete()
+    wanted = library.own() if any(root.own for root in roots) else library.concrete()
     return _families(library, wanted, [*library.problems, *library.unread()], every_variant=True)
 
 
@@ -104,13 +104,13 @@ class Library:
 
     def own(self) -> list[str]:
         """Ids of the served providers that the user's folders have something of: a folder, or resources."""
-        named = {file.stem for root in self.roots if root.shown for file in (root.path / "resources").glob("*.yaml")}
-        return [name for name in self.concrete() if name in named or self._folders[name].root.shown]
+        named = {file.stem for root in self.roots if root.own for file in (root.path / "resources").glob("*.yaml")}
+        return [name for name in self.concrete() if name in named or self._folders[name].root.own]
 
     def unread(self) -> Iterator[Problem]:
         """Files in the user's folders that look like data and are never read, and folders without any such file."""
         for root in self.roots:
-            if not root.shown:
+            if not root.own:
                 continue
             folders = [folder for folder in ("fixtures", "resources") if (root.path / folder).is_dir()]
             files = [(folder, file) for folder in folders for file in _like_data(root.path / folder)]

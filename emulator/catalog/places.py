@@ -15,7 +15,9 @@ class DataRoot:
 
     path: Path
     shown: str
-    """How problems name the folder; empty for the folder itself."""
+    """How problems and `explain` name the folder; empty where they name its files from within it."""
+    own: bool = False
+    """Whether it is a user's."""
 
     def show(self, file: Path) -> str:
         """How problems name a file; one of elsewhere, which data may name, by its own path."""
@@ -27,15 +29,15 @@ class DataRoot:
 
 def packaged() -> DataRoot:
     """The data that comes with the emulator."""
-    for candidate in (_PACKAGE / "_data", _PACKAGE.parent):
+    for candidate, shown in ((_PACKAGE / "_data", (_PACKAGE / "_data").as_posix()), (_PACKAGE.parent, "")):
         if (candidate / "fixtures").is_dir():
-            return DataRoot(candidate, "")
+            return DataRoot(candidate, shown)
     raise FileNotFoundError("the packaged fixtures/ and specs/ are missing; reinstall the emulator")
 
 
 def own(folder: str | Path) -> DataRoot:
     """A user's folder."""
-    return DataRoot(Path(folder).resolve(), str(folder).rstrip("/"))
+    return DataRoot(Path(folder).resolve(), str(folder).rstrip("/"), own=True)
 
 
 Signature = tuple[tuple[str, int, int], ...]

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -166,6 +167,21 @@ def test_explain_leads_to_lines_that_exist(run: Run) -> None:
             assert line.endswith("the language's default") or _place_exists(line.split()[-1]), line
         told = {int(line.split()[1]) for line in lines if line.startswith("refusal ")}
         assert told == {status for status in row["statuses"] if status >= 300}
+
+
+def test_explain_of_what_is_installed_leads_to_lines_that_exist(tmp_path: Path) -> None:
+    """Where the data lie in the package, as a wheel has them, and not beside it."""
+    shutil.copytree(ROOT / "emulator", tmp_path / "emulator", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("fixtures", "specs"):
+        shutil.copytree(ROOT / folder, tmp_path / "emulator" / "_data" / folder)
+    command = [sys.executable, "-m", "emulator", "explain", "POST", "/generalcompute/v1/chat/completions"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)  # noqa: S603
+    places = re.findall(r"(/\S+\.yaml):(\d+)$", done.stdout, re.MULTILINE)
+    assert len(places) > 10
+    for file, line in places:
+        assert len(Path(file).read_text().splitlines()) >= int(line)
+    assert not re.search(r"\s(fixtures|specs)/", done.stdout)
 
 
 def test_explain_and_the_table_grade_alike(run: Run) -> None:
