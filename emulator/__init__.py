@@ -6,23 +6,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from emulator.catalog import LoadError
+    from emulator.catalog import LoadError, Problem
     from emulator.commands import CommandError
-    from emulator.handles import Emulation, Handle, Journal, JournalEntry
+    from emulator.exchange import Runtime
+    from emulator.handles import Clock, Emulation, Handle, Journal, JournalEntry, Message
     from emulator.inprocess import make_transport
     from emulator.interception.blocks import BlockedConnection
     from emulator.interception.decorating import Interception
+    from emulator.mechanisms.entrances import Disturbance
     from emulator.server import EmulatorServer, create_app, make_runtime
 
 _HOMES = {
     "BlockedConnection": "emulator.interception.blocks",
+    "Clock": "emulator.handles",
     "CommandError": "emulator.commands",
+    "Disturbance": "emulator.mechanisms.entrances",
     "Emulation": "emulator.handles",
     "EmulatorServer": "emulator.server",
     "Handle": "emulator.handles",
+    "Interception": "emulator.interception.decorating",
     "Journal": "emulator.handles",
     "JournalEntry": "emulator.handles",
     "LoadError": "emulator.catalog",
+    "Message": "emulator.handles",
+    "Problem": "emulator.catalog",
+    "Runtime": "emulator.exchange",
     "create_app": "emulator.server",
     "make_runtime": "emulator.server",
     "make_transport": "emulator.inprocess",
@@ -30,13 +38,19 @@ _HOMES = {
 
 __all__ = [
     "BlockedConnection",
+    "Clock",
     "CommandError",
+    "Disturbance",
     "Emulation",
     "EmulatorServer",
     "Handle",
+    "Interception",
     "Journal",
     "JournalEntry",
     "LoadError",
+    "Message",
+    "Problem",
+    "Runtime",
     "create_app",
     "intercept",
     "make_runtime",

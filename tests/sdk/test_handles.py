@@ -149,3 +149,22 @@ def test_strict_auth_takes_the_providers_own_key(tmp_path: Path) -> None:
         keys = ("acme-1", "acme-2")
         replies = [client.get("/models", headers={"Authorization": f"Bearer {key}"}) for key in keys]
     assert [reply.status_code for reply in replies] == [200, 401]
+
+
+def test_every_type_that_a_test_meets_can_be_named(emulator: Emulation) -> None:
+    """In annotations, that is: of what the public functions, methods and attributes give."""
+    with emulator.connections("accept_and_hang") as disturbance:
+        assert type(disturbance) is package.Disturbance
+    gc = emulator["generalcompute"]
+    with httpx.Client(transport=emulator.transport(), base_url=gc.base_url) as client:
+        assert client.post("/public/agent-signups", json={"email": "a@example.com"}).status_code == 201
+    assert {type(message) for message in gc.outbox} == {package.Message}
+    assert type(emulator.clock) is package.Clock
+    assert type(gc.journal) is package.Journal
+    assert {type(entry) for entry in gc.journal} == {package.JournalEntry}
+    assert type(emulator.runtime) is package.Runtime
+    assert type(emulator.intercept()) is package.Interception
+    with pytest.raises(package.LoadError) as wrong:
+        package.make_runtime(data=["nowhere"])
+    assert {type(problem) for problem in wrong.value.problems} == {package.Problem}
+    assert {name for name in package.__all__ if not hasattr(package, name)} == set()
