@@ -5,13 +5,16 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 _PART = r"(\d++(?:\.\d++)?)(ms|s|m|h|d)"
 _PARTS, _DURATION = re.compile(_PART), re.compile(f"(?:{_PART})++")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 LATEST = 253402300799.0  # 9999-12-31T23:59:59Z, the last second a calendar date can name
 
 
@@ -35,7 +38,7 @@ def written_duration(seconds: float) -> str:
 
 def utc(seconds: float) -> datetime:
     """Unix seconds, whole, as a moment of the calendar; what is beyond it is its last second."""
-    return datetime.fromtimestamp(min(int(seconds), int(LATEST)), UTC)
+    return _EPOCH + timedelta(seconds=min(int(seconds), int(LATEST)))  # `fromtimestamp` ends in 3000 on Windows
 
 
 @lru_cache(4096)  # what is listed has the same moments each time
@@ -52,7 +55,13 @@ def iso8601_micros(seconds: float) -> str:
 
 def http_date(seconds: float) -> str:
     """`Mon, 01 Jan 2024 00:00:00 GMT` for Unix seconds (RFC 9110, IMF-fixdate)."""
-    return _written(int(seconds), "%a, %d %b %Y %H:%M:%S GMT")
+    return _http_date(int(seconds))
+
+
+@lru_cache(maxsize=64)
+def _http_date(seconds: int) -> str:
+    at = utc(seconds)  # with names of our own: those of `strftime` are the locale's
+    return f"{_DAYS[at.weekday()]}, {at:%d} {_MONTHS[at.month - 1]} {at:%Y %H:%M:%S} GMT"
 
 
 @lru_cache(maxsize=64)  # most requests of a second ask for the same few

@@ -1,7 +1,13 @@
 """Time that tests control."""
 
+import locale
 import math
+import shutil
+import subprocess
 import time
+from collections.abc import Iterator
+from email.utils import formatdate
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -104,3 +110,31 @@ def test_a_tenants_clock_through_the_handle(emulator: Emulation) -> None:
     for wrong in (-1.0, math.nan, "1 fortnight"):
         with pytest.raises(CommandError, match=r"cannot advance|not a duration"):
             emulator.clock.advance(wrong)
+
+
+@pytest.fixture
+def german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A process whose dates are German."""
+    localedef = shutil.which("localedef")
+    if localedef is None:
+        pytest.skip("no localedef here")
+    command = [localedef, "-i", "de_DE", "-f", "UTF-8", str(tmp_path / "de_DE.UTF-8")]
+    made = subprocess.run(command, capture_output=True)  # noqa: S603
+    if made.returncode:
+        pytest.skip("localedef makes no de_DE here")
+    monkeypatch.setenv("LOCPATH", str(tmp_path))
+    before = locale.setlocale(locale.LC_ALL)
+    locale.setlocale(locale.LC_ALL, "de_DE.UTF-8")
+    yield
+    locale.setlocale(locale.LC_ALL, before)
+
+
+@pytest.mark.usefixtures("german")
+def test_dates_of_http_are_english_wherever_the_process_is() -> None:
+    assert time.strftime("%B", time.gmtime(1_709_251_200)) == "März"
+    assert http_date(1_709_251_200) == "Fri, 01 Mar 2024 00:00:00 GMT"
+
+
+@given(MOMENTS)
+def test_dates_of_http_are_those_of_the_standard_library(moment: int) -> None:
+    assert http_date(moment) == formatdate(moment, usegmt=True)
