@@ -7,6 +7,7 @@ import math
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -123,6 +124,8 @@ def uvicorn_config(app: EmulatorApp) -> uvicorn.Config:
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     return uvicorn.Config(
         app,
+        # On Windows, asyncio's usual loop cannot watch the sockets of listeners.
+        loop="asyncio:SelectorEventLoop" if sys.platform == "win32" else "auto",
         http=Protocol,  # instead of one that would be imported; connections are made by `_Server.startup`
         ws="none",
         lifespan="off",

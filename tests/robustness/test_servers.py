@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from emulator import CommandError, EmulatorServer, make_runtime
+from emulator.wire.sockets import bind
 
 
 def made() -> EmulatorServer:
@@ -121,3 +122,26 @@ def test_connections_that_are_disturbed_while_the_server_stops() -> None:
         thread.join(10)
         assert not thread.is_alive()
     assert raised == []
+
+
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tells code that it is on Windows, where there is no uvloop."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+
+
+@pytest.mark.usefixtures("windows")
+def test_on_windows_sockets_are_watched_as_elsewhere() -> None:
+    with EmulatorServer(make_runtime(["nugen"], pace=0)) as server:
+        health = f"{server.url}/_emulator/health"
+        assert httpx.get(health).status_code == 200
+        with server.tenant().connections("accept_and_hang"), pytest.raises(httpx.ReadTimeout):
+            httpx.get(health, timeout=0.1)
+        assert httpx.get(health).status_code == 200
+
+
+@pytest.mark.usefixtures("windows")
+def test_on_windows_no_port_is_shared() -> None:
+    with bind("127.0.0.1", 0) as bound:
+        assert not bound.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
