@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-clients bench check fresh format clean
+.PHONY: help serve test test-clients test-oldest bench check fresh format clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,16 @@ test-clients: .venv-clients/clients/installed .venv-clients/clients-openai2/inst
 	.venv-clients/clients/bin/python -m pytest -n auto tests/sdk/clients
 	.venv-clients/clients-openai2/bin/python -m pytest -n auto tests/sdk/clients -k 'not npm'
 
+# What pyproject.toml allows has to work, not only what is newest.
+.venv-oldest/installed: pyproject.toml | .venv/bin/python
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python tests/oldest.py >.venv-oldest/constraints
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --constraint .venv-oldest/constraints --editable '.[dev]'
+	@touch $@
+
+test-oldest: .venv-oldest/installed ## Run the tests of the command line and the plugin with the oldest versions allowed
+	.venv-oldest/bin/python -m pytest -n auto tests/unit tests/cli tests/plugin/test_pytest_plugin.py
+
 # All rows, or some: make bench ROWS=1,5. What a row needs beside is put into .bench; without it the row is skipped.
 ROWS ?=
 comma := ,
@@ -63,4 +73,4 @@ format: .venv/installed-dev ## Format the code
 	$(BIN)/ruff format .
 
 clean: ## Remove the virtual environment and caches
-	rm -rf .venv .venv-clients .bench tests/sdk/clients/node/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf .venv .venv-clients .venv-oldest .bench tests/sdk/clients/node/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
