@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import click
@@ -50,6 +51,8 @@ class Commands(click.Group):
     """Commands that end in words where they are interrupted, or where their output cannot be written."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
+        if isinstance(sys.stdout, TextIOWrapper):  # what its encoding lacks is written as on stderr
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return super().main(*arguments, **options)
         except OSError as error:

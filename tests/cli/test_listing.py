@@ -283,6 +283,17 @@ def test_a_full_disk_is_told(arguments: list[str]) -> None:
     assert (done.returncode, done.stderr) == (1, told)
 
 
+@pytest.mark.parametrize("options", [["acme"], ["--scenarios"], ["--markdown"]])
+def test_output_of_an_encoding_that_lacks_a_character_has_its_number(tmp_path: Path, options: list[str]) -> None:
+    told = 'title: "Sn\u00f6w \u2603"\nscenarios: {f: {summary: "sn\u00f6w \u2603", steps: [{refuse: unavailable}]}}\n'
+    folder = acme.write(tmp_path, {"fixtures/acme/provider.yaml": acme.PROVIDER + told})
+    command = [sys.executable, "-m", "emulator", "list", *options, "--data", str(folder)]
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}  # as on Windows, where output goes to a file
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)  # noqa: S603
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "n\u00f6w \\u2603" in done.stdout.decode("cp1252")
+
+
 def test_a_terminal_shows_every_path_whole() -> None:
     pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()
