@@ -2,12 +2,13 @@
 
 A string that is one hole becomes the expression's own value; a hole inside a longer string is spliced
 as text. A key that ends in `?` is left out when its value is null. A mapping
-`{$each: "name in expression", $give: template}` is a list, one item a value; null stays null.
+`{$each: "name in expression", $give: template}` is a list, one item a value, and with a `$key: template` a mapping;
+null stays null.
 """
 
 import re
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from emulator.mechanisms.codegen import Code, Function, Write, compiled
@@ -136,13 +137,19 @@ def _optional(key: str, value: str) -> str:
 
 def _compile_each(tree: dict[Any, Any], names: tuple[str, ...], holes: list[str]) -> Write:
     match = _EACH.fullmatch(str(tree["$each"]))
-    if not match or set(tree) != {"$each", "$give"}:
-        raise ExpressionError('a list is written {$each: "name in expression", $give: template}')
+    if not match or set(tree) - {"$key"} != {"$each", "$give"}:
+        raise ExpressionError(
+            'a list is written {$each: "name in expression", $give: template}, a mapping with `$key: template` as well'
+        )
     name, items = match[1], Expression(match[2], names)
     holes.append(match[2])
     give = _compile(tree["$give"], (*names, name), holes)
     whole = match[2].strip() == "items"  # resources and entries of books have all their fields
-    return lambda code: code.called(_each(name, compiled(items.written), compiled(give, own=name, whole=whole)))
+    made = partial(compiled, own=name, whole=whole)
+    if "$key" not in tree:
+        return lambda code: code.called(_each(name, compiled(items.written), made(give)))
+    key = _compile(tree["$key"], (*names, name), holes)
+    return lambda code: code.called(_each_keyed(name, compiled(items.written), made(key), made(give)))
 
 
 def _each(name: str, items: Render, give: Function) -> Render:
@@ -153,6 +160,20 @@ def _each(name: str, items: Render, give: Function) -> Render:
         if values is None:
             return None
         rendered = [give(scope, item) for item in values]
+        scope[name] = outer
+        return rendered
+
+    return render
+
+
+def _each_keyed(name: str, items: Render, key: Function, give: Function) -> Render:
+    """A mapping by what `key` gives; of several with one key the last."""
+
+    def render(scope: Scope) -> dict[str, Any] | None:
+        values, outer = items(scope), scope.get(name)
+        if values is None:
+            return None
+        rendered = {as_text(key(scope, item)): give(scope, item) for item in values}
         scope[name] = outer
         return rendered
 

@@ -158,14 +158,13 @@ class TestModels:
 
 class TestAgents:
     def test_the_paths_of_older_pages(self, nugen: Platform) -> None:
-        for path in ("/api/v3/agents/create/", "/agents/usage/"):
-            url, headers = nugen.handle.origin + path, {**nugen.handle.headers, "Content-Type": "application/json"}
-            body = json.dumps(agent(agent_name=path)).encode() if "create" in path else None
-            assert send("POST" if body else "GET", url, headers, body).status == 200
+        url = f"{nugen.handle.origin}/api/v3/agents/create/"
+        headers = {**nugen.handle.headers, "Content-Type": "application/json"}
+        assert send("POST", url, headers, json.dumps(agent()).encode()).status == 200
         run = f"{nugen.handle.origin}/agents/support--00000001/run/"
         assert send("POST", run, headers, b'{"message": "Hi"}').json["agent_id"] == "support--00000001"
         asked = [entry.operation for entry in nugen.handle.journal]
-        assert asked == ["createAgent", "getAgentUsage", "runAgentEndpoint"]
+        assert asked == ["createAgent", "runAgentEndpoint"]
 
     def test_an_agent_where_agents_first_were(self, nugen: Platform) -> None:
         old = f"{nugen.handle.origin}/agents"
@@ -301,6 +300,27 @@ class TestAgents:
             "mostUsedModel": "qwen3-8b",
             "usageByModel": {"qwen3-8b": 3, "gpt-oss-20b": 1},
         }
+
+    def test_usage_where_agents_first_were_tells_of_each_agent(self, nugen: Platform) -> None:
+        def usage() -> Any:
+            return send("GET", f"{nugen.handle.origin}/agents/usage/", nugen.handle.headers).json
+
+        unused = {"total_tokens": 0, "input_tokens": 0, "output_tokens": 0}
+        assert usage() == {
+            "total_active_agents": 1,
+            "total_deleted_agents": 0,
+            "agent_usage_summary": {"support--00000001": {"agent_name": "Support Agent", **unused}},
+            "most_used_agent": {"agent_id": None, "agent_name": None, "total_tokens": 0},
+        }
+        made, gone = (nugen.post("/agents/create", agent(agent_name=name))["data"] for name in ("Reader", "Gone"))
+        runs = [nugen.post("/agents/run-agents/reader/run", {"message": f"Clause {i}?"})["usage"] for i in range(2)]
+        nugen.ask("DELETE", f"/agents/{gone['id']}")
+        told, spent = usage(), {key: sum(run[key] for run in runs) for key in unused}
+        assert (told["total_active_agents"], told["total_deleted_agents"]) == (2, 1)
+        assert told["agent_usage_summary"][made["id"]] == {"agent_name": "Reader", **spent}
+        assert list(told["agent_usage_summary"]) == ["support--00000001", made["id"]]
+        most = {"agent_id": made["id"], "agent_name": "Reader", "total_tokens": spent["total_tokens"]}
+        assert told["most_used_agent"] == most
 
     def test_what_the_agent_was_told_costs_tokens_and_its_max_tokens_holds(self, nugen: Platform) -> None:
         nugen.post("/agents/create", agent(instructions="Be brief. " * 40, max_tokens=9))

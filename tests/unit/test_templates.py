@@ -147,6 +147,19 @@ def test_a_changed_variable_is_seen() -> None:
         ({"$each": "model in models", "$give": {"id": "${model.id}"}}, [{"id": "a"}, {"id": "b"}]),
         ({"$each": "model in request.nothing", "$give": 1}, None),
         ({"x?": {"$each": "model in request.nothing", "$give": 1}}, {}),
+        (
+            {"$each": "model in models", "$key": "${model.id}", "$give": {"id": "${model.id}"}},
+            {"a": {"id": "a"}, "b": {"id": "b"}},
+        ),
+        (
+            {
+                "$each": "m in models",
+                "$key": "of-${m.id}",
+                "$give": {"$each": "n in models", "$key": "${n.id}", "$give": "${m.id}"},
+            },
+            {"of-a": {"a": "a", "b": "a"}, "of-b": {"a": "b", "b": "b"}},
+        ),
+        ({"$each": "model in request.nothing", "$key": "${model.id}", "$give": 1}, None),
         ([1, "${request.n}", {"a": "${request.model}"}], [1, 3, {"a": "m"}]),
         ({17: "${request.n}"}, {"17": 3}),
         ("$request.n", "$request.n"),
@@ -164,6 +177,8 @@ def test_templates(template: object, value: object) -> None:
         ({"$each": "models", "$give": 1}, "a list is written"),
         ({"$each": "m in models"}, "a list is written"),
         ({"$each": "m in models", "$give": 1, "more": 2}, "a list is written"),
+        ({"$each": "m in models", "$key": "${m.id}"}, "a list is written"),
+        ({"$each": "m in models", "$key": "${nothing.id}", "$give": 1}, "uses `nothing`"),
         ({"$each": "m in nothing", "$give": 1}, "uses `nothing`"),
         ("${request.n", "opens a hole and does not close it"),
         ("${request.n} and ${", "opens a hole and does not close it"),
