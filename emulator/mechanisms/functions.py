@@ -59,8 +59,9 @@ def _sum(items: list[Any], path: str) -> int | float:
 
 
 def _counts(items: list[Any], path: str) -> dict[str, int]:
-    """How often each value of a field occurs among items."""
-    return dict(Counter(str(walk(item, path.split("."))) for item in items))
+    """How often each value of a field, or each of those that it holds, occurs among items."""
+    found = (walk(item, path.split(".")) for item in items)
+    return dict(Counter(str(one) for value in found for one in (value if isinstance(value, list) else [value])))
 
 
 def _mode(items: list[Any], path: str) -> str | None:

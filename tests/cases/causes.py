@@ -176,6 +176,7 @@ def unfinished(emulator: Emulation, caller: Caller) -> RawReply:
     begun = {
         "getBenchmarkData": ("createBenchmark", "benchmark_id", "benchmark_000000000000001"),
         "getEvaluationResults": ("createEvaluation", "evaluation_id", "eval_000000000000001"),
+        "downloadEvaluation": ("createEvaluation", "evaluation_id", "eval_000000000000001"),
     }.get(caller.operation.id)
     if begun is not None:
         before, name, example = begun

@@ -395,6 +395,32 @@ class TestDocuments:
         nugen.wait("10s")
         assert nugen.get(f"/documents/{document}") == {"status": "READY", "document_id": document}
 
+    def test_they_are_listed_with_their_categories(self, nugen: Platform) -> None:
+        parts = [multipart.text(name, "categories") for name in ("law", "leases")]
+        made = nugen.post(
+            "/documents", multipart.form([multipart.file("A lease.", "a.txt", "text/plain", "files"), *parts])
+        )
+        assert nugen.get("/documents") == nugen.get("/documents/list")
+        seeded, document = nugen.get("/documents")["documents"]
+        assert (seeded["status"], seeded["processing_progress"], seeded["categories"]) == ("Ready", 100, ["contracts"])
+        assert document == {
+            "id": made["document_ids"][0],
+            "filename": "a.txt",
+            "type": "text/plain",
+            "size": 8,
+            "upload_date": "2027-01-15T08:00:00.000000",
+            "status": "Processing",
+            "categories": ["law", "leases"],
+            "uploader": "developer@example.com",
+            "processing_progress": 0,
+        }
+        changed = nugen.ask("PUT", f"/documents/{document['id']}/categories", {"categories": ["law", "contracts"]}).json
+        assert list(changed) == ["document_id", "old_categories", "new_categories", "message"]
+        assert (changed["old_categories"], changed["new_categories"]) == (["law", "leases"], ["law", "contracts"])
+        assert nugen.get("/documents")["categories"] == [{"name": "contracts", "count": 2}, {"name": "law", "count": 1}]
+        assert nugen.refused("PUT", "/documents/doc_1/categories", {"categories": []}) == (404, "Document not found")
+        assert nugen.refused("PUT", "/documents/doc_1/categories", {})[0] == 422
+
     def test_one_is_deleted(self, nugen: Platform) -> None:
         gone = nugen.delete("/documents/doc_000000000000001")
         assert (list(gone), gone["document_id"]) == (["document_id", "message"], "doc_000000000000001")
@@ -640,6 +666,25 @@ class TestEvaluations:
             "max_improvement": max(gains),
             "min_improvement": min(gains),
         }
+
+    def test_what_was_found_comes_as_a_file(self, nugen: Platform) -> None:
+        made = nugen.post("/evaluations", EVALUATION)["evaluation_id"]
+        assert nugen.refused("GET", f"/evaluations/{made}/download")[0] == 400
+        assert nugen.refused("GET", "/evaluations/eval_1/download") == (404, "Evaluation not found")
+        nugen.wait("2m")
+        reply = nugen.ask("GET", f"/evaluations/{made}/download")
+        assert reply.header("content-disposition") == f"attachment; filename=evaluation_results_{made}.json"
+        assert list(reply.json) == [
+            "evaluation_id", "status", "model_id", "benchmark_id", "metrics", "detailed_results", "created_at",
+            "completed_at",
+        ]  # fmt: skip
+        results = nugen.get(f"/evaluations/{made}/results")
+        assert reply.json["metrics"] == results["metrics"]
+        assert len(reply.json["detailed_results"]) == results["raw_answers_count"]
+        compared = nugen.ask("GET", "/evaluations/eval_000000000000001/download")
+        name = "evaluation_comparison_eval_000000000000001.json"
+        assert compared.header("content-disposition") == f"attachment; filename={name}"
+        assert list(compared.json)[4:8] == ["model_id_2", "base_model", "eval_model", "comparison"]
 
     def test_the_evaluations_of_the_account(self, nugen: Platform) -> None:
         made = [nugen.post("/evaluations", EVALUATION)["evaluation_id"] for _ in range(3)]

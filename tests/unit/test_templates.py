@@ -61,6 +61,7 @@ def scope(**variables: Any) -> Scope:
         ("lower('ABC')", "abc"),
         ("left('abcdef', 4)", "abcd"),
         ("snake_case(' Support-Agent (EU)!')", "support_agent_eu"),
+        ("counts([{'a': ['x', 'y']}, {'a': 'x'}, {'a': []}], 'a')", {"x": 2, "y": 1}),
         ("counts([{'a': 'y'}, {'a': 'x'}, {'a': 'x'}], 'a')", {"y": 1, "x": 2}),
         ("mode([{'a': 'y'}, {'a': 'x'}, {'a': 'x'}], 'a')", "x"),
         ("mode([], 'a')", None),
