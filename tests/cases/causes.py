@@ -190,8 +190,9 @@ def unfinished(emulator: Emulation, caller: Caller) -> RawReply:
 
 def model_not_there(emulator: Emulation, caller: Caller) -> RawReply:
     """A model that nobody has or that cannot be aligned, or a run of an agent whose model is no longer there."""
-    if caller.operation.id == "createAlignmentProject":
-        return caller.ask(body={**(caller.body or {}), "base_model": "gpt-oss-20b"})
+    field = {"createAlignmentProject": "base_model", "createAlignment": "base_model_id"}.get(caller.operation.id)
+    if field is not None:
+        return caller.ask(body={**(caller.body or {}), field: "gpt-oss-20b"})
     if caller.operation.id in ("createAgent", "updateAgent", "createAgentLegacy", "updateAgentLegacy"):
         return another_model(emulator, caller)
     creating = another(caller, "createAgent")

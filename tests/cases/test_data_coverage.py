@@ -205,6 +205,10 @@ def _printed_usage(asking: Caller) -> None:
     }
 
 
+def _documents_of_august(asking: Caller) -> None:
+    assert list(another(asking, "createDocuments").ask().json) == ["documents"]
+
+
 def _bare_document_ids(asking: Caller) -> None:
     (document,) = another(asking, "uploadDocuments").ask().json
     assert re.fullmatch("doc_[0-9]{15}", document)
@@ -310,6 +314,7 @@ SHOWS: dict[tuple[str, str], Callable[[Caller], None]] = {
     ("nugen", "printed-usage"): _printed_usage,
     ("nugen", "bare-model-id"): _bare_model_id,
     ("nugen", "bare-document-ids"): _bare_document_ids,
+    ("nugen", "documents-of-august"): _documents_of_august,
     ("nugen", "camel-case-agents"): _camel_case_agents,
     ("nugen", "quota-429"): _quota_429,
     ("nugen", "confidence-score"): _confidence_score,

@@ -420,6 +420,8 @@ class TestDocuments:
         assert nugen.get("/documents")["categories"] == [{"name": "contracts", "count": 2}, {"name": "law", "count": 1}]
         assert nugen.refused("PUT", "/documents/doc_1/categories", {"categories": []}) == (404, "Document not found")
         assert nugen.refused("PUT", "/documents/doc_1/categories", {})[0] == 422
+        nugen.post("/documents", multipart.form([multipart.file("A will.", "b.txt", "text/plain", "files")]))
+        assert nugen.get("/documents")["documents"][-1]["categories"] == []
 
     def test_one_is_deleted(self, nugen: Platform) -> None:
         gone = nugen.delete("/documents/doc_000000000000001")
@@ -518,7 +520,7 @@ def aligned(nugen: Platform, name: str) -> str:
 
 class TestNewerPaths:
     def test_from_a_document_to_an_aligned_model(self, nugen: Platform) -> None:
-        (document,) = nugen.post("/documents/create", files("a.txt"))["documents"]
+        (document,) = nugen.post("/documents/create", files("a.txt"))["document_ids"]
         nugen.wait("10s")
         assert nugen.get(f"/documents/{document}/status") == {"status": "READY", "document_id": document}
         benchmark = nugen.post("/benchmarks/create", {"documents": [document], "num_questions": 20})["benchmark_id"]
@@ -531,6 +533,7 @@ class TestNewerPaths:
             "alignment_id": alignment,
             "status": "READY",
             "queue_position": None,
+            "early_deployable": False,
             "degraded": None,
             "stage_failures": None,
             "stop_requested_at": None,
@@ -539,6 +542,57 @@ class TestNewerPaths:
         }
         assert nugen.refused("POST", "/documents/create", files("a.txt"))[0] == 409
         assert nugen.refused("GET", "/alignment-projects/alignment_1/status") == (404, "Task not found")
+
+    def test_with_the_names_that_fields_have_there_since(self, nugen: Platform) -> None:
+        document = "doc_000000000000001"
+        parts = [("benchmark_name", "Rents"), ("document_id", document)]
+        sample = multipart.file("[]", "samples.json", "application/json", "file")
+        brought = nugen.post("/benchmarks/upload", multipart.form([sample, *(multipart.text(v, k) for k, v in parts)]))
+        assert list(brought) == ["benchmark_id", "benchmark_name", "status", "n_samples"]
+        assert (brought["benchmark_name"], brought["status"]) == ("Rents", "READY")
+        wish = {"document_ids": [document], "n_samples": 3, "benchmark_name": "Leases"}
+        generated = nugen.post("/benchmarks/create", wish)["benchmark_id"]
+        unnamed = nugen.post("/benchmarks/create", {"document_ids": [document]})["benchmark_id"]
+        assert nugen.get(f"/benchmarks/{unnamed}/status")["benchmark_name"] == f"generated_{unnamed}"
+        named = multipart.form([sample, multipart.text("Wills", "name"), multipart.text(document, "document_id")])
+        assert nugen.post("/benchmarks/upload", named)["benchmark_name"] == "Wills"
+        body = {"alignment_name": "Rents", "base_model_id": SMALL, "document_ids": [document]}
+        made = nugen.post("/alignment-projects/create", {**body, "benchmark_id": brought["benchmark_id"]})
+        alignment = made["alignment_id"]
+        begun = nugen.get(f"/alignment-projects/{alignment}")
+        assert {name: begun[name] for name in body} == body
+        assert (begun["status"], begun["gpu_training_completed"], begun["error"]) == ("PROCESSING", None, None)
+        model = begun["model_id"]
+        assert nugen.refused("POST", f"/models/{model}/deployment?early=true")[0] == 409
+        nugen.wait("10m")
+        assert nugen.get(f"/benchmarks/{generated}/data")["num_questions"] == 3
+        states = [nugen.get(f"/models/{model}/deployment/status")]
+        assert nugen.post(f"/models/{model}/deployment") == {"model_id": model}
+        states.append(nugen.get(f"/models/{model}/deployment/status"))
+        nugen.wait("2m")
+        states.append(nugen.get(f"/models/{model}/deployment/status"))
+        assert nugen.delete(f"/models/{model}/deployment") == {"model_id": model}
+        states.append(nugen.get(f"/models/{model}/deployment/status"))
+        assert [state["status"] for state in states] == ["UNDEPLOYED", "DEPLOYING", "DEPLOYED", "UNDEPLOYING"]
+        assert [state["deployment_status"] for state in states] == [state["status"] for state in states]
+
+    def test_what_is_missing_is_asked_for_by_those_names(self, nugen: Platform) -> None:
+        for path, body, missing in (
+            ("/benchmarks/create", {}, ["document_ids"]),
+            ("/alignment-projects/create", {}, ["alignment_name", "base_model_id", "document_ids"]),
+            ("/alignment-projects/create", {"document_ids": ["d"], "name": "Rents"}, ["base_model"]),
+        ):
+            status, told = nugen.refused("POST", path, body)
+            assert (status, [one["loc"] for one in told]) == (422, [["body", name] for name in missing])
+
+    def test_a_deployment_that_failed(self, nugen: Platform) -> None:
+        body = {"alignment_name": "emu-deploy-failure", "base_model_id": SMALL, "document_ids": ["doc_000000000000001"]}
+        alignment = nugen.post("/alignment-projects/create", body)["alignment_id"]
+        model = nugen.get(f"/alignment-projects/{alignment}")["model_id"]
+        nugen.wait("10m")
+        nugen.post(f"/models/{model}/deployment")
+        nugen.wait("2m")
+        assert nugen.get(f"/models/{model}/deployment/status")["status"] == "FAILED"
 
 
 class TestAlignment:
