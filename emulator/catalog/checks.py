@@ -93,7 +93,9 @@ def _credentials(document: Document) -> Iterator[Finding]:
         yield ("auth", "credentials", i), 'never comes: "*" above it matches every key'
 
 
-_FREE = ("fields", "changes", "seed", "facts", "error", "body", "info", "principal", "value", "values", "record")
+_FREE = (
+    "fields", "changes", "seed", "facts", "error", "body", "info", "principal", "value", "values", "record", "shapes",
+)  # fmt: skip
 """Keys below which the names are a provider's own."""
 
 
@@ -111,7 +113,7 @@ def _sources(document: Document) -> Iterator[Finding]:
             for i, item in enumerate(node):
                 yield from walk(item, (*path, i))
 
-    sections = document.model_dump(exclude={"sources", "shapes", "client_headers"}, exclude_none=True, by_alias=True)
+    sections = document.model_dump(exclude={"sources", "client_headers"}, exclude_none=True, by_alias=True)
     yield from walk(sections, ())
 
 

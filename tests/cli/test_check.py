@@ -546,6 +546,12 @@ def test_packaged_data_is_clean(run: Run) -> None:
     assert result.stdout == "4 providers, 152 operations: no findings\n"
 
 
+def test_a_reply_of_a_variant_may_have_a_source_of_its_own(run: Run, tmp_path: Path) -> None:
+    variant = "{summary: models with a source, source: convention, overlay: {shapes: {model.list: {source: s3}}}}"
+    result = run("check", acme.write(tmp_path, {"fixtures/acme/variants.yaml": f"variants:\n  sourced: {variant}\n"}))
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
 def test_own_data_is_clean(run: Run, tmp_path: Path) -> None:
     files = {"fixtures/acme/limits.yaml": RULE, "fixtures/acme/quirks.yaml": QUIRK}
     result = run("check", acme.write(tmp_path, files))
