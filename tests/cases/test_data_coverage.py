@@ -209,6 +209,14 @@ def _documents_of_august(asking: Caller) -> None:
     assert list(another(asking, "createDocuments").ask().json) == ["documents"]
 
 
+def _benchmarks_of_july(asking: Caller) -> None:
+    brought = another(asking, "uploadBenchmark").ask().json
+    assert list(brought) == ["benchmark_id", "benchmark_name", "status", "questions", "num_questions"]
+    found = another(asking, "getBenchmarkData").ask().json
+    assert (found["source"], found["document_ids"]) == ("s3", ["doc_000000000000001"])
+    assert list(found["questions"][0]) == ["question_num", "question", "answer", "image_url"]
+
+
 def _bare_document_ids(asking: Caller) -> None:
     (document,) = another(asking, "uploadDocuments").ask().json
     assert re.fullmatch("doc_[0-9]{15}", document)
@@ -315,6 +323,7 @@ SHOWS: dict[tuple[str, str], Callable[[Caller], None]] = {
     ("nugen", "bare-model-id"): _bare_model_id,
     ("nugen", "bare-document-ids"): _bare_document_ids,
     ("nugen", "documents-of-august"): _documents_of_august,
+    ("nugen", "benchmarks-of-july"): _benchmarks_of_july,
     ("nugen", "camel-case-agents"): _camel_case_agents,
     ("nugen", "quota-429"): _quota_429,
     ("nugen", "confidence-score"): _confidence_score,
