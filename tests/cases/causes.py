@@ -173,6 +173,8 @@ def taken_on_platform(emulator: Emulation, caller: Caller) -> RawReply:
 
 def unfinished(emulator: Emulation, caller: Caller) -> RawReply:
     """Something that is still on its way to the state in which this is allowed."""
+    if caller.operation.id == "createAnswerEngine":  # it is nothing to answer from
+        return caller.ask(body={name: value for name, value in (caller.body or {}).items() if name != "documents"})
     begun = {
         "getBenchmarkData": ("createBenchmark", "benchmark_id", "benchmark_000000000000001"),
         "getEvaluationResults": ("createEvaluation", "evaluation_id", "eval_000000000000001"),
@@ -234,8 +236,9 @@ def large_body(emulator: Emulation, caller: Caller) -> RawReply:
 def long_prompt(emulator: Emulation, caller: Caller) -> RawReply:
     """One message, prompt or input of 140,000 tokens, more than the model of every provider's example takes."""
     text, body = "word " * 112_000, caller.body or {}
-    if "message" in body:
-        return caller.ask(body={"message": text})
+    for name in ("message", "query"):
+        if name in body:
+            return caller.ask(body={name: text})
     field = next((name for name in ("prompt", "input") if name in body), "messages")
     return caller.ask(body={**body, field: text if field != "messages" else [{"role": "user", "content": text}]})
 

@@ -765,6 +765,36 @@ class TestEvaluations:
         assert (found["status"], found["progress"], found["eta_seconds"]) == ("FAILED", None, None)
 
 
+class TestAnswerEngines:
+    def test_one_is_made_of_documents_and_asked(self, nugen: Platform) -> None:
+        told = {"answer_engine_name": "Leases", "model_llm": "gpt-oss-20b", "model_embedding": "nugen-flash-embed"}
+        fields = [multipart.text(value, name) for name, value in told.items()]
+        document = multipart.file("A lease. " * 300, "lease.txt", "text/plain", "documents")
+        made = nugen.post(
+            "/answer-engine", multipart.form([*fields, document, multipart.text("s3://a/b.json", "s3_uris")])
+        )
+        engine = made["data"]
+        assert list(engine) == [
+            "answer_engine_id", "status", "answer_engine_name", "user_id", "org_id", "document_count", "chunk_count",
+            "error_message", "created_at",
+        ]  # fmt: skip
+        assert (engine["status"], engine["document_count"], engine["chunk_count"]) == ("ready", 2, 3)
+        path = f"/answer-engine/{engine['answer_engine_id']}/chat"
+        first = nugen.post(path, {"query": "What is a lease?"})
+        assert list(first) == [
+            "answer_engine_id", "conv_thread_id", "query_id", "query", "model_llm", "answer", "token_usage",
+        ]  # fmt: skip
+        assert (first["query"], first["model_llm"]) == ("What is a lease?", "llama-v3p3-70b-instruct")
+        again = nugen.post(path, {"query": "And a will?", "conv_thread_id": first["conv_thread_id"], "model_llm": "x"})
+        assert (again["conv_thread_id"], again["model_llm"]) == (first["conv_thread_id"], "x")
+        assert again["query_id"] != first["query_id"]
+        assert nugen.refused("POST", "/answer-engine", multipart.form(fields))[0] == 400
+        assert nugen.refused("POST", "/answer-engine", multipart.form([document]))[0] == 422
+        assert nugen.refused("POST", "/answer-engine/ae_1/chat", {"query": "Hi"}) == (404, "Engine not found")
+        for wrong in ({}, {"query": "Hi", "top_k": 0}, {"query": "Hi", "top_k": 31}):
+            assert nugen.refused("POST", path, wrong)[0] == 422
+
+
 def test_keys_are_accounts(nugen: Platform) -> None:
     nugen.post("/agents/create", agent())
     assert len(nugen.ask("GET", "/agents", key="nugen-another-1").json["agents"]) == 1
