@@ -138,6 +138,9 @@ class Compiler:
         routes = [(o.method, o.path, o.id) for o in operations]
         for alias, path in self.document.alias_targets.items():
             routes += [(o.method, alias, o.id) for o in operations if o.path == path]
+        if self.document.head is not None:
+            own = {path for method, path, _ in routes if method == "HEAD"}
+            routes += [("HEAD", path, o) for method, path, o in routes if method == "GET" and path not in own]
         return Router(routes, either_slash=self.document.trailing_slash)
 
     def _served(self) -> list[SpecOperation]:

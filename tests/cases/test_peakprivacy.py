@@ -239,6 +239,19 @@ class TestRest:
             "message": "The GET method is not supported for route v1/ai/completions. Supported methods: POST."
         }
 
+    @pytest.mark.emulator(allow_unmatched=True)
+    def test_head_is_answered_where_get_is_and_without_a_body(self, handle: Handle) -> None:
+        for path in ("ai/models", "ai/ping", "ai/assistants/9b2f6c1d-3e47-4a58-b6d0-1c8e5f7a9d01", "files?limit=1"):
+            asked = [send(method, f"{handle.base_url}/{path}", handle.headers) for method in ("HEAD", "GET")]
+            head, get = asked
+            assert (head.status, head.body, head.header("content-type")) == (200, b"", get.header("content-type"))
+            assert head.header("content-length") == str(len(get.body))
+        refused = send("HEAD", f"{handle.base_url}/ai/models", handle.headers | {"Api-token": "invalid-1"})
+        assert (refused.status, refused.body) == (401, b"")
+        assert send("HEAD", f"{handle.base_url}/ai/completions", handle.headers).status == 405
+        wrong = send("DELETE", f"{handle.base_url}/ai/models", handle.headers)
+        assert (wrong.header("allow"), wrong.json["message"][-29:]) == ("GET, HEAD", "Supported methods: GET, HEAD.")
+
     def test_the_subscription_ends(self, handle: Handle, asking: Caller) -> None:
         handle.play("subscription_ends")
         assert [asking.ask().status for _ in range(3)] == [200, 403, 200]

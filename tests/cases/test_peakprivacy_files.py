@@ -329,7 +329,7 @@ class TestHeaders:
         reply = send("PUT", f"{handle.base_url}/files", handle.headers)
         assert (reply.status, reply.json) == (
             405,
-            {"message": "The PUT method is not supported for route v1/files. Supported methods: GET, POST."},
+            {"message": "The PUT method is not supported for route v1/files. Supported methods: GET, HEAD, POST."},
         )
 
     def test_the_host_of_a_page_is_the_one_that_was_called(self, handle: Handle) -> None:

@@ -43,6 +43,12 @@ class Alias(Model):
     source: SourceName
 
 
+class Head(Model):
+    """That HEAD is answered wherever GET is: by the same headers, without a body."""
+
+    source: SourceName
+
+
 class Document(Model):
     """One provider, or a dialect that providers extend."""
 
@@ -59,6 +65,7 @@ class Document(Model):
         default_factory=dict, description="Headers the provider asks of clients."
     )
     trailing_slash: bool = Field(False, description="Serve every path with and without a slash at its end.")
+    head: Head | None = Field(None, description="Answer HEAD wherever GET is answered, by the same without a body.")
     aliases: dict[str, Alias | str] = Field(
         default_factory=dict,
         description="Further paths -> the path of the spec they stand for; without a source, they are assumed.",
