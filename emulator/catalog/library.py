@@ -269,11 +269,17 @@ def _overlaid(tree: Tree, variant: str) -> Tree:
             raise LoadError([Problem(place, f"variants.{variant}.drop_quirks", message)])
     dropped, lists = chosen.get("drop_quirks", []), {}
     for section in ("quirks", "models"):
-        found = overlaid.data.get(section, [])
+        found, added = overlaid.data.get(section, []), chosen.get(f"add_{section}", [])
         if isinstance(found, list):  # else the overlay is wrong, which is told when it is looked at as a whole
             kept = [one for one in found if section != "quirks" or _id(one) not in dropped]
-            lists[section] = [*kept, *chosen.get(f"add_{section}", [])]
+            lists[section] = _in_place(kept, added) if section == "models" else [*kept, *added]
     return Tree({**overlaid.data, **lists}, overlaid.marks)
+
+
+def _in_place(models: list[Any], added: list[Any]) -> list[Any]:
+    """Models with those that a variant adds, of which one with the id of another stands in its place."""
+    instead = {_id(model): model for model in added if _id(model) in map(_id, models)}
+    return [*(instead.get(_id(model), model) for model in models), *(m for m in added if _id(m) not in instead)]
 
 
 def _id(entry: Any) -> Any:

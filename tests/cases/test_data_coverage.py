@@ -18,7 +18,7 @@ from emulator.mechanisms.credentials import Rule
 from emulator.mechanisms.scenarios import Scenario
 from emulator.provider import LimitRule, Provider
 
-from .catalogue import BODIES, PROVIDERS, Caller, caller
+from .catalogue import BODIES, PROVIDERS, QUESTION, Caller, caller
 from .causes import another
 from .raw import RawReply, send
 
@@ -261,9 +261,25 @@ def _lower_case_statuses(asking: Caller) -> None:
     assert another(asking, "getUndeployStatus").ask().json["status"] == "completed"
 
 
+def _every_snapshot_active(asking: Caller) -> None:
+    """One that is deleted is completed, and counted all the same."""
+    assert another(asking, "deleteSnapshot").ask().status == 200
+    summary = another(asking, "getSnapshotBilling").ask().json
+    assert "completed" in {record["status"] for record in summary["records"]}
+    assert summary["summary"]["activeCount"] == summary["total"]
+
+
 def _older_models(asking: Caller) -> None:
     for model in ("llama-4-maverick-17b", "gemma-3-12b-it", "deepseek-r1-0528"):
         assert asking.ask(body={**(asking.body or {}), "model": model}).status == 200
+
+
+def _minimax_160k(asking: Caller) -> None:
+    long = [{"role": "user", "content": "word " * 140_000}]  # 175,000 tokens
+    assert asking.ask(body={"model": "minimax-m2.7", "messages": long}).status == 400
+    assert asking.ask(body={"model": "minimax-m2.7", "messages": QUESTION}).json["model"] == "MiniMax-M2.7"
+    first, *others = another(asking, "listModels").ask().json["data"]
+    assert (first["id"], len(others)) == ("minimax-m2.7", 4)
 
 
 def _without_models_list(asking: Caller) -> None:
@@ -305,11 +321,13 @@ def _models_as_printed(asking: Caller) -> None:
 SHOWS: dict[tuple[str, str], Callable[[Caller], None]] = {
     ("barrack", "message"): _message,
     ("barrack", "both"): _both,
+    ("barrack", "every-snapshot-active"): _every_snapshot_active,
     ("barrack", "keyless"): _keyless,
     ("barrack", "keep-running"): _keep_running,
     ("barrack", "stop"): _stop,
     ("barrack", "volume-bills-by-number"): _bills_by_number,
     ("generalcompute", "older-models"): _older_models,
+    ("generalcompute", "minimax-160k"): _minimax_160k,
     ("generalcompute", "without-models-list"): _without_models_list,
     ("generalcompute", "may-2026-prices"): _may_prices,
     ("generalcompute", "hundred-dollar-credit"): _hundred_dollars,

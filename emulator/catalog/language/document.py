@@ -24,13 +24,15 @@ def _default_checks() -> list[CheckName]:
 
 
 class Variant(Model):
-    """A named overlay: sections merged over the provider's, quirks dropped and added, models added."""
+    """A named overlay: sections merged over the provider's, quirks dropped and added, models added or replaced."""
 
     summary: str
     source: SourceName
     drop_quirks: list[str] = Field(default_factory=list)
     add_quirks: list[Quirk] = Field(default_factory=list)
-    add_models: list[ModelEntry] = Field(default_factory=list)
+    add_models: list[ModelEntry] = Field(
+        default_factory=list, description="More models; one with the id of another stands in its place."
+    )
     overlay: dict[str, Any] = Field(
         default_factory=dict, description="Sections, as in the files: maps merge, lists replace."
     )
