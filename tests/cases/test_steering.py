@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from emulator import Emulation, EmulatorServer, Handle
+from emulator import Emulation, EmulatorServer, Handle, make_runtime
 from emulator.edge import answer
 from emulator.mechanisms.fault_catalogue import OF_REQUESTS
 from emulator.refusals import REFUSALS
@@ -40,6 +40,11 @@ def send_raw(asking: Caller, name: str, value: str) -> RawReply:
     return send("POST", asking.url, headers, json.dumps(asking.body).encode())
 
 
+def steered(handle: Handle) -> list[tuple[str, str]]:
+    """What the trace says that the last request was given, and what asked for it."""
+    return [(note["what"], note["by"]) for note in handle.journal[-1].raw["trace"] if note["stage"] == "steer"]
+
+
 class TestHonoured:
     @pytest.mark.parametrize(("provider", "operation"), [(p, o.id) for p, o in OPERATIONS])
     def test_the_header_names_any_refusal_the_provider_has_a_reply_for(
@@ -51,6 +56,7 @@ class TestHonoured:
             assert asking.render()["what"] == refusal
             assert reply.status == asking.render()["status"] != 200
             assert reply.header(NOTICE) is None
+            assert steered(asking.handle) == [(refusal, "X-Emulator-Refuse")]
 
     def test_no_key_is_needed(self, asking: Caller) -> None:
         assert asking.ask(key=None, X_Emulator_Refuse="rate_limited").status == 429
@@ -63,6 +69,7 @@ class TestHonoured:
     def test_forms_of_prefer(self, asking: Caller, prefer: str) -> None:
         reply = asking.ask(Prefer=prefer)
         assert (reply.status, reply.header("preference-applied")) == (429, "code=429")
+        assert steered(asking.handle) == [("rate_limited", "Prefer: code=429")]
 
     def test_success_may_be_preferred(self, asking: Caller) -> None:
         reply = asking.ask(Prefer="code=200")
@@ -85,8 +92,32 @@ class TestHonoured:
 
         assert [named(), asking.ask().status, named(), named(), named()] == [429, 200, 429, 200, 200]
 
+    @pytest.mark.emulator(allow_unfinished=True)
+    def test_each_name_of_a_scenario_has_a_play_of_its_own(self, handle: Handle, asking: Caller) -> None:
+        """Also beside one of that name that is in store."""
+        handle.play("flaky_then_fine")
+        assert [asking.ask().status for _ in range(3)] == [429, 429, 200]
+        names = ["gateway_down", "flaky_then_fine", "gateway_down"]
+        assert [asking.ask(X_Emulator_Scenario=name).status for name in names] == [502, 429, 503]
+
 
 class TestStrength:
+    def test_a_header_is_stronger_than_what_a_tenant_starts_with(self) -> None:
+        runtime = make_runtime(["generalcompute"], scenarios={"generalcompute": "flaky_then_fine"}, pace=0)
+        emulation = Emulation(runtime, "default", "http://any.test", {})
+        handle, given = emulation["generalcompute"], {"X-Emulator-Refuse": "forbidden"}
+        with httpx.Client(transport=emulation.transport(), headers=handle.headers) as client:
+            url = f"{handle.base_url}/models"
+            assert [client.get(url, headers=more).status_code for more in (given, {}, given)] == [403, 429, 403]
+
+    @pytest.mark.emulator(allow_unfinished=True)
+    def test_what_a_test_has_queued_is_stronger_beside_a_scenario_by_header(
+        self, handle: Handle, asking: Caller
+    ) -> None:
+        assert asking.ask(X_Emulator_Scenario="flaky_then_fine").status == 429
+        handle.fail("server_error")
+        assert asking.ask(X_Emulator_Refuse="rate_limited").status == 500
+
     def test_what_a_test_has_queued_is_stronger_than_a_header(self, handle: Handle, asking: Caller) -> None:
         handle.fail("server_error")
         assert asking.ask(X_Emulator_Refuse="rate_limited").status == 500
@@ -102,6 +133,7 @@ class TestStrength:
     ) -> None:
         handle.fail("server_error", operation="listModels")
         assert asking.ask(X_Emulator_Refuse="rate_limited").status == 429
+        assert asking.ask().status == 200
         assert caller(handle, "listModels").ask().status == 500
 
     def test_a_scenario_that_has_come_to_as_usual_does_not_either(self, handle: Handle, asking: Caller) -> None:
@@ -147,7 +179,19 @@ class TestNotHonoured:
 
     @pytest.mark.parametrize(("provider", "operation"), [(p, o.id) for p, o in OPERATIONS])
     def test_a_status_the_operation_does_not_document(self, emulator: Emulation, provider: str, operation: str) -> None:
-        self.is_told(caller(emulator[provider], operation).ask(Prefer="code=418"), "Prefer", "418", operation, "500")
+        """And each of those that are told can be had."""
+        asking = caller(emulator[provider], operation)
+        reply = asking.ask(Prefer="code=418")
+        self.is_told(reply, f"Prefer: code=418 is not a status of {operation}; there are ", "500")
+        there = [int(status) for status in (reply.header(NOTICE) or "").rpartition("there are ")[2].split(", ")]
+        assert asking.operation.success in there
+        for status in {*there} - {asking.operation.success}:  # which may not be had twice
+            reply = asking.ask(Prefer=f"code={status}")
+            assert (reply.status, reply.header("preference-applied")) == (status, f"code={status}")
+            assert reply.header(NOTICE) is None
+
+    def test_a_status_without_end(self, asking: Caller) -> None:
+        self.is_told(asking.ask(Prefer=f"code={'4' * 5000}"), "Prefer: code=444")
 
     @pytest.mark.parametrize("code", ["abc", "", "42", "4290", "-429", "4xx", "²²²"])
     def test_a_status_that_is_none(self, asking: Caller, code: str) -> None:
@@ -265,6 +309,28 @@ class TestSequences:
             statuses.append(asking.ask().status)
             emulator.clock.advance("5s")
         assert statuses == [200, 200, 503, 200]
+
+    def test_to_ask_what_is_unfinished_begins_nothing(
+        self, emulator: Emulation, handle: Handle, asking: Caller
+    ) -> None:
+        emulator.clock.freeze()
+        handle.play([{"after": "10s", "for": "5s", "refuse": "unavailable"}, {}])
+        for _ in range(3):
+            assert emulator.unfinished()
+            emulator.clock.advance("10s")
+        assert [asking.ask().status, len(emulator.unfinished())] == [200, 1]
+        emulator.clock.advance("15s")
+        assert [emulator.unfinished(), asking.ask().status] == [[], 200]
+
+    def test_what_holds_for_a_time_is_not_passed_over_for_what_is_queued_later(
+        self, emulator: Emulation, handle: Handle, asking: Caller
+    ) -> None:
+        emulator.clock.freeze()
+        handle.play([{"for": "30s", "refuse": "unavailable"}])
+        handle.fail("rate_limited")
+        assert [asking.ask().status for _ in range(2)] == [503, 503]
+        emulator.clock.advance("30s")
+        assert [asking.ask().status for _ in range(2)] == [429, 200]
 
     def test_a_step_that_has_not_begun_is_still_to_come(
         self, emulator: Emulation, handle: Handle, asking: Caller
