@@ -37,14 +37,13 @@ def steer(ex: Exchange) -> None:
         _force(ex, ex.headers["x-emulator-refuse"].strip(), "X-Emulator-Refuse")
     elif code := _CODE.search(ex.headers.get("prefer", "")):
         _force_status(ex, code[1])
-    elif ex.active.secured or credentials.steered(key):
-        if name := credentials.steered(key):
-            _force(ex, name, "the key")
-        elif asked := credentials.faulty(key):
-            _fault(ex, asked, "the key")
-        elif credentials.misspelt(key):
-            there = f"refusals {', '.join(REFUSALS)}; faults {', '.join(OF_REQUESTS)}"
-            ex.notices.append(f"the key {key} names no refusal and no fault; there are {there}")
+    elif name := credentials.steered(key):
+        _force(ex, name, "the key")
+    elif asked := credentials.faulty(key):
+        _fault(ex, asked, "the key")
+    elif ex.active.secured and credentials.misspelt(key):
+        there = f"refusals {', '.join(REFUSALS)}; faults {', '.join(OF_REQUESTS)}"
+        ex.notices.append(f"the key {key} names no refusal and no fault; there are {there}")
 
 
 def pass_over(ex: Exchange) -> None:

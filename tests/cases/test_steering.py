@@ -100,6 +100,12 @@ class TestHonoured:
         names = ["gateway_down", "flaky_then_fine", "gateway_down"]
         assert [asking.ask(X_Emulator_Scenario=name).status for name in names] == [502, 429, 503]
 
+    @pytest.mark.parametrize(("key", "status"), [("emu-rate_limited", 429), ("emu-html_gateway_page", 200)])
+    def test_the_key_says_how_where_none_is_needed(self, handle: Handle, key: str, status: int) -> None:
+        asking = caller(handle, "listPublicModels")
+        reply = asking.ask(key=f"{key}~{asking.handle.api_key.rpartition('~')[2]}")
+        assert (reply.status, reply.body == asking.ask().body) == (status, False)
+
 
 class TestStrength:
     def test_a_header_is_stronger_than_what_a_tenant_starts_with(self) -> None:
