@@ -41,7 +41,7 @@ def steer(ex: Exchange) -> None:
         _force(ex, name, "the key")
     elif asked := credentials.faulty(key):
         _fault(ex, asked, "the key")
-    elif ex.active.secured and credentials.misspelt(key):
+    elif credentials.misspelt(key):
         there = f"refusals {', '.join(REFUSALS)}; faults {', '.join(OF_REQUESTS)}"
         ex.notices.append(f"the key {key} names no refusal and no fault; there are {there}")
 

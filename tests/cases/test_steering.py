@@ -97,13 +97,15 @@ class TestHonoured:
         """Also beside one of that name that is in store."""
         handle.play("flaky_then_fine")
         assert [asking.ask().status for _ in range(3)] == [429, 429, 200]
-        names = ["gateway_down", "flaky_then_fine", "gateway_down"]
-        assert [asking.ask(X_Emulator_Scenario=name).status for name in names] == [502, 429, 503]
+        names = ["flaky_then_fine", "gateway_down"] * 2
+        assert [asking.ask(X_Emulator_Scenario=name).status for name in names] == [429, 502, 429, 503]
 
     @pytest.mark.parametrize(("key", "status"), [("emu-rate_limited", 429), ("emu-html_gateway_page", 200)])
-    def test_the_key_says_how_where_none_is_needed(self, handle: Handle, key: str, status: int) -> None:
+    def test_the_key_says_how_where_none_is_needed(
+        self, emulator: Emulation, handle: Handle, key: str, status: int
+    ) -> None:
         asking = caller(handle, "listPublicModels")
-        reply = asking.ask(key=f"{key}~{asking.handle.api_key.rpartition('~')[2]}")
+        reply = asking.ask(key=f"{key}~{emulator.tenant}")
         assert (reply.status, reply.body == asking.ask().body) == (status, False)
 
 
@@ -218,6 +220,10 @@ class TestNotHonoured:
         asking = caller(emulator[provider])
         for place in range(len(asking.provider.places)):
             self.is_told(asking.ask(key="emu-rate_limitted", place=place), "emu-rate_limitted", "rate_limited")
+
+    def test_a_misspelt_test_key_where_none_is_needed(self, emulator: Emulation, handle: Handle) -> None:
+        reply = caller(handle, "listPublicModels").ask(key=f"emu-rate_limitted~{emulator.tenant}")
+        self.is_told(reply, "emu-rate_limitted", "rate_limited")
 
     def test_a_scenario_that_does_not_exist(self, asking: Caller) -> None:
         self.is_told(asking.ask(X_Emulator_Scenario="doom"), "X-Emulator-Scenario", "doom", "flaky_then_fine")
