@@ -450,3 +450,17 @@ def test_the_trace_grades_an_alias_by_its_own_source(emulator: Emulation) -> Non
     httpx.post(f"{run.origin}/inference/chat/completions", headers=run.headers, json={})
     (note,) = [note for note in run.journal[-1].raw["trace"] if note["stage"] == "route"]
     assert (note["alias"], note["grade"]) == ("/inference/chat/completions", "observed")
+
+
+STAGES = ("route", "authenticate", "limit", "produce", "settle", "delay", "render")
+
+
+@pytest.mark.parametrize(("provider", "operation"), [(p, o.id) for p, o in OPERATIONS])
+def test_the_trace_tells_the_stages_in_their_order(emulator: Emulation, provider: str, operation: str) -> None:
+    asking = caller(emulator[provider], operation)
+    assert asking.ask().status == asking.operation.success
+    stages = [note["stage"] for note in asking.handle.journal[-1].raw["trace"]]
+    known = [stage for stage in stages if stage in STAGES]
+    assert known == sorted(known, key=STAGES.index)
+    assert (stages.count("route"), "produce" in stages) == (1, True)
+    assert stages.count("authenticate") == asking.operation.secured
