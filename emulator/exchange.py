@@ -85,6 +85,8 @@ class Runtime:
     """Provider id -> variants every tenant starts with."""
     entrances: Sequence[Entrance] = field(default_factory=lambda: [Entrance()])
     """The ports that are served, the one for all providers first; without a server, the process itself."""
+    scheme: str = "http"
+    """What addresses in replies begin with, where they are not the provider's own."""
     hosts: Mapping[str, str] = field(init=False)
     """Host as a client may name it -> provider id."""
 

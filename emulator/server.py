@@ -229,7 +229,7 @@ class EmulatorServer:
         self._authority = Authority(None if tls is True else tls, hosts) if tls else None
         self.ca_file = self._authority.file if self._authority else None
         self._listeners: list[Listener] = []
-        runtime.entrances = self._listeners
+        runtime.entrances, runtime.scheme = self._listeners, "https" if self._authority else "http"
         self._roots: dict[str, int] = {}
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -244,7 +244,7 @@ class EmulatorServer:
 
     def _url(self, port: int) -> str:
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"{'http' if self._authority is None else 'https'}://{host}:{port}"
+        return f"{self.runtime.scheme}://{host}:{port}"
 
     def own_port(self, provider: str, port: int = 0) -> int:
         """Give a provider a port of its own, before the server starts; gives the port.

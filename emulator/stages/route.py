@@ -85,7 +85,7 @@ def _scope(ex: Exchange, operation: str) -> Scope:
 def _url(ex: Exchange) -> str:
     """The address as the client called it, without the query."""
     host = ex.headers.get("host") or ex.provider.host
-    scheme = "https" if host == ex.provider.host else "http"
+    scheme = "https" if host == ex.provider.host else ex.runtime.scheme
     return f"{scheme}://{host}{_quoted(ex.path)}"
 
 

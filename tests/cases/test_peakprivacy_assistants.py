@@ -190,9 +190,9 @@ class TestHeaders:
             asking = caller(handle, operation)
             headers = {"Content-Type": "application/json", "Api-token": "any"}
             invalid = send(asking.operation.method, asking.url, headers, b"{}")
-            assert (invalid.status, invalid.header("location")) == (302, "/")
+            assert (invalid.status, invalid.header("location")) == (302, handle.origin)
             stranger = send(asking.operation.method, asking.url, {**headers, "Api-token": "invalid-1"}, b"{}")
-            assert (stranger.status, stranger.header("location")) == (302, "/login")
+            assert (stranger.status, stranger.header("location")) == (302, f"{handle.origin}/login")
 
     def test_the_documented_401(self, handle: Handle) -> None:
         reply = caller(handle, "createAssistant").ask(key="expired-1")

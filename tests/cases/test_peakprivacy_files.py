@@ -320,7 +320,7 @@ class TestHeaders:
         invalid = send("POST", asking.url, {**headers, "Api-token": "any"}, multipart.form([]))
         assert (invalid.status, invalid.header("location")) == (302, "https://app.example.test/files")
         stranger = send("POST", asking.url, headers, WHOLE)
-        assert (stranger.status, stranger.header("location")) == (302, "/login")
+        assert (stranger.status, stranger.header("location")) == (302, f"{asking.handle.origin}/login")
         served = send("POST", asking.url, {**headers, "Api-token": "any"}, WHOLE)
         assert (served.status, json.loads(served.body)[0]["name"]) == (200, "hello.txt")
 

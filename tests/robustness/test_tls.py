@@ -25,7 +25,7 @@ MESSAGES: Any = [{"role": "user", "content": "Hello"}]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[EmulatorServer]:
-    with EmulatorServer(make_runtime(["generalcompute"], pace=0), tls=True) as running:
+    with EmulatorServer(make_runtime(["generalcompute", "peakprivacy"], pace=0), tls=True) as running:
         yield running
 
 
@@ -51,6 +51,15 @@ def test_clients_that_are_told_whom_to_trust(handle: Handle) -> None:
     with OpenAI(base_url=handle.base_url, api_key=handle.api_key) as client:
         stream = client.chat.completions.create(model=handle.models[0], messages=MESSAGES, stream=True)
         assert [chunk for chunk in stream if chunk.choices and chunk.choices[0].finish_reason == "stop"]
+
+
+def test_addresses_in_replies_are_https(server: EmulatorServer) -> None:
+    files = server.tenant("pages")["peakprivacy"]
+    context = ssl.create_default_context(cafile=server.ca_file)
+    with httpx.Client(headers=files.headers, verify=context) as client:
+        first = client.get(f"{files.base_url}/files?limit=1").json()
+        assert first["path"] == f"{files.base_url}/files"
+        assert client.get(first["next_page_url"]).status_code == 200
 
 
 def test_a_client_that_is_not_told_trusts_nobody(handle: Handle, caplog: pytest.LogCaptureFixture) -> None:
