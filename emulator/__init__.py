@@ -87,8 +87,10 @@ def _intercepted(only: bool) -> "Iterator[Emulation]":
         yield emulation
 
 
-def __getattr__(name: str) -> Any:
-    """Import on first use: a test run that has the plugin installed and unused pays nothing."""
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # or any name would do for type checkers
+
+    def __getattr__(name: str) -> Any:
+        """Import on first use: a test run that has the plugin installed and unused pays nothing."""
+        if name in _HOMES:
+            return getattr(import_module(_HOMES[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

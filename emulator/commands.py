@@ -34,6 +34,14 @@ class CommandError(ValueError):
     """What was asked cannot be done. The text says why and what can."""
 
 
+def _asked_for(info: Any) -> bool:
+    return bool(info.errisinstance(CommandError))
+
+
+__tracebackhide__ = _asked_for
+"""For pytest: a mistake is shown where the test makes it, without what lies between it and here."""
+
+
 @contextmanager
 def _open(runtime: Runtime, tenant_name: str) -> Iterator[Tenant]:
     with runtime.store.lock:

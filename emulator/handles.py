@@ -20,6 +20,8 @@ from emulator.wire.certificates import TRUST
 if TYPE_CHECKING:
     from emulator.interception.decorating import Interception
 
+__tracebackhide__ = commands.__tracebackhide__
+
 __all__ = ["Clock", "Emulation", "Handle", "Journal", "JournalEntry", "Message"]
 
 

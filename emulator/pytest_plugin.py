@@ -37,7 +37,7 @@ def emulator_server(pytestconfig: pytest.Config) -> Iterator["EmulatorServer"]:
             data=pytestconfig.getini("emulator_data"), seed=pytestconfig.getoption("--emulator-seed"), pace=0
         )
     except LoadError as error:
-        pytest.fail(f"the emulator cannot use its data:\n{error}", pytrace=False)
+        raise pytest.fail.Exception(f"the emulator cannot use its data:\n{error}", pytrace=False) from None
     server = EmulatorServer(runtime, tls=pytestconfig.getoption("--emulator-tls"))
     for provider in runtime.providers:
         server.own_port(provider)
@@ -63,7 +63,7 @@ def emulator(request: pytest.FixtureRequest, emulator_server: "EmulatorServer") 
     try:
         _begin(emulation, settings)
     except CommandError as error:
-        pytest.fail(f"@pytest.mark.emulator: {error}", pytrace=False)
+        raise pytest.fail.Exception(f"@pytest.mark.emulator: {error}", pytrace=False) from None
     yield emulation
     complaints = _complaints(emulation, settings)
     emulation.reset()

@@ -280,7 +280,35 @@ def test_a_wrong_marker_says_what_would_be_right(project: Pytester) -> None:
         [line for n, (_, message) in enumerate(WRONG_MARKERS) for line in (f"*setup of test_{n} *", f"*{message}*")]
     )
     result.stdout.no_fnmatch_line("*Traceback*")
+    result.stdout.no_fnmatch_line("*another exception*")
     result.stdout.no_fnmatch_line("*pytest_plugin.py*")
+
+
+def test_a_mistake_is_shown_where_the_test_makes_it(project: Pytester) -> None:
+    result = outcome(
+        project,
+        """
+        def test_provider(emulator):
+            emulator["nope"]
+
+
+        def test_refusal(emulator):
+            emulator["nugen"].fail("nope")
+
+
+        def test_steps(emulator):
+            emulator["nugen"].play([{"reply": "Yes."}])
+
+
+        def test_name(emulator):
+            emulator["nugen"].latency("nope")
+        """,
+    )
+    result.assert_outcomes(failed=4)
+    shown = ['>*emulator?"nugen"?.fail("nope")', "E*CommandError: refuse: *", "*.py:*: CommandError"]
+    result.stdout.fnmatch_lines(shown)
+    for inside in ("*commands.py*", "*handles.py*"):
+        result.stdout.no_fnmatch_line(inside)
 
 
 def test_data_that_cannot_be_used_are_told_without_a_traceback(project: Pytester) -> None:
@@ -295,6 +323,7 @@ def test_data_that_cannot_be_used_are_told_without_a_traceback(project: Pytester
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines(["the emulator cannot use its data:", told])
         result.stdout.no_fnmatch_line("*library.py*")
+        result.stdout.no_fnmatch_line("*another exception*")
 
 
 def test_the_marker_and_the_fixtures_tell_what_they_are(project: Pytester) -> None:
