@@ -1,5 +1,6 @@
 """Pydantic's errors in the words of the fixture language: the place, and what would be right."""
 
+import re
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
@@ -93,7 +94,7 @@ def _message(error: Any, path: DocumentPath, schema: dict[str, Any]) -> str:
         return "is missing"
     if kind in ("literal_error", "union_tag_invalid"):
         expected = context.get("expected") or context.get("expected_tags", "")
-        return f"{_shown(context.get('tag', value))} is not known; use {expected}"
+        return _unknown_word(context.get("tag", value), expected)
     if kind == "union_tag_not_found":
         return f"needs `{context['discriminator'].strip(_QUOTE)}`"
     if kind == "value_error":
@@ -117,6 +118,11 @@ def _shown(value: Any) -> str:
         return str(value).lower().replace("none", "null")
     text = f'"{value}"' if isinstance(value, str) else repr(value)
     return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _unknown_word(word: Any, expected: str) -> str:
+    close = get_close_matches(word, re.findall("'([^']*)'", expected), 1) if isinstance(word, str) else []
+    return f"{_shown(word)} is not known; {f'did you mean `{close[0]}`?' if close else f'use {expected}'}"
 
 
 def _unknown_key(key: str, loc: tuple[Any, ...], schema: dict[str, Any]) -> str:

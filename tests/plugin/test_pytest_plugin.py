@@ -387,7 +387,7 @@ def test_what_a_handle_cannot_do_says_what_it_can(project: Pytester) -> None:
 
 
         @pytest.mark.parametrize(("call", "message"), [
-            (lambda h: h.fail("rate_limted"), '"rate_limted" is not known; use '),
+            (lambda h: h.fail("rate_limted"), '"rate_limted" is not known; did you mean `rate_limited`?'),
             (lambda h: h.fail(418), "never answers 418; there are 400, "),
             (lambda h: h.fail(418, operation="chatWithAI"), "never answers 418 to chatWithAI; there are 400, "),
             (lambda h: h.fail(500, operation="nope"), "no operation 'nope'"),
