@@ -194,7 +194,7 @@ BROKEN = {
         "https://api.acme.test", "api.acme.test", '4 origin: "api.acme.test" is no scheme and '
     ),
     "an origin with a path": _provider("acme.test\n", "acme.test/v1\n", '4 origin: "https://api.acme.test/v1" is no '),
-    "no room for a prompt": _provider("131072", "0", "6 models[0].context: 0: must be above 0"),
+    "no room for a prompt": _provider("131072", "0", "6 models[0].context: 0: must be at least 1"),
     "a room that is none": _provider("131072", "true", "6 models[0].context: true: must be a whole number"),
     "an id that is none": _provider("id: acme", "id: Acme Inc", '1 id: "Acme Inc": must be like ^[a-z][a-z0-9_-]*$'),
     "a number that is text": _provider("131072", "large", '6 models[0].context: "large": must be a whole number'),

@@ -394,7 +394,7 @@ def test_what_a_handle_cannot_do_says_what_it_can(project: Pytester) -> None:
             (lambda h: h.fail("reset"), "`reset` is a fault: say it by `fault`"),
             (lambda h: h.fail(), "`refuse`"),
             (lambda h: h.fail("body_too_large"), "no reply for body_too_large"),
-            (lambda h: h.fail("rate_limited", times=0), "greater than or equal to 1"),
+            (lambda h: h.fail("rate_limited", times=0), "times: 0: must be at least 1"),
             (lambda h: h.fail("rate_limited", operation="nope"), "no operation 'nope'"),
             (lambda h: h.fail("rate_limited", when="nope.x"), "uses `nope`"),
             (lambda h: h.fail(fault={"explode": {}}), "explode"),
