@@ -108,7 +108,8 @@ def test_tls_stall(secure: EmulatorServer, emulation: Emulation) -> None:
             wire.socket.recv(1)
         wire.socket.settimeout(20)
         disturbance.lift()
-        assert wire.rest() == b""
+        with suppress(ConnectionResetError):  # of what is still on its way
+            assert wire.rest() == b""
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ class Variant(Model):
         default_factory=list, description="More models; one with the id of another stands in its place."
     )
     overlay: dict[str, Any] = Field(
-        default_factory=dict, description="Sections, as in the files: maps merge, lists replace."
+        default_factory=dict, description="Sections, as in the files: maps merge, lists and templates replace."
     )
 
 
