@@ -1,4 +1,4 @@
-"""The oldest versions that pyproject.toml allows, as constraints for pip: CI runs tests with all of them at once."""
+"""The oldest versions that pyproject.toml allows, as constraints for pip."""
 
 import re
 import sys
