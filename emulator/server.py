@@ -224,9 +224,9 @@ class EmulatorServer:
         """
         self.runtime = runtime
         self.app = EmulatorApp(runtime)
-        self._host = host or "0.0.0.0"  # noqa: S104  # what a socket takes it for, with a name
-        hosts = own_hosts(self._host, runtime.providers)
-        self._authority = Authority(None if tls is True else tls, hosts) if tls else None
+        host = host or "0.0.0.0"  # noqa: S104  # what a socket takes it for, with a name
+        self._host = host
+        self._authority = Authority(None if tls is True else tls, own_hosts(host, runtime.providers)) if tls else None
         self.ca_file = self._authority.file if self._authority else None
         self._listeners: list[Listener] = []
         runtime.entrances, runtime.scheme = self._listeners, "https" if self._authority else "http"

@@ -1,5 +1,6 @@
 """Pydantic's errors in the words of the fixture language: the place, and what would be right."""
 
+import json
 import re
 from difflib import get_close_matches
 from functools import cache
@@ -115,7 +116,7 @@ def _wanted(kind: str, context: dict[str, Any]) -> str:
 def _shown(value: Any) -> str:
     """A value as YAML has it."""
     if value is None or isinstance(value, bool):
-        return str(value).lower().replace("none", "null")
+        return json.dumps(value)
     text = f'"{value}"' if isinstance(value, str) else repr(value)
     return text if len(text) <= 60 else text[:57] + "…"
 

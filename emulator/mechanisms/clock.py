@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any
 
@@ -13,8 +14,6 @@ _PART = r"(\d++(?:\.\d++)?)(ms|s|m|h|d)"
 _PARTS, _DURATION = re.compile(_PART), re.compile(f"(?:{_PART})++")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 LATEST = 253402300799.0  # 9999-12-31T23:59:59Z, the last second a calendar date can name
 
 
@@ -60,8 +59,7 @@ def http_date(seconds: float) -> str:
 
 @lru_cache(maxsize=64)
 def _http_date(seconds: int) -> str:
-    at = utc(seconds)  # with names of our own: those of `strftime` are the locale's
-    return f"{_DAYS[at.weekday()]}, {at:%d} {_MONTHS[at.month - 1]} {at:%Y %H:%M:%S} GMT"
+    return format_datetime(utc(seconds), usegmt=True)  # in English; the names of `strftime` are the locale's
 
 
 @lru_cache(maxsize=64)  # most requests of a second ask for the same few

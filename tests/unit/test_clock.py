@@ -116,12 +116,9 @@ def test_a_tenants_clock_through_the_handle(emulator: Emulation) -> None:
 def german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A process whose dates are German."""
     localedef = shutil.which("localedef")
-    if localedef is None:
-        pytest.skip("no localedef here")
-    command = [localedef, "-i", "de_DE", "-f", "UTF-8", str(tmp_path / "de_DE.UTF-8")]
-    made = subprocess.run(command, capture_output=True)  # noqa: S603
-    if made.returncode:
-        pytest.skip("localedef makes no de_DE here")
+    options = ["-i", "de_DE", "-f", "UTF-8", str(tmp_path / "de_DE.UTF-8")]
+    if localedef is None or subprocess.run([localedef, *options], capture_output=True).returncode:  # noqa: S603
+        pytest.skip("no German locale can be made here")
     monkeypatch.setenv("LOCPATH", str(tmp_path))
     before = locale.setlocale(locale.LC_ALL)
     locale.setlocale(locale.LC_ALL, "de_DE.UTF-8")
